@@ -1,0 +1,7 @@
+//! What a shared terminal session *is*, without any I/O.
+//!
+//! Nothing here reads a clock, rolls dice, opens a file, or awaits. Callers hand in bytes and the present
+//! moment; they take out effects and carry them out. The modules stand in reading order.
+
+pub mod names;
+pub mod facts;
