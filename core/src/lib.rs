@@ -3,5 +3,6 @@
 //! Nothing here reads a clock, rolls dice, opens a file, or awaits. Callers hand in bytes and the present
 //! moment; they take out effects and carry them out. The modules stand in reading order.
 
-pub mod names;
+pub mod refusal;
 pub mod facts;
+pub mod names;
