@@ -1,1 +1,24 @@
-//! To be written.
+//! What the integration tests stand on: a home of their own, terminals with a person at them, MCP clients.
+//!
+//! A wait here is always a wait for a fact, with one deadline for all of them ([`DEADLINE`]); nothing
+//! sleeps and hopes. The modules stand in reading order.
+#![allow(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a broken arrangement ends the test at once, and what it was is printed for the reader"
+)]
+
+pub mod wait;
+pub mod home;
+pub mod tty;
+pub mod plain;
+pub mod mcp;
+pub mod not_run;
+
+pub use home::{Home, binary};
+pub use mcp::{Mcp, Ticket, ToolReply};
+pub use not_run::{have, not_run};
+pub use tty::Tty;
+pub use wait::{DEADLINE, until, until_within};
