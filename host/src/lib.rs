@@ -1,1 +1,7 @@
-//! To be written.
+//! The outside world: where an instance keeps its files, how a shell gets a terminal, and the holder that keeps it alive.
+
+pub mod state_dir;
+
+pub mod local;
+
+pub mod holder;

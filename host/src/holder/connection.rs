@@ -1,0 +1,140 @@
+//! One client of the holder: what it says, and what waits to be sent to it.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+
+use bytes::{Buf, BytesMut};
+use cotty_core::names::Offset;
+use rustix::event::epoll::EventFlags;
+
+use crate::holder::coding;
+use crate::holder::frame::{Event, Malformed, Order, RefusalKind};
+
+/// Output is handed over while less than this waits to be sent; the rest is read from disk later.
+const OUTPUT_BYTES_MAX: usize = 256 << 10;
+
+/// While this much waits to be sent no order is read: the client asks faster than it listens.
+const ANSWERS_BYTES_MAX: usize = 2 << 20;
+
+/// What is read in one turn.
+const READ_BYTES: usize = 64 << 10;
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: UnixStream,
+    incoming: BytesMut,
+    outgoing: BytesMut,
+    /// The version was said and is spoken.
+    pub(super) greeted: bool,
+    /// The terminal it serves.
+    pub(super) terminal: Option<u64>,
+    /// Nothing more is read; it ends when all is sent.
+    pub(super) closing: bool,
+    /// What epoll watches for.
+    pub(super) watched: EventFlags,
+}
+
+impl Connection {
+    /// Takes an accepted stream.
+    pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            incoming: BytesMut::new(),
+            outgoing: BytesMut::new(),
+            greeted: false,
+            terminal: None,
+            closing: false,
+            watched: EventFlags::empty(),
+        })
+    }
+
+    /// Reads what was said; false at the end.
+    pub(super) fn receive(&mut self) -> bool {
+        let mut buffer = [0; READ_BYTES];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(bytes) => {
+                self.incoming.extend_from_slice(&buffer[..bytes]);
+                true
+            }
+            Err(error) => matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+        }
+    }
+
+    /// Returns the next whole order.
+    pub(super) fn next_order(&mut self) -> Result<Option<Order>, Malformed> {
+        if self.closing || self.is_deaf() {
+            return Ok(None);
+        }
+        let order = Order::take(&mut self.incoming);
+        if self.incoming.is_empty() {
+            self.incoming = BytesMut::new(); // An idle session costs no buffer.
+        }
+        order
+    }
+
+    /// Puts an event into the queue.
+    pub(super) fn send(&mut self, event: &Event) {
+        event.encode(&mut self.outgoing);
+    }
+
+    /// Puts output into the queue.
+    pub(super) fn send_output(&mut self, offset: Offset, bytes: &[u8]) {
+        coding::put_output(offset, bytes, &mut self.outgoing);
+    }
+
+    /// Says no, with the reason.
+    pub(super) fn refuse(&mut self, kind: RefusalKind, text: impl ToString) {
+        self.send(&Event::Refused { kind, text: text.to_string() });
+    }
+
+    /// Says whether output may be put into the queue.
+    pub(super) fn has_room(&self) -> bool {
+        self.outgoing.len() < OUTPUT_BYTES_MAX
+    }
+
+    /// Says whether all was sent.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.outgoing.is_empty()
+    }
+
+    /// Sends what the client takes now.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        while !self.outgoing.is_empty() {
+            match self.stream.write(&self.outgoing) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(bytes) => self.outgoing.advance(bytes),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        self.outgoing = BytesMut::new();
+        Ok(())
+    }
+
+    /// Returns what epoll should watch for.
+    pub(super) fn wanted(&self) -> EventFlags {
+        let mut wanted = EventFlags::empty();
+        if !self.closing && !self.is_deaf() {
+            wanted |= EventFlags::IN;
+        }
+        if !self.outgoing.is_empty() {
+            wanted |= EventFlags::OUT;
+        }
+        wanted
+    }
+
+    fn is_deaf(&self) -> bool {
+        self.outgoing.len() > ANSWERS_BYTES_MAX
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}

@@ -1,0 +1,528 @@
+//! `cotty hold`: one single-threaded loop that owns all terminals of an instance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::time::{Duration, Instant};
+
+use cotty_core::names::Offset;
+use nix::sys::signal::{SigSet, Signal as NixSignal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::process::WaitOptions;
+
+use crate::holder::connection::Connection;
+use crate::holder::facts::{Eyes, Look, SESSION_VARIABLE};
+use crate::holder::frame::{Event, OpenTerminal, Order, RefusalKind, VERSION};
+use crate::holder::kept::Kept;
+use crate::holder::segments::SegmentReader;
+use crate::holder::signals;
+use crate::holder::socket_name;
+use crate::holder::terminal::Terminal;
+use crate::local::pty::{self, Pty};
+use crate::state_dir::{StateDir, StateError};
+
+/// How a holder behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Manners {
+    /// It ends after so long without a terminal and without a connection.
+    pub linger: Duration,
+    /// While no client is attached and the quota is full, a program waits so long since the detachment.
+    pub detached_wait: Duration,
+    /// Which files of the kernel it reads.
+    pub eyes: Eyes,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self {
+            linger: Duration::from_secs(10),
+            detached_wait: Duration::from_secs(60),
+            eyes: Eyes::from_environment(),
+        }
+    }
+}
+
+/// Why a holder ended otherwise than by having nothing to do.
+#[derive(Debug, thiserror::Error)]
+pub enum HoldError {
+    /// The state directory cannot be used.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The system would not.
+    #[error("the holder cannot go on: {0}; look at ulimit -n and the memory of this machine")]
+    System(#[from] io::Error),
+}
+
+/// Holds the terminals of an instance until there is nothing left to hold. Returns at once if another holder does.
+pub fn run(state: &StateDir, manners: Manners) -> Result<(), HoldError> {
+    let name = socket_name();
+    let Some(_held) = state.try_lock(&format!("{name}.held"))? else { return Ok(()) };
+    let children = become_holder()?;
+    let listener = state.bind(&name)?;
+    listener.set_nonblocking(true)?;
+    let mut server = Server::new(state, manners, listener, children)?;
+    let ended = server.serve();
+    // Whoever connects from here on finds no socket and starts another holder, which waits for our lock to be free.
+    drop(std::fs::remove_file(state.file(&name)));
+    Ok(ended?)
+}
+
+const LISTENER: u64 = 0;
+const CHILDREN: u64 = 1;
+
+/// How many orders of one connection are carried out in a turn: a flood of them delays nobody else.
+const ORDERS_A_TURN: usize = 16;
+
+/// How many connections there may be; each is one of our own daemons'.
+const CONNECTIONS_MAX: usize = 4096;
+
+struct Server<'state> {
+    state: &'state StateDir,
+    manners: Manners,
+    epoll: OwnedFd,
+    listener: UnixListener,
+    children: SignalFd,
+    connections: BTreeMap<u64, Connection>,
+    terminals: BTreeMap<u64, Terminal>,
+    token: u64,
+    // Terminals that something happened to in this turn, and connections that have orders left from the last.
+    touched: BTreeSet<u64>,
+    hungry: BTreeSet<u64>,
+    idle_since: Option<Instant>,
+    stopping: bool,
+}
+
+/// An own session, the parent of orphans, and one descriptor that tells of dead children.
+fn become_holder() -> io::Result<SignalFd> {
+    // Fails where we lead a session already, which is what we want.
+    rustix::process::setsid().ok();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    pty::raise_descriptor_limit();
+    let mut blocked = SigSet::empty();
+    // SIGXFSZ: a full quota is to be an error of the write, not our end. SIGHUP: nobody's terminal is ours.
+    for signal in [NixSignal::SIGCHLD, NixSignal::SIGXFSZ, NixSignal::SIGPIPE, NixSignal::SIGHUP] {
+        blocked.add(signal);
+    }
+    blocked.thread_block()?;
+    let mut children = SigSet::empty();
+    children.add(NixSignal::SIGCHLD);
+    Ok(SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)?)
+}
+
+impl<'state> Server<'state> {
+    fn new(
+        state: &'state StateDir,
+        manners: Manners,
+        listener: UnixListener,
+        children: SignalFd,
+    ) -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        epoll::add(&epoll, &listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
+        epoll::add(&epoll, &children, EventData::new_u64(CHILDREN), EventFlags::IN)?;
+        Ok(Self {
+            state,
+            manners,
+            epoll,
+            listener,
+            children,
+            connections: BTreeMap::new(),
+            terminals: BTreeMap::new(),
+            token: CHILDREN,
+            touched: BTreeSet::new(),
+            hungry: BTreeSet::new(),
+            idle_since: Some(Instant::now()),
+            stopping: false,
+        })
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        while !self.is_over() {
+            let ready = self.wait()?;
+            let now = Instant::now();
+            // Clients before terminals: a key overtakes a flood of output.
+            for (token, flags) in &ready {
+                match *token {
+                    LISTENER => self.accept(),
+                    CHILDREN => self.reap(),
+                    token => self.serve_connection(token, *flags, now),
+                }
+            }
+            for token in std::mem::take(&mut self.hungry) {
+                self.serve_connection(token, EventFlags::empty(), now);
+            }
+            for (token, flags) in &ready {
+                self.serve_terminal(*token, *flags, now);
+            }
+            self.serve_timeouts(now);
+            for token in std::mem::take(&mut self.touched) {
+                self.settle(token, now);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_over(&mut self) -> bool {
+        if self.stopping {
+            return self.connections.is_empty();
+        }
+        if !self.terminals.is_empty() || !self.connections.is_empty() {
+            self.idle_since = None;
+            return false;
+        }
+        let since = *self.idle_since.get_or_insert_with(Instant::now);
+        since.elapsed() >= self.manners.linger
+    }
+
+    fn wait(&self) -> io::Result<Vec<(u64, EventFlags)>> {
+        let mut events = Vec::with_capacity(64);
+        let timeout = self.timeout().map(|it| Timespec {
+            tv_sec: it.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: it.subsec_nanos().into(),
+        });
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(events.iter().map(|it| (it.data.u64(), it.flags)).collect())
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if !self.hungry.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let over = self.idle_since.map(|since| since + self.manners.linger);
+        let due = self.terminals.values().filter_map(|it| it.timeout(self.manners.detached_wait));
+        let next = due.chain(over).min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    fn accept(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            if self.connections.len() >= CONNECTIONS_MAX || !is_of_our_user(&stream) {
+                continue;
+            }
+            self.token += 1;
+            if let Ok(connection) = Connection::new(stream) {
+                self.connections.insert(self.token, connection);
+                self.watch_connection(self.token);
+            }
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Ok(Some(_)) = self.children.read_signal() {}
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            for (token, terminal) in &mut self.terminals {
+                if terminal.is_shell(pid) {
+                    terminal.handle_exit(status);
+                    self.touched.insert(*token);
+                }
+            }
+        }
+    }
+
+    fn serve_connection(&mut self, token: u64, flags: EventFlags, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let open = !flags.contains(EventFlags::IN) || connection.receive();
+        for _ in 0..ORDERS_A_TURN {
+            let Some(connection) = self.connections.get_mut(&token) else { return };
+            match connection.next_order() {
+                Ok(Some(order)) => self.carry_out(token, order, now),
+                Ok(None) => {
+                    return self.after_orders(token, open && !flags.contains(EventFlags::ERR), now);
+                }
+                Err(error) => {
+                    connection.refuse(RefusalKind::BadOrder, error);
+                    connection.closing = true;
+                }
+            }
+        }
+        self.hungry.insert(token);
+        self.after_orders(token, true, now);
+    }
+
+    fn after_orders(&mut self, token: u64, open: bool, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        if let Some(terminal) = connection.terminal {
+            self.touched.insert(terminal);
+        }
+        if !open || (connection.terminal.is_none() && connection.flush().is_err()) {
+            self.close(token, now);
+        }
+        self.watch_connection(token);
+    }
+
+    fn serve_terminal(&mut self, token: u64, flags: EventFlags, now: Instant) {
+        let Some(terminal) = self.terminals.get_mut(&token) else { return };
+        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+            let client = terminal.attachment.as_ref().map(|it| it.connection);
+            let connection = client.and_then(|it| self.connections.get_mut(&it));
+            terminal.read_output(connection, now);
+        }
+        self.touched.insert(token);
+    }
+
+    fn serve_timeouts(&mut self, now: Instant) {
+        for (token, terminal) in &mut self.terminals {
+            if terminal.timeout(self.manners.detached_wait).is_some_and(|at| at <= now) {
+                terminal.handle_timeout(now);
+                self.touched.insert(*token);
+            }
+        }
+    }
+
+    /// Writes, sends and watches what the events of this turn made possible for one terminal and its client.
+    fn settle(&mut self, token: u64, now: Instant) {
+        let Some(terminal) = self.terminals.get_mut(&token) else { return };
+        let client = terminal.attachment.as_ref().map(|it| it.connection);
+        let mut connection = client.and_then(|it| self.connections.get_mut(&it));
+        terminal.write_input(connection.as_deref_mut());
+        let mut broken = false;
+        if let Some(connection) = connection {
+            broken = connection.flush().is_err();
+            // What the socket took made room for more; what it did not take waits until it is writable.
+            terminal.catch_up(connection);
+            broken |= connection.flush().is_err();
+        }
+        if let (true, Some(client)) = (broken, client) {
+            self.close(client, now);
+        }
+        client.into_iter().for_each(|it| self.watch_connection(it));
+        self.watch_terminal(token, now);
+    }
+
+    fn close(&mut self, token: u64, now: Instant) {
+        let Some(connection) = self.connections.remove(&token) else { return };
+        if !connection.watched.is_empty() {
+            epoll::delete(&self.epoll, &connection).ok();
+        }
+        if let Some((of, terminal)) =
+            connection.terminal.and_then(|of| Some((of, self.terminals.get_mut(&of)?)))
+        {
+            terminal.detach(token, now);
+            self.watch_terminal(of, now);
+        }
+    }
+
+    // A descriptor that is asked for nothing is not watched at all: epoll would report its hang-up for ever. One of a
+    // client is the exception, for its hang-up is news.
+    fn watch_connection(&mut self, token: u64) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        if connection.closing && connection.is_flushed() {
+            return self.close(token, Instant::now());
+        }
+        let wanted = connection.wanted() | EventFlags::ERR;
+        let before = std::mem::replace(&mut connection.watched, wanted);
+        watch(&self.epoll, &*connection, token, before, wanted);
+    }
+
+    fn watch_terminal(&mut self, token: u64, now: Instant) {
+        let Some(terminal) = self.terminals.get_mut(&token) else { return };
+        let wanted = terminal.wanted(now, self.manners.detached_wait);
+        let before = std::mem::replace(&mut terminal.watched, wanted);
+        watch(&self.epoll, &terminal.pty.master, token, before, wanted);
+    }
+}
+
+fn watch(epoll: &OwnedFd, source: impl AsFd, token: u64, before: EventFlags, wanted: EventFlags) {
+    let data = EventData::new_u64(token);
+    let done = match (before.is_empty(), wanted.is_empty()) {
+        _ if before == wanted => Ok(()),
+        (true, _) => epoll::add(epoll, source, data, wanted),
+        (false, true) => epoll::delete(epoll, source),
+        (false, false) => epoll::modify(epoll, source, data, wanted),
+    };
+    if let Err(error) = done {
+        tracing::error!(%error, token, "a descriptor cannot be watched");
+    }
+}
+
+fn is_of_our_user(stream: &UnixStream) -> bool {
+    let peer = rustix::net::sockopt::socket_peercred(stream).map(|it| it.uid);
+    peer.is_ok_and(|it| it == rustix::process::geteuid())
+}
+
+impl Server<'_> {
+    fn carry_out(&mut self, token: u64, order: Order, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        match (connection.greeted, order) {
+            (false, Order::Hello { version: VERSION }) => connection.greeted = true,
+            (false, _) => {
+                connection.refuse(
+                    RefusalKind::Version,
+                    format!("this holder speaks version {VERSION} and is told so first"),
+                );
+                connection.closing = true;
+            }
+            (true, Order::Open(open)) => self.open(token, open, now),
+            (true, Order::Attach { id, term, from }) => self.attach(token, &id, term, from, now),
+            (true, Order::List) => {
+                let list = self.terminals.values().map(Terminal::listed).collect();
+                connection.send(&Event::Listed(list));
+            }
+            (true, Order::Stop { force }) => self.stop(token, force),
+            (true, Order::Release { keep_files }) => self.release(token, keep_files),
+            (true, order) => self.carry_out_on_terminal(token, order),
+        }
+    }
+
+    fn carry_out_on_terminal(&mut self, token: u64, order: Order) {
+        let looks = matches!(order, Order::Facts | Order::Processes | Order::Signal { .. });
+        let shells = self.terminals.values().filter(|_| looks).map(|it| it.pty.shell).collect();
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let Some(terminal) = connection.terminal.and_then(|it| self.terminals.get_mut(&it)) else {
+            return connection.refuse(RefusalKind::BadOrder, "no terminal is attached to this connection");
+        };
+        match order {
+            Order::Input { sequence, bytes } => terminal.handle_input(sequence, bytes, connection),
+            Order::Acknowledge { byte } => terminal.handle_acknowledge(byte),
+            Order::Facts => {
+                let facts = Look::new(&terminal.pty, &terminal.id, shells, self.manners.eyes).facts();
+                connection.send(&Event::Facts(Box::new(facts)));
+            }
+            Order::Processes => {
+                let look = Look::new(&terminal.pty, &terminal.id, shells, self.manners.eyes);
+                connection.send(&Event::Processes(look.processes()));
+            }
+            Order::Resize { cols, rows } => {
+                if let Err(error) = terminal.pty.resize(cols, rows) {
+                    connection.refuse(RefusalKind::Failed, format!("cannot resize: {error}"));
+                }
+            }
+            Order::Signal { to, signal } => {
+                let look = Look::new(&terminal.pty, &terminal.id, shells, self.manners.eyes);
+                if let Err(error) = signals::send(&look, to, signal) {
+                    connection.refuse(RefusalKind::Failed, error);
+                }
+            }
+            Order::Hello { .. }
+            | Order::Open(_)
+            | Order::Attach { .. }
+            | Order::Release { .. }
+            | Order::List
+            | Order::Stop { .. } => {
+                connection.refuse(RefusalKind::BadOrder, "this order makes no sense here");
+            }
+        }
+    }
+
+    fn open(&mut self, token: u64, open: OpenTerminal, now: Instant) {
+        let started = self.start(open, now);
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        match started {
+            Ok(mut terminal) if connection.terminal.is_none() => {
+                self.token += 1;
+                let start = Offset { epoch: terminal.state().epoch, byte: 0 };
+                terminal.attach(token, terminal.term, start);
+                connection.terminal = Some(self.token);
+                connection.send(&Event::Attached(terminal.state()));
+                self.terminals.insert(self.token, terminal);
+                self.touched.insert(self.token);
+            }
+            Ok(_) => connection.refuse(RefusalKind::BadOrder, "this connection serves a terminal already"),
+            Err((kind, text)) => {
+                connection.refuse(kind, text);
+                connection.closing = true;
+            }
+        }
+    }
+
+    fn start(&self, open: OpenTerminal, now: Instant) -> Result<Terminal, (RefusalKind, String)> {
+        if !is_name(&open.id) {
+            let text = "a session is named by 1 to 64 of A-Z a-z 0-9 - and _";
+            return Err((RefusalKind::BadOrder, text.to_owned()));
+        }
+        if self.terminals.values().any(|it| it.id == open.id) {
+            return Err((RefusalKind::Exists, format!("{} is open already; attach to it", open.id)));
+        }
+        let failed = |error: io::Error| (RefusalKind::Failed, format!("cannot keep output: {error}"));
+        let directory = self.state.session(&open.id);
+        if SegmentReader::open(&directory).end(open.epoch).map_err(failed)?.is_some() {
+            let text = format!("epoch {} of {} was used; take the next", open.epoch.0, open.id);
+            return Err((RefusalKind::Exists, text));
+        }
+        let kept = Kept::open(directory, open.epoch, open.quota_bytes).map_err(failed)?;
+        let mut spawn = open.spawn;
+        spawn.env.retain(|(name, _)| name != SESSION_VARIABLE);
+        spawn.env.push((SESSION_VARIABLE.into(), open.id.clone().into()));
+        let pty = Pty::open(&spawn).map_err(|error| (RefusalKind::NotStarted, error.to_string()))?;
+        Ok(Terminal::new(open.id, open.term, open.epoch, pty, kept, now))
+    }
+
+    fn attach(&mut self, token: u64, id: &str, term: u64, from: Offset, now: Instant) {
+        let found = self.terminals.iter_mut().find(|(_, it)| it.id == id);
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        connection.closing = true;
+        let Some((of, terminal)) = found else {
+            return connection.refuse(RefusalKind::NoSuchTerminal, format!("no terminal {id} is held here"));
+        };
+        if term < terminal.term {
+            let text = format!("attachment {term} of {id} is older than its owner's, {}", terminal.term);
+            return connection.refuse(RefusalKind::Fenced, text);
+        }
+        if connection.terminal.is_some() {
+            return connection.refuse(RefusalKind::BadOrder, "this connection serves a terminal already");
+        }
+        let Some(before) = terminal.attach(token, term, from) else {
+            return connection.refuse(RefusalKind::BadOrder, format!("{from} is beyond the end of {id}"));
+        };
+        connection.closing = false;
+        connection.terminal = Some(*of);
+        connection.send(&Event::Attached(terminal.state()));
+        self.touched.insert(*of);
+        if let Some(former) = before.and_then(|it| self.connections.get_mut(&it)) {
+            former.terminal = None;
+            former.refuse(RefusalKind::Fenced, format!("attachment {term} of {id} has taken over"));
+            former.closing = true;
+            if former.flush().is_err() || former.is_flushed() {
+                before.into_iter().for_each(|it| self.close(it, now));
+            }
+        }
+    }
+
+    fn release(&mut self, token: u64, keep_files: bool) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        let Some(terminal) = connection.terminal.take().and_then(|it| self.terminals.remove(&it)) else {
+            return connection.refuse(RefusalKind::BadOrder, "no terminal is attached to this connection");
+        };
+        terminal.hang_up();
+        if !terminal.watched.is_empty() {
+            epoll::delete(&self.epoll, &terminal.pty.master).ok();
+        }
+        let removed =
+            if keep_files { Ok(()) } else { std::fs::remove_dir_all(self.state.session(&terminal.id)) };
+        match removed {
+            Ok(()) => connection.send(&Event::Done),
+            Err(error) => {
+                connection.refuse(RefusalKind::Failed, format!("cannot delete its output: {error}"))
+            }
+        }
+        connection.closing = true;
+    }
+
+    fn stop(&mut self, token: u64, force: bool) {
+        let Some(connection) = self.connections.get_mut(&token) else { return };
+        if !self.terminals.is_empty() && !force {
+            let text = format!("{} terminals are open; release them or force it", self.terminals.len());
+            return connection.refuse(RefusalKind::Busy, text);
+        }
+        connection.send(&Event::Done);
+        self.terminals.values().for_each(Terminal::hang_up);
+        self.terminals.clear();
+        for connection in self.connections.values_mut() {
+            connection.terminal = None;
+            connection.closing = true;
+            drop(connection.flush());
+        }
+        self.connections.clear();
+        self.stopping = true;
+    }
+}
+
+fn is_name(id: &str) -> bool {
+    let allowed = |it: u8| it.is_ascii_alphanumeric() || it == b'-' || it == b'_';
+    (1..=64).contains(&id.len()) && id.bytes().all(allowed)
+}

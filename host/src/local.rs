@@ -1,0 +1,3 @@
+//! Terminals of this machine.
+
+pub mod pty;

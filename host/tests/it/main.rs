@@ -1,0 +1,7 @@
+//! Stories of the holder with real shells. Each has a state directory and a holder process of its own.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are tests")]
+
+mod world;
+
+mod opening;
