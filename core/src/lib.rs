@@ -3,6 +3,12 @@
 //! Nothing here reads a clock, rolls dice, opens a file, or awaits. Callers hand in bytes and the present
 //! moment; they take out effects and carry them out. The modules stand in reading order.
 
+pub mod screen;
+pub mod filter;
+pub mod marks;
+mod sequence;
+pub mod text;
+pub mod excerpt;
 pub mod refusal;
 pub mod facts;
 pub mod names;

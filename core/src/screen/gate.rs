@@ -1,0 +1,126 @@
+//! What stands before the terminal model: bounds what it would collect without end, and knows where the stream was cut.
+
+use alacritty_terminal::vte::ansi::{Processor, Timeout};
+use memchr::memchr;
+
+use super::emulator::Emulator;
+use crate::sequence::{CAN, ESC, Place, Step, unfinished_character};
+
+/// The longest sequence that reaches the model. It would keep an operating system command of any length; a link or a
+/// title has at most a few KiB.
+const SEQUENCE_BYTES_MAX: usize = 64 * 1024;
+
+/// The number of a command that no terminal knows: what is left of one that was too long means nothing to a reader.
+const NO_COMMAND: &[u8] = b"65535;";
+
+/// Never withholds anything: a synchronised update would hide up to 2 MiB, and its end would need a clock.
+#[derive(Default)]
+pub(super) struct NoTimeout;
+
+impl Timeout for NoTimeout {
+    fn set_timeout(&mut self, _: std::time::Duration) {}
+    fn clear_timeout(&mut self) {}
+    fn pending_timeout(&self) -> bool {
+        false
+    }
+}
+
+/// Feeds a stream to the model, piece by piece.
+#[derive(Default)]
+pub(super) struct Gate {
+    parser: Processor<NoTimeout>,
+    place: Place,
+    /// The sequence at the end of what was fed, from its ESC on; or the last bytes of text, to find a cut character.
+    tail: Vec<u8>,
+    /// The sequence is kept from the model: it carries data that nobody shows, or is too long.
+    swallows: bool,
+}
+
+impl Gate {
+    /// Takes the next bytes of the stream.
+    pub(super) fn feed(&mut self, bytes: &[u8], emulator: &mut Emulator) {
+        let mut next = 0;
+        while next < bytes.len() {
+            let rest = &bytes[next..];
+            next += match self.place {
+                Place::Ground => self.text(rest, emulator),
+                Place::Escape | Place::EscapeMiddle | Place::Csi | Place::Osc | Place::Data => {
+                    self.sequence(rest, emulator)
+                }
+            };
+        }
+    }
+
+    /// Returns the bytes since the last whole character or sequence.
+    pub(super) fn unfinished(&self) -> &[u8] {
+        match self.place {
+            Place::Ground => &self.tail[self.tail.len() - unfinished_character(&self.tail)..],
+            Place::Escape | Place::EscapeMiddle | Place::Csi | Place::Osc | Place::Data => &self.tail,
+        }
+    }
+
+    /// Feeds text up to and with the next ESC, and returns how many bytes that was.
+    fn text(&mut self, bytes: &[u8], emulator: &mut Emulator) -> usize {
+        let escape = memchr(ESC, bytes);
+        let end = escape.map_or(bytes.len(), |it| it + 1);
+        self.parser.advance(&mut *emulator, &bytes[..end]);
+        if escape.is_some() {
+            self.place = Place::Escape;
+            self.tail.clear();
+            self.tail.push(ESC);
+        } else {
+            self.tail.extend_from_slice(&bytes[end.saturating_sub(3)..end]);
+            self.tail.drain(..self.tail.len().saturating_sub(3));
+        }
+        end
+    }
+
+    /// Feeds bytes of a sequence, at most up to its end, and returns how many that was.
+    fn sequence(&mut self, bytes: &[u8], emulator: &mut Emulator) -> usize {
+        for (index, &byte) in bytes.iter().enumerate() {
+            let step = self.place.step(byte);
+            match step {
+                Step::Part if !self.swallows => self.tail.push(byte),
+                Step::Part | Step::Aside => (),
+                Step::Last | Step::Abort => self.tail.clear(),
+                Step::Again => self.tail = vec![ESC],
+            }
+            if self.swallows {
+                return self.swallow(index, bytes, step, emulator);
+            }
+            if self.place == Place::Data || self.tail.len() > SEQUENCE_BYTES_MAX {
+                self.begin_to_swallow(&bytes[..index], emulator);
+                return index + 1;
+            }
+            if self.place == Place::Ground {
+                self.parser.advance(&mut *emulator, &bytes[..=index]);
+                return index + 1;
+            }
+        }
+        self.parser.advance(&mut *emulator, bytes);
+        bytes.len()
+    }
+
+    /// Feeds what came before, and makes the model forget the sequence.
+    fn begin_to_swallow(&mut self, before: &[u8], emulator: &mut Emulator) {
+        self.parser.advance(&mut *emulator, before);
+        // CAN ends an operating system command as if it were whole.
+        emulator.ignores_commands = true;
+        self.parser.advance(&mut *emulator, &[CAN]);
+        emulator.ignores_commands = false;
+        self.swallows = true;
+        self.tail.truncate(2);
+        if self.place == Place::Osc {
+            self.tail.extend_from_slice(NO_COMMAND);
+        }
+    }
+
+    /// Passes over one byte of what is kept from the model, but for an ESC, with which the next sequence begins.
+    fn swallow(&mut self, index: usize, bytes: &[u8], step: Step, emulator: &mut Emulator) -> usize {
+        self.swallows = matches!(step, Step::Part | Step::Aside);
+        if step == Step::Again {
+            self.parser.advance(&mut *emulator, &bytes[index..=index]);
+        }
+        index + 1
+    }
+}
