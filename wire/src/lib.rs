@@ -1,1 +1,3 @@
-//! To be written.
+//! The published words: every type that leaves the process.
+
+pub mod hello;

@@ -1,0 +1,3 @@
+//! The daemon: how it is reached.
+
+pub mod reach;

@@ -1,0 +1,5 @@
+//! The binary's rooms: which instance is meant, and how its daemon is reached.
+
+pub mod instance;
+
+pub mod daemon;
