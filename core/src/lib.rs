@@ -3,6 +3,11 @@
 //! Nothing here reads a clock, rolls dice, opens a file, or awaits. Callers hand in bytes and the present
 //! moment; they take out effects and carry them out. The modules stand in reading order.
 
+pub mod session;
+pub mod run;
+pub mod gate;
+pub mod probe;
+pub mod dialect;
 pub mod screen;
 pub mod filter;
 pub mod marks;

@@ -62,6 +62,8 @@ pub struct Mark {
     pub pid: Option<u32>,
     /// The terminal that the shell believes to be on.
     pub tty: Option<String>,
+    /// The number of the prompt, where the shell counts them: a prompt that is drawn again repeats it.
+    pub prompt: Option<u64>,
 }
 
 /// A mark and its place in the stream.
@@ -105,6 +107,12 @@ impl Marks {
     /// Returns the absolute offset of the next byte.
     pub fn at(&self) -> u64 {
         self.at
+    }
+
+    /// Returns where what may still become a mark begins, or the offset of the next byte: who begins to read
+    /// there finds the same marks from here on.
+    pub fn unfinished_at(&self) -> u64 {
+        if self.held.is_empty() { self.at } else { self.start }
     }
 
     /// Takes the next bytes and returns the marks that end in them, in order.
@@ -203,7 +211,7 @@ impl Mark {
         let fields = Fields::read(fields)?;
         let is_ours = fields.key == Some(key.as_str());
         let tty = fields.tty.map(str::to_owned);
-        is_ours.then_some(Self { kind, serial: fields.serial, pid: fields.pid, tty })
+        is_ours.then_some(Self { kind, serial: fields.serial, pid: fields.pid, tty, prompt: fields.prompt })
     }
 }
 
@@ -222,6 +230,7 @@ struct Fields<'a> {
     serial: Option<u64>,
     pid: Option<u32>,
     tty: Option<&'a str>,
+    prompt: Option<u64>,
 }
 
 impl<'a> Fields<'a> {
@@ -234,6 +243,7 @@ impl<'a> Fields<'a> {
                 Some(("c", serial)) => fields.serial = Some(serial.parse().ok()?),
                 Some(("p", pid)) => fields.pid = Some(pid.parse().ok()?),
                 Some(("t", tty)) => fields.tty = Some(tty),
+                Some(("n", prompt)) => fields.prompt = Some(prompt.parse().ok()?),
                 _ => (),
             }
         }

@@ -86,7 +86,9 @@ pub enum Refusal {
         run: RunId,
     },
     /// A person's unsent line stands at the prompt.
-    #[error("{who} has an unsent line at the prompt of session {session}, begun {seconds} s ago; nothing was typed")]
+    #[error(
+        "{who} has an unsent line at the prompt of session {session}, begun {seconds} s ago; nothing was typed"
+    )]
     DraftOnTheLine {
         /// The session's name.
         session: String,
@@ -353,13 +355,19 @@ impl Refusal {
                 format!("Tell the person and wait; a person opens it: cotty mode {session} human-first")
             }
             Self::RunInProgress { session, run } => {
-                format!("Next: ssh_wait command={run}, ssh_close id={run}, or another session (ssh_connect name=...); ssh_status session={session} tells more")
+                format!(
+                    "Next: ssh_wait command={run}, ssh_close id={run}, or another session (ssh_connect name=...); ssh_status session={session} tells more"
+                )
             }
             Self::DraftOnTheLine { session, .. } => {
-                format!("The person ends the line (Enter, or Ctrl-U) at cotty attach {session}; or use another session: ssh_connect name=...")
+                format!(
+                    "The person ends the line (Enter, or Ctrl-U) at cotty attach {session}; or use another session: ssh_connect name=..."
+                )
             }
             Self::PersonTyping { session, .. } => {
-                format!("Next: the same call in a few seconds; or another session. ssh_read session={session} view=screen shows what is there")
+                format!(
+                    "Next: the same call in a few seconds; or another session. ssh_read session={session} view=screen shows what is there"
+                )
             }
             Self::NotAtPrompt { session, .. } => {
                 format!("Next: ssh_read session={session} view=screen, then ssh_send or ssh_wait")
@@ -369,9 +377,7 @@ impl Refusal {
             Self::ControlCharacter { .. } => {
                 "Leave it out; keys such as ctrl-c go through ssh_send keys=...".to_owned()
             }
-            Self::TooLong { .. } => {
-                "Write it to a file first and run that file, or split it".to_owned()
-            }
+            Self::TooLong { .. } => "Write it to a file first and run that file, or split it".to_owned(),
             Self::NoRoom { session, .. } => {
                 format!("Next: ssh_send session={session} keys=ctrl-c, or wait until the program reads")
             }
@@ -379,27 +385,28 @@ impl Refusal {
             Self::ShellExited { session, target, .. }
             | Self::SessionClosed { session, target, .. }
             | Self::Lost { session, target, .. } => {
-                format!("Next: ssh_connect target={target} name={session} opens a new shell; ssh_read session={session} still reads the old output")
+                format!(
+                    "Next: ssh_connect target={target} name={session} opens a new shell; ssh_read session={session} still reads the old output"
+                )
             }
             Self::NotReady { session, .. } => {
-                format!("Next: ssh_read session={session} view=screen; a person can look: cotty attach {session}")
+                format!(
+                    "Next: ssh_read session={session} view=screen; a person can look: cotty attach {session}"
+                )
             }
-            Self::SessionNotFound { .. } => {
-                "Next: ssh_list, or ssh_connect name=... to open one".to_owned()
-            }
+            Self::SessionNotFound { .. } => "Next: ssh_list, or ssh_connect name=... to open one".to_owned(),
             Self::AmbiguousSession { .. } => "Next: the same call with session=...".to_owned(),
             Self::NoSession => "Next: ssh_connect target=local".to_owned(),
             Self::RunNotFound { .. } => "Next: ssh_list kind=commands".to_owned(),
             Self::NameTaken { .. } => "Next: another name=..., or ssh_close the session first".to_owned(),
             Self::InvalidArgument { .. } => "Correct the argument and call again".to_owned(),
-            Self::PersonOnly { .. } => {
-                "Ask the person to do it in a terminal of their own".to_owned()
-            }
+            Self::PersonOnly { .. } => "Ask the person to do it in a terminal of their own".to_owned(),
             Self::CannotStart { .. } => {
                 "Check the shell (shell=...) and the directory (cwd=...), then call again".to_owned()
             }
             Self::NoRecord => {
-                "Look before you repeat it: ssh_read view=history, then call again if it did not happen".to_owned()
+                "Look before you repeat it: ssh_read view=history, then call again if it did not happen"
+                    .to_owned()
             }
             Self::Storage { .. } => {
                 "Free space or mend the permissions of the state directory, then call again".to_owned()

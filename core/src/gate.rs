@@ -1,0 +1,261 @@
+//! Who may write now: the operator's mode, the run that holds the pen, and the line that somebody has begun.
+//!
+//! The mode is the operator's and the pen is the run's: two facts, two fields. A run can put down only the pen
+//! that it picked up, so the end of a run never undoes what the operator chose meanwhile.
+
+use std::time::{Duration, Instant};
+
+use crate::names::{Mode, Principal, Role, RunId};
+use crate::refusal::Refusal;
+
+/// In human-first mode an agent's command waits this long after a person's last key.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// Ctrl-C.
+const INTERRUPT: u8 = 0x03;
+
+/// An unsent line: what was typed since the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Who typed first.
+    pub who: Principal,
+    /// When.
+    pub since: Instant,
+    /// What is known of its length.
+    length: Length,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Length {
+    /// Every key was a plain character: this many stand there.
+    Plain(usize),
+    /// A key moved, completed or recalled something: only the shell knows.
+    Unknown,
+}
+
+/// Decides who may write.
+#[derive(Clone, Debug, Default)]
+pub struct Gate {
+    mode: Mode,
+    pen: Option<RunId>,
+    draft: Option<Draft>,
+    last_human: Option<(Principal, Instant)>,
+}
+
+impl Gate {
+    /// Returns a gate in the given mode, with nobody writing.
+    #[must_use]
+    pub fn new(mode: Mode) -> Self {
+        Self { mode, ..Self::default() }
+    }
+
+    /// Picks the pen up for a run.
+    ///
+    /// # Errors
+    ///
+    /// Refuses while the mode is closed to agents, another run holds it, a line is begun, or (human-first) a
+    /// person typed within [`GRACE`].
+    pub fn pick_up(
+        &mut self,
+        now: Instant,
+        run: RunId,
+        who: &Principal,
+        session: &str,
+    ) -> Result<(), Refusal> {
+        self.admit_agent(who, session)?;
+        if let Some(holder) = self.pen {
+            return Err(Refusal::RunInProgress { session: session.to_owned(), run: holder });
+        }
+        if let Some(draft) = &self.draft {
+            return Err(Refusal::DraftOnTheLine {
+                session: session.to_owned(),
+                who: draft.who.label.clone(),
+                seconds: now.saturating_duration_since(draft.since).as_secs(),
+            });
+        }
+        if let Some(left) = self.grace_left(now, who) {
+            let typist = self.last_human.as_ref().map(|(it, _)| it.label.clone()).unwrap_or_default();
+            let seconds = GRACE.saturating_sub(left).as_secs();
+            return Err(Refusal::PersonTyping { session: session.to_owned(), who: typist, seconds });
+        }
+        self.pen = Some(run);
+        Ok(())
+    }
+
+    /// Puts the pen down, if it is this run's.
+    pub fn put_down(&mut self, run: RunId) {
+        if self.pen == Some(run) {
+            self.pen = None;
+        }
+    }
+
+    /// Gives the pen to a run that is under way already: a person's command, or one found again.
+    pub fn hand_to(&mut self, run: RunId) {
+        self.pen = Some(run);
+    }
+
+    /// Decides on an agent's keys.
+    ///
+    /// # Errors
+    ///
+    /// Refuses where the operator closed the terminal to agents. An operator's own commands are never refused.
+    pub fn admit_agent(&self, who: &Principal, session: &str) -> Result<(), Refusal> {
+        if self.mode == Mode::HumanOnly && who.role == Role::Agent {
+            return Err(Refusal::ClosedByOperator { session: session.to_owned(), mode: self.mode });
+        }
+        Ok(())
+    }
+
+    /// Decides on a person's keys. An interrupt is always let through.
+    ///
+    /// # Errors
+    ///
+    /// Refuses in agent-only mode.
+    pub fn admit_human(&self, keys: &[u8], session: &str) -> Result<(), Refusal> {
+        if self.mode == Mode::AgentOnly && !is_interrupt(keys) {
+            return Err(Refusal::ClosedByOperator { session: session.to_owned(), mode: self.mode });
+        }
+        Ok(())
+    }
+
+    /// Notes keys that were let through, for the line that they may begin.
+    pub fn note_keys(&mut self, now: Instant, who: &Principal, keys: &[u8]) {
+        if who.role == Role::Operator {
+            self.last_human = Some((who.clone(), now));
+        }
+        let length = after_keys(self.draft.as_ref().map_or(Length::Plain(0), |draft| draft.length), keys);
+        if length == Length::Plain(0) {
+            self.draft = None;
+        } else if let Some(draft) = &mut self.draft {
+            draft.length = length;
+        } else {
+            self.draft = Some(Draft { who: who.clone(), since: now, length });
+        }
+    }
+
+    /// Notes that the shell shows a prompt: whatever was begun is gone, except keys typed ahead of it.
+    pub fn begin_line(&mut self, keep_draft: bool) {
+        if !keep_draft {
+            self.draft = None;
+        }
+    }
+
+    /// Returns how long an agent still waits for a person who has just typed.
+    #[must_use]
+    pub fn grace_left(&self, now: Instant, who: &Principal) -> Option<Duration> {
+        if self.mode != Mode::HumanFirst || who.role == Role::Operator {
+            return None;
+        }
+        let (_, typed_at) = self.last_human.as_ref()?;
+        GRACE.checked_sub(now.saturating_duration_since(*typed_at)).filter(|left| !left.is_zero())
+    }
+
+    /// Returns the operator's choice.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Sets the operator's choice. Whether the caller may is decided by who calls this.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.mode = mode;
+    }
+
+    /// Returns the run that holds the pen.
+    #[must_use]
+    pub fn pen(&self) -> Option<RunId> {
+        self.pen
+    }
+
+    /// Returns the line that somebody has begun.
+    #[must_use]
+    pub fn draft(&self) -> Option<&Draft> {
+        self.draft.as_ref()
+    }
+}
+
+/// Returns whether these keys do nothing but interrupt.
+#[must_use]
+pub fn is_interrupt(keys: &[u8]) -> bool {
+    !keys.is_empty() && keys.iter().all(|&key| key == INTERRUPT)
+}
+
+/// Returns whether these keys send what is on the line.
+#[must_use]
+pub fn sends_line(keys: &[u8]) -> bool {
+    keys.iter().any(|key| matches!(key, b'\r' | b'\n'))
+}
+
+/// Follows the line through some keys. Known only while each key was a plain character, Backspace, Ctrl-U,
+/// Ctrl-C or Enter: an arrow or a tab may have put anything there.
+fn after_keys(length: Length, keys: &[u8]) -> Length {
+    keys.iter().fold(length, |length, &key| match (length, key) {
+        (_, b'\r' | b'\n') => Length::Plain(0),
+        (Length::Unknown, _) => Length::Unknown,
+        (Length::Plain(_), 0x15 | INTERRUPT) => Length::Plain(0),
+        (Length::Plain(n), 0x7f | 0x08) => Length::Plain(n.saturating_sub(1)),
+        // Continuation bytes of UTF-8 belong to a character that was counted.
+        (Length::Plain(n), 0x80..=0xbf) => Length::Plain(n),
+        (Length::Plain(n), 0x20..=0xff) => Length::Plain(n + 1),
+        (Length::Plain(_), _) => Length::Unknown,
+    })
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has a clock")]
+mod tests {
+    use super::*;
+    use crate::names::RunKind;
+
+    fn person() -> Principal {
+        Principal { role: Role::Operator, label: "attach".into() }
+    }
+
+    fn agent() -> Principal {
+        Principal { role: Role::Agent, label: "agent".into() }
+    }
+
+    const RUN: RunId = RunId { kind: RunKind::Command, number: 1 };
+
+    #[test]
+    fn a_command_is_never_typed_onto_a_draft() {
+        let (mut gate, now) = (Gate::new(Mode::Common), Instant::now());
+        gate.note_keys(now, &person(), b"rm -r");
+        assert!(matches!(gate.pick_up(now, RUN, &agent(), "s"), Err(Refusal::DraftOnTheLine { .. })));
+        gate.note_keys(now, &person(), b"\x7f\x7f\x7f\x7f\x7f");
+        assert_eq!(gate.pick_up(now, RUN, &agent(), "s"), Ok(()));
+    }
+
+    #[test]
+    fn an_arrow_makes_the_line_unknown_until_the_next_prompt() {
+        let (mut gate, now) = (Gate::new(Mode::Common), Instant::now());
+        gate.note_keys(now, &person(), b"\x1b[A");
+        gate.note_keys(now, &person(), b"\x15");
+        assert!(gate.draft().is_some());
+        gate.begin_line(false);
+        assert!(gate.draft().is_none());
+    }
+
+    #[test]
+    fn human_first_waits_for_a_person_who_has_just_typed() {
+        let (mut gate, now) = (Gate::new(Mode::HumanFirst), Instant::now());
+        gate.note_keys(now, &person(), b"ls\r");
+        assert!(matches!(gate.pick_up(now, RUN, &agent(), "s"), Err(Refusal::PersonTyping { .. })));
+        assert_eq!(gate.pick_up(now + GRACE, RUN, &agent(), "s"), Ok(()));
+    }
+
+    #[test]
+    fn a_person_may_always_interrupt() {
+        let gate = Gate::new(Mode::AgentOnly);
+        assert_eq!(gate.admit_human(b"\x03", "s"), Ok(()));
+        assert!(gate.admit_human(b"ls\r", "s").is_err());
+    }
+
+    #[test]
+    fn a_run_puts_down_only_its_own_pen() {
+        let (mut gate, now) = (Gate::new(Mode::Common), Instant::now());
+        gate.pick_up(now, RUN, &agent(), "s").unwrap();
+        gate.put_down(RunId { kind: RunKind::Command, number: 2 });
+        assert_eq!(gate.pen(), Some(RUN));
+    }
+}

@@ -1,0 +1,308 @@
+//! From kernel facts to a verdict: what a terminal's foreground does, by rules that read no text.
+//!
+//! The order of the rules matters; each line of [`judge`] is one of them. A verdict counts only after two equal
+//! answers in quiet, which is the business of [`Prober`].
+
+use std::time::{Duration, Instant};
+
+use crate::dialect::Shell;
+use crate::facts::{Blocked, Facts, Inner, Member};
+use crate::names::{Boundary, InputKind};
+
+/// Output must have been quiet for this long before facts mean anything.
+const QUIET: Duration = Duration::from_millis(5);
+/// Between the two equal answers.
+const AGAIN: Duration = Duration::from_millis(5);
+/// A foreground that works is asked again after this, doubled each time …
+const BUSY_FIRST: Duration = Duration::from_millis(10);
+/// … up to this.
+const BUSY_MAX: Duration = Duration::from_millis(250);
+
+/// What the session knows beside the facts.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings {
+    /// The session's shell.
+    pub shell: Shell,
+    /// Device and inode of the shell when it last signed a prompt.
+    pub executable: Option<(u64, u64)>,
+    /// The last mark was that of a second prompt.
+    pub more_wanted: bool,
+    /// A command was given, and neither its start nor a prompt was marked since.
+    pub unanswered: bool,
+    /// The screen has been addressed since the command was given.
+    pub addressed: bool,
+}
+
+/// What the foreground does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// It works, or nothing certain can be said about what it waits for.
+    Running {
+        /// Why no more can be said, if that is so (`opaque`, `unseen`).
+        because: Option<&'static str>,
+    },
+    /// The session's shell itself reads its terminal.
+    AtShell,
+    /// A program waits for somebody.
+    Waits(InputKind),
+    /// Another shell waits at its prompt, or the shell has replaced itself.
+    Nested(String),
+    /// The shell is gone.
+    Gone,
+}
+
+/// Shells whose prompt means that a command has opened another shell.
+const SHELLS: [&str; 12] =
+    ["bash", "zsh", "dash", "sh", "ash", "busybox", "ksh", "ksh93", "mksh", "fish", "tcsh", "csh"];
+/// Programs that carry a terminal elsewhere.
+const REMOTES: [&str; 6] = ["ssh", "docker", "kubectl", "telnet", "screen", "podman"];
+/// Programs that show pages.
+const PAGERS: [&str; 5] = ["less", "more", "most", "pg", "man"];
+/// Programs that edit.
+const EDITORS: [&str; 10] =
+    ["vim", "vi", "nvim", "vim.basic", "vim.tiny", "nano", "emacs", "ed", "micro", "helix"];
+
+/// Judges one answer. Also returns how surely: without `/proc/PID/syscall` a verdict is only probed in part.
+#[must_use]
+pub fn judge(facts: &Facts, around: &Surroundings) -> (Judged, Boundary) {
+    if facts.shell.pid == 0 {
+        return (Judged::Gone, Boundary::Probed);
+    }
+    match &facts.inner {
+        Inner::Opaque => return (Judged::Running { because: Some("opaque") }, Boundary::Probed),
+        Inner::Terminal(inner) => return judge_foreground(inner, around, false),
+        Inner::None => {}
+    }
+    let shell_in_front = facts.members.iter().any(|member| member.program.pid == facts.shell.pid);
+    let replaced = around.executable.is_some()
+        && facts.shell.executable.is_some()
+        && around.executable != facts.shell.executable;
+    if shell_in_front && replaced {
+        return (Judged::Nested(facts.shell.comm.clone()), Boundary::Probed);
+    }
+    judge_foreground(facts, around, shell_in_front)
+}
+
+fn judge_foreground(facts: &Facts, around: &Surroundings, shell_in_front: bool) -> (Judged, Boundary) {
+    let reader = facts.members.iter().find(|member| waits(member, facts, shell_in_front));
+    let boundary = Boundary::Probed;
+    let Some(reader) = reader else {
+        let unseen = facts.members.iter().any(|member| matches!(member.blocked, Blocked::Unseen { .. }));
+        return (Judged::Running { because: unseen.then_some("unseen") }, boundary);
+    };
+    if shell_in_front && reader.program.pid == facts.shell.pid {
+        // A prompt of its own, its second prompt, or a builtin such as `read`.
+        return (judge_shell(facts, around), boundary);
+    }
+    let comm = reader.program.comm.as_str();
+    let remote = REMOTES.contains(&comm) && !facts.canonical;
+    let hidden = facts.canonical && !facts.echo;
+    let judged = if remote || (SHELLS.contains(&comm) && is_interactive(reader) && !hidden) {
+        Judged::Nested(comm.to_owned())
+    } else if hidden {
+        Judged::Waits(InputKind::Secret)
+    } else if facts.canonical {
+        Judged::Waits(InputKind::Line)
+    } else {
+        Judged::Waits(judge_raw(comm, around))
+    };
+    (judged, boundary)
+}
+
+/// The shell itself reads: a line editor leaves the terminal raw, a builtin leaves it canonical.
+fn judge_shell(facts: &Facts, around: &Surroundings) -> Judged {
+    let at_editor = !facts.canonical || !around.shell.edits_lines();
+    if around.more_wanted && at_editor {
+        return Judged::Waits(InputKind::IncompleteSyntax);
+    }
+    if around.unanswered && around.shell.marks_starts() && !facts.canonical {
+        return Judged::Waits(InputKind::IncompleteSyntax);
+    }
+    match (facts.canonical, facts.echo) {
+        (true, false) => Judged::Waits(InputKind::Secret),
+        (true, true) if around.shell.edits_lines() => Judged::Waits(InputKind::Line),
+        _ => Judged::AtShell,
+    }
+}
+
+fn judge_raw(comm: &str, around: &Surroundings) -> InputKind {
+    if PAGERS.contains(&comm) {
+        InputKind::Pager
+    } else if EDITORS.contains(&comm) {
+        InputKind::Editor
+    } else if around.addressed {
+        InputKind::FullScreen
+    } else {
+        InputKind::Line
+    }
+}
+
+/// A shell with `-c` or a script is a program like another.
+fn is_interactive(member: &Member) -> bool {
+    let mut rest = member.argv.iter().skip(1);
+    rest.all(|it| {
+        it.starts_with('-')
+            && it != "-c"
+            && !(it.starts_with('-') && !it.starts_with("--") && it.contains('c'))
+    })
+}
+
+/// Waits for the terminal: asleep in a read of it, or in a poll that includes it.
+fn waits(member: &Member, facts: &Facts, shell_in_front: bool) -> bool {
+    if member.state != 'S' {
+        return false;
+    }
+    match &member.blocked {
+        Blocked::OnTerminal => true,
+        Blocked::Elsewhere => false,
+        // Another user's process hides what it is blocked on: asleep with the echo off is called a secret.
+        Blocked::Unseen { .. } if member.foreign => facts.canonical && !facts.echo,
+        Blocked::Unseen { channel, terminal, socket } => {
+            let polls = channel.contains("poll") || channel.contains("select");
+            let reads = channel == "wait_woken" || channel == "n_tty_read";
+            *terminal && !*socket && (reads || (polls && (!facts.canonical || shell_in_front)))
+        }
+    }
+}
+
+/// Decides when to ask for facts, and when two answers make a verdict.
+#[derive(Clone, Debug, Default)]
+pub struct Prober {
+    ask_at: Option<Instant>,
+    asked: Option<u64>,
+    asked_number: u64,
+    backoff: Option<Duration>,
+    first: Option<(Judged, u32)>,
+}
+
+impl Prober {
+    /// Something happened (output, input, a new interest): what was seen is void, and quiet begins.
+    pub fn disturb(&mut self, now: Instant) {
+        *self = Self { ask_at: Some(now + QUIET), asked_number: self.asked_number, ..Self::default() };
+    }
+
+    /// Nobody is interested.
+    pub fn rest(&mut self) {
+        *self = Self { asked_number: self.asked_number, ..Self::default() };
+    }
+
+    /// Returns whether facts are being waited for or will be asked for.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.ask_at.is_some() || self.asked.is_some()
+    }
+
+    /// Returns when to ask next.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.ask_at
+    }
+
+    /// Returns the number of the question to ask now, if it is time.
+    pub fn ask(&mut self, now: Instant) -> Option<u64> {
+        if self.ask_at.is_none_or(|at| at > now) {
+            return None;
+        }
+        self.ask_at = None;
+        self.asked_number += 1;
+        self.asked = Some(self.asked_number);
+        self.asked
+    }
+
+    /// Takes in an answer; returns it when it is the second equal one.
+    pub fn answer(&mut self, now: Instant, number: u64, judged: Judged, foreground: u32) -> Option<Judged> {
+        if self.asked != Some(number) {
+            return None; // Something happened since the question: the answer speaks of another moment.
+        }
+        self.asked = None;
+        let this = (judged, foreground);
+        if self.first.as_ref() == Some(&this) {
+            self.ask_at = Some(now + self.slower());
+            return Some(this.0);
+        }
+        let busy = matches!(this.0, Judged::Running { .. });
+        self.ask_at = Some(now + if busy { self.slower() } else { AGAIN });
+        if !busy {
+            self.backoff = None;
+        }
+        self.first = Some(this);
+        None
+    }
+
+    fn slower(&mut self) -> Duration {
+        let wait = self.backoff.map_or(BUSY_FIRST, |last| (last * 2).min(BUSY_MAX));
+        self.backoff = Some(wait);
+        wait
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test has a clock")]
+mod tests {
+    use super::*;
+    use crate::facts::Program;
+
+    const AROUND: Surroundings = Surroundings {
+        shell: Shell::Bash,
+        executable: Some((1, 1)),
+        more_wanted: false,
+        unanswered: false,
+        addressed: false,
+    };
+
+    fn facts(comm: &str, canonical: bool, echo: bool) -> Facts {
+        let member = Member {
+            program: Program { pid: 2, executable: None, comm: comm.into() },
+            state: 'S',
+            argv: vec![comm.into()],
+            foreign: false,
+            blocked: Blocked::OnTerminal,
+        };
+        let shell = Program { pid: 1, executable: Some((1, 1)), comm: "bash".into() };
+        Facts { shell, foreground: 2, echo, canonical, members: vec![member], inner: Inner::None }
+    }
+
+    #[test]
+    fn what_a_program_waits_for() {
+        let judged = |comm: &str, canonical, echo| judge(&facts(comm, canonical, echo), &AROUND).0;
+        assert_eq!(judged("cat", true, true), Judged::Waits(InputKind::Line));
+        assert_eq!(judged("sudo", true, false), Judged::Waits(InputKind::Secret));
+        assert_eq!(judged("less", false, false), Judged::Waits(InputKind::Pager));
+        assert_eq!(judged("vim", false, false), Judged::Waits(InputKind::Editor));
+        assert_eq!(judged("python3", false, false), Judged::Waits(InputKind::Line));
+        assert_eq!(judged("dash", true, true), Judged::Nested("dash".into()));
+    }
+
+    #[test]
+    fn a_script_reader_is_no_nested_shell() {
+        let mut facts = facts("sh", true, true);
+        facts.members[0].argv = vec!["sh".into(), "-c".into(), "read x".into()];
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Waits(InputKind::Line));
+    }
+
+    #[test]
+    fn a_replaced_shell_is_nested() {
+        let mut facts = facts("zsh", false, false);
+        facts.shell = Program { pid: 2, executable: Some((1, 2)), comm: "zsh".into() };
+        facts.members[0].program.pid = 2;
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Nested("zsh".into()));
+    }
+
+    #[test]
+    fn one_answer_is_no_verdict_and_a_disturbed_one_is_none() {
+        let (mut prober, now) = (Prober::default(), Instant::now());
+        prober.disturb(now);
+        assert_eq!(prober.ask(now), None);
+        let later = now + QUIET;
+        let first = prober.ask(later).unwrap();
+        let line = Judged::Waits(InputKind::Line);
+        assert_eq!(prober.answer(later, first, line.clone(), 2), None);
+        let second = prober.ask(later + AGAIN).unwrap();
+        prober.disturb(later + AGAIN);
+        assert_eq!(prober.answer(later + AGAIN, second, line.clone(), 2), None);
+        let third = prober.ask(later + AGAIN * 3).unwrap();
+        assert_eq!(prober.answer(later + AGAIN * 3, third, line.clone(), 2), None);
+        let fourth = prober.ask(later + AGAIN * 5).unwrap();
+        assert_eq!(prober.answer(later + AGAIN * 5, fourth, line.clone(), 2), Some(line));
+    }
+}

@@ -1,0 +1,110 @@
+//! What kernel facts tell of the command under way, of a shell that opens, and of keys typed ahead.
+
+use std::time::Instant;
+
+use super::{Effect, Session, Stage};
+use crate::facts::Facts;
+use crate::names::{Boundary, InputKind};
+use crate::probe::{self, Judged, Surroundings};
+use crate::run::RunState;
+
+impl Session {
+    /// Takes in the answer to [`Effect::AskFacts`].
+    pub fn handle_facts(&mut self, now: Instant, number: u64, facts: &Facts) {
+        self.shell_in_front = facts.members.iter().any(|member| member.program.pid == facts.shell.pid);
+        let unanswered = self.run.as_ref().is_some_and(|run| !run.has_started());
+        let around = Surroundings {
+            shell: self.plan.shell,
+            executable: self.kept.executable,
+            more_wanted: self.more_wanted,
+            unanswered,
+            addressed: self.screen.modes().addressed,
+        };
+        let (judged, boundary) = probe::judge(facts, &around);
+        let Some(judged) = self.prober.answer(now, number, judged, facts.foreground) else { return };
+        match &self.stage {
+            Stage::Waiting { .. } | Stage::Late { .. } => {
+                if judged == Judged::AtShell {
+                    self.kept.executable = facts.shell.executable;
+                    self.type_hook(now);
+                }
+            }
+            Stage::Ready if self.run.is_some() => self.conclude(&judged, boundary, facts),
+            Stage::Ready => self.verify_draft(&judged),
+            Stage::Hooked { .. } | Stage::Unanswered | Stage::Exited(_) | Stage::Lost(_) => {}
+        }
+        if !self.wants_facts() {
+            self.prober.rest();
+        }
+    }
+
+    /// Returns whether a password is being asked for, as far as is known.
+    #[must_use]
+    pub fn asks_for_a_secret(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.state == RunState::NeedsInput { kind: InputKind::Secret })
+    }
+
+    /// Facts are asked for while a shell opens, while somebody waits for a command, and while it is open
+    /// whether keys typed ahead stand at the prompt.
+    pub(super) fn wants_facts(&self) -> bool {
+        self.wants_facts_unwatched() || (self.watched && self.run.is_some())
+    }
+
+    pub(super) fn wants_facts_unwatched(&self) -> bool {
+        let opening = matches!(self.stage, Stage::Waiting { .. } | Stage::Late { .. });
+        let ahead = self.typed_ahead && self.is_at_prompt() && self.gate.draft().is_some();
+        let ends = self.run.as_ref().is_some_and(|run| run.ladder.next().is_some());
+        opening || (ahead && self.plan.shell.edits_lines()) || ends
+    }
+
+    fn conclude(&mut self, judged: &Judged, boundary: Boundary, facts: &Facts) {
+        let Some(run) = &mut self.run else { return };
+        let state = match judged {
+            Judged::Running { .. } | Judged::Gone => RunState::Running,
+            Judged::Waits(kind) => RunState::NeedsInput { kind: *kind },
+            Judged::Nested(shell) => RunState::Nested { shell: shell.clone() },
+            // Its own prompt would have been signed: this is a builtin that reads.
+            Judged::AtShell if !self.plan.shell.edits_lines() => {
+                RunState::NeedsInput { kind: InputKind::Line }
+            }
+            Judged::AtShell => {
+                RunState::Unknown { why: "the shell reads a line and signed no prompt".into() }
+            }
+        };
+        if run.state == state {
+            return;
+        }
+        run.note(format!(
+            "facts, twice: {}, canonical {}, echo {}, foreground {} ({})",
+            in_words(judged),
+            facts.canonical,
+            facts.echo,
+            facts.foreground,
+            facts.members.iter().map(|it| it.program.comm.as_str()).collect::<Vec<_>>().join(" ")
+        ));
+        (run.state, run.boundary) = (state, boundary);
+        self.effects.push_back(Effect::Changed);
+    }
+
+    /// Keys typed ahead of a prompt either stand at it now, and moved the cursor, or some program took them.
+    fn verify_draft(&mut self, judged: &Judged) {
+        if *judged == Judged::AtShell && self.typed_ahead && self.is_at_prompt() {
+            self.typed_ahead = false;
+            if self.screen.cursor() == self.prompt_cursor {
+                self.gate.begin_line(false);
+                self.effects.push_back(Effect::Changed);
+            }
+        }
+    }
+}
+
+fn in_words(judged: &Judged) -> String {
+    match judged {
+        Judged::Running { because: None } => "works".into(),
+        Judged::Running { because: Some(because) } => format!("works ({because})"),
+        Judged::AtShell => "the shell reads".into(),
+        Judged::Waits(kind) => format!("waits for {kind}"),
+        Judged::Nested(shell) => format!("nested {shell}"),
+        Judged::Gone => "the shell is gone".into(),
+    }
+}

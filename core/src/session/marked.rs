@@ -1,0 +1,188 @@
+//! What the shell's own marks prove: where a command began and ended, with which status, and that a prompt
+//! stands.
+//!
+//! A mark with the right key may still be an old one: any program can print a capture of this very session.
+//! So a D settles a run only with the serial that follows the prompt at which the run was typed, and only
+//! from the process that signs for this session.
+
+use std::time::Instant;
+
+use super::{Effect, Session};
+use crate::marks::{Found, Mark, MarkKind};
+use crate::names::{Boundary, RunKind};
+use crate::run::RunState;
+
+/// Between zsh's end-of-line mark and its D stand a line of blanks and a few sequences; the path comes on top.
+const EOL_MARK_SLACK: u64 = 256;
+
+/// Marks that come just before a D and speak of the same prompt.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Before {
+    directory: Option<(u64, u64, String)>,
+    ended: Option<u64>,
+}
+
+impl Session {
+    pub(super) fn handle_mark(&mut self, now: Instant, found: &Found) {
+        if self.is_foreign(&found.mark) {
+            return;
+        }
+        match &found.mark.kind {
+            MarkKind::Directory { path } => {
+                self.before.directory = Some((found.start, found.end, path.clone()));
+            }
+            MarkKind::Ended => self.before.ended = Some(found.start),
+            MarkKind::Started => self.handle_started(now, found),
+            MarkKind::MoreWanted => self.handle_second_prompt(true),
+            MarkKind::MoreEnd => {
+                self.handle_second_prompt(false);
+                self.follow_echo(found.end, &[]);
+            }
+            MarkKind::Done { status } => self.handle_done(now, found, *status),
+            MarkKind::Prompt => self.handle_prompt(),
+        }
+    }
+
+    /// A nested shell that inherited our prompt signs with its own number.
+    fn is_foreign(&self, mark: &Mark) -> bool {
+        matches!((self.kept.pid, mark.pid), (Some(ours), Some(its)) if ours != its)
+    }
+
+    fn handle_started(&mut self, now: Instant, found: &Found) {
+        let Some(serial) = found.mark.serial.filter(|&it| it > self.kept.serial) else { return };
+        self.kept.at_prompt = false;
+        self.more_wanted = false;
+        match &mut self.run {
+            Some(run) if run.from.is_none() => {
+                if run.expected == serial {
+                    run.from = Some(found.end);
+                    run.note(format!("mark C, serial {serial}, at {}", found.start));
+                    self.screen.forget_addressed();
+                }
+            }
+            // Several lines pasted by a person: each starts by itself, the last one's end is the end.
+            Some(run) if run.id.kind == RunKind::Human => run.expected = run.expected.max(serial),
+            Some(_) => {}
+            None => self.begin_unasked(now, serial, found.end),
+        }
+    }
+
+    fn handle_second_prompt(&mut self, begins: bool) {
+        self.line.in_second_prompt = begins;
+        self.more_wanted = true;
+        if let Some(echo) = self.run.as_mut().and_then(|run| run.echo.as_mut()) {
+            if begins {
+                echo.begin_second_prompt();
+            } else {
+                echo.end_second_prompt();
+            }
+        }
+    }
+
+    fn handle_done(&mut self, now: Instant, found: &Found, status: i32) {
+        let before = std::mem::take(&mut self.before);
+        let Some(serial) = found.mark.serial else { return };
+        let numbered = found.mark.prompt.is_some_and(|number| number > self.kept.prompt);
+        let repeated = found.mark.prompt.is_some() && !numbered;
+        if serial < self.kept.serial
+            || repeated
+            || !self.admit_done(now, found, &before, serial, numbered, status)
+        {
+            return;
+        }
+        if self.is_hidden() || !self.is_settled_stage() {
+            self.become_ready();
+        }
+        self.kept.serial = serial;
+        self.kept.prompt = found.mark.prompt.unwrap_or(self.kept.prompt);
+        self.kept.pid = found.mark.pid.or(self.kept.pid);
+        if let Some((_, end, path)) = before.directory
+            && end == found.start
+        {
+            self.kept.cwd = Some(path);
+        }
+        (self.prompt_due, self.done_at) = (true, found.start);
+    }
+
+    fn is_settled_stage(&self) -> bool {
+        self.stage == super::Stage::Ready
+    }
+
+    /// Judges a D against the run under way; returns whether it speaks of a new prompt of this shell.
+    fn admit_done(
+        &mut self,
+        now: Instant,
+        found: &Found,
+        before: &Before,
+        serial: u64,
+        numbered: bool,
+        status: i32,
+    ) -> bool {
+        let Some(run) = &mut self.run else { return true };
+        let evidence = format!(
+            "mark D, serial {serial}, status {status}, pid {}, tty {}, at {}..{}",
+            found.mark.pid.map_or("?".into(), |pid| pid.to_string()),
+            found.mark.tty.as_deref().unwrap_or("?"),
+            found.start,
+            found.end
+        );
+        if serial < run.expected {
+            // A new prompt with the old serial: the shell read the line and ran nothing.
+            let ran_nothing = numbered && run.from.is_none() && serial + 1 == run.expected;
+            if ran_nothing {
+                run.note(evidence);
+                self.settle(now, RunState::RanNothing, Boundary::Exact, Some(found.start));
+            }
+            return ran_nothing;
+        }
+        run.note(evidence);
+        let directory = before.directory.as_ref().filter(|(_, end, _)| *end == found.start);
+        let mut to = directory.map_or(found.start, |(start, _, _)| *start);
+        if let Some((_, _, path)) = directory {
+            run.cwd = Some(path.clone());
+        }
+        let reach = u64::from(self.plan.size.0) + EOL_MARK_SLACK;
+        if let Some(ended) = before.ended.filter(|ended| ended + reach >= to) {
+            (to, run.eol_mark) = (ended, true);
+        }
+        let state = if serial > run.expected {
+            RunState::Lost { reason: "the mark of its end was damaged".into() }
+        } else if run.blank {
+            RunState::RanNothing
+        } else if let Some(signal) = run.ladder.ended_by(status) {
+            RunState::Interrupted { signal, exit: status }
+        } else {
+            RunState::Completed { exit: status }
+        };
+        self.settle(now, state, Boundary::Exact, Some(to));
+        true
+    }
+
+    fn handle_prompt(&mut self) {
+        let column = self.screen.cursor().0;
+        if !self.prompt_due {
+            if self.kept.at_prompt {
+                self.line.begin(column); // Drawn again.
+            }
+            return;
+        }
+        self.prompt_due = false;
+        self.more_wanted = false;
+        self.kept.at_prompt = true;
+        self.line.begin(column);
+        self.prompt_cursor = self.screen.cursor();
+        self.gate.begin_line(self.typed_ahead);
+        self.effects.extend([Effect::Prompted, Effect::Changed]);
+    }
+
+    /// Follows the echo of a typed command, where only that tells where its output begins.
+    pub(super) fn follow_echo(&mut self, from: u64, bytes: &[u8]) {
+        let Some(run) = self.run.as_mut().filter(|run| run.from.is_none()) else { return };
+        if let Some(echoed) = run.echo.as_mut().and_then(|echo| echo.feed(bytes)) {
+            run.from = Some(from + echoed as u64);
+            run.echo = None;
+            run.note(format!("echo ended at {}", from + echoed as u64));
+            self.screen.forget_addressed();
+        }
+    }
+}

@@ -1,0 +1,658 @@
+//! One terminal, its screen, and the command running in it: the roof of this crate.
+//!
+//! The session routes and holds no rule of its own: who may write is the gate's, where a command ended the
+//! marks', what a foreground waits for the probe's. Every byte that reaches the shell goes through
+//! [`Session::submit`].
+//!
+//! # Invariants
+//!
+//! - A refusal changes nothing.
+//! - An effect is queued only after the state it speaks of has changed.
+//! - Every run that was started is settled exactly once, `Completed` only by the mark with the awaited serial.
+
+mod opening;
+mod marked;
+mod judged;
+mod line;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::dialect::{self, Shell, Submission};
+use crate::gate::{self, Gate};
+use crate::marks::{Key, Marks};
+use crate::names::{Boundary, Epoch, Mode, Offset, Principal, Role, RunId, RunKind};
+use crate::probe::Prober;
+use crate::refusal::Refusal;
+use crate::run::{EchoSkip, Run, RunState, Signal};
+use crate::screen::{self, Screen};
+
+use line::Line;
+use marked::Before;
+pub use opening::Stage;
+
+/// Input that waits for the terminal: a long script. Above it input is refused.
+const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
+/// The part of it that is kept free for Ctrl-C.
+const INTERRUPT_BYTES: usize = 64;
+/// One input. A longer text is several, each applied once.
+pub const INPUT_BYTES: usize = 16 * 1024;
+/// Settled runs that stay in memory; older ones are in the store.
+const RECENT_RUNS_MAX: usize = 64;
+
+/// Something the outside must do, in this order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Write to the terminal.
+    Write {
+        /// Counts inputs of this session, at most [`INPUT_BYTES`] each; each is applied once.
+        sequence: u64,
+        /// What.
+        bytes: Bytes,
+    },
+    /// Ask for facts; the answer comes to [`Session::handle_facts`] with this number.
+    AskFacts(u64),
+    /// Send a signal to the foreground group.
+    Signal(Signal),
+    /// Set the terminal's size.
+    Resize(u16, u16),
+    /// Show to every viewer. `from` and `to` are raw offsets; the bytes are unfiltered.
+    Show {
+        /// The first byte's offset.
+        from: u64,
+        /// One past the last.
+        to: u64,
+        /// What.
+        bytes: Bytes,
+    },
+    /// The shell signed a prompt: what must be known to find the session again is to be kept.
+    Prompted,
+    /// A command began that no call had submitted: a person's, or keys that an agent sent.
+    Began(RunId),
+    /// A command is settled; [`Session::run`] has it.
+    Settled(RunId),
+    /// Something else changed that a waiting call or a viewer may care about.
+    Changed,
+}
+
+/// What wants to reach the shell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A command, to be run as `SHELL -c` would.
+    Command {
+        /// Its handle, already kept.
+        run: RunId,
+        /// Its text.
+        text: String,
+        /// After this long it is ended.
+        kill_after: Option<Duration>,
+    },
+    /// Keys: a person's, or an agent's own.
+    Keys(Bytes),
+}
+
+/// What was typed, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// The number of its first input, as the terminal's keeper will acknowledge it.
+    pub sequence: u64,
+}
+
+/// How a session is opened or found again.
+#[derive(Clone)]
+pub struct Plan {
+    /// Its name, for refusals.
+    pub name: String,
+    /// What its shell speaks.
+    pub shell: Shell,
+    /// What its shell signs with.
+    pub key: Key,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// Who may write.
+    pub mode: Mode,
+    /// Which shell of the session this is.
+    pub epoch: Epoch,
+}
+
+/// What is kept of a session at every prompt, to find it again after a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The last serial its shell signed.
+    pub serial: u64,
+    /// The number of the last prompt, where the shell counts them.
+    pub prompt: u64,
+    /// The shell's process id, as it signs.
+    pub pid: Option<u32>,
+    /// Device and inode of the shell's executable.
+    pub executable: Option<(u64, u64)>,
+    /// The shell's directory.
+    pub cwd: Option<String>,
+    /// The hook was typed and answered.
+    pub ready: bool,
+    /// It stood at its prompt.
+    pub at_prompt: bool,
+    /// Where the output stood.
+    pub at: u64,
+    /// The last input sequence.
+    pub sequence: u64,
+}
+
+/// The state of one shared terminal.
+pub struct Session {
+    plan: Plan,
+    stage: Stage,
+    marks: Marks,
+    screen: Screen,
+    gate: Gate,
+    prober: Prober,
+    watched: bool,
+    /// What the shell has signed so far.
+    kept: Kept,
+    before: Before,
+    /// A prompt's D was taken and its B is due.
+    prompt_due: bool,
+    /// Where that D began.
+    done_at: u64,
+    /// Where the cursor stood when the prompt was complete.
+    prompt_cursor: (u16, u16),
+    more_wanted: bool,
+    /// A person typed while a run worked, and the last of it sent no line.
+    typed_ahead: bool,
+    line: Line,
+    last_typist: Option<Principal>,
+    end: u64,
+    run: Option<Run>,
+    recent: VecDeque<Run>,
+    /// The number for the next command that begins by itself.
+    spare_number: Option<u64>,
+    shell_in_front: bool,
+    unwritten: usize,
+    last_active: Instant,
+    effects: VecDeque<Effect>,
+}
+
+impl Session {
+    /// Opens a session on a new terminal.
+    #[must_use]
+    pub fn new(plan: Plan, now: Instant) -> Self {
+        let mut session = Self::blank(plan, now, Kept::default(), 0);
+        session.prober.disturb(now);
+        session
+    }
+
+    /// Finds a session again whose terminal lived on. `screen` paints what was shown at `at`; output from
+    /// there on follows through [`Session::handle_output`]. `applied` is the last input that the terminal's
+    /// keeper has taken.
+    #[must_use]
+    pub fn resume(plan: Plan, now: Instant, kept: Kept, at: u64, applied: u64, screen: &[u8]) -> Self {
+        let typed_since = applied > kept.sequence;
+        let mut session = Self::blank(plan, now, kept, at);
+        session.kept.sequence = session.kept.sequence.max(applied);
+        if typed_since && session.kept.at_prompt {
+            // Somebody typed after that prompt, and nobody is left to say what.
+            let who = Principal { role: Role::Operator, label: "somebody before a restart".into() };
+            session.gate.note_keys(now, &who, b"\x1b");
+        }
+        session.screen.feed(screen);
+        drop(session.screen.take_answers()); // They were given when it was first shown.
+        session.stage = if session.kept.ready { Stage::Ready } else { Stage::Waiting { since: now } };
+        session.prober.disturb(now);
+        session
+    }
+
+    fn blank(plan: Plan, now: Instant, kept: Kept, at: u64) -> Self {
+        Self {
+            stage: Stage::Waiting { since: now },
+            marks: Marks::new(plan.key.clone(), at),
+            screen: Screen::new(plan.size.0, plan.size.1),
+            gate: Gate::new(plan.mode),
+            prober: Prober::default(),
+            watched: false,
+            kept,
+            before: Before::default(),
+            prompt_due: false,
+            done_at: 0,
+            prompt_cursor: (0, 0),
+            more_wanted: false,
+            typed_ahead: false,
+            line: Line::default(),
+            last_typist: None,
+            end: at,
+            run: None,
+            recent: VecDeque::new(),
+            spare_number: None,
+            shell_in_front: false,
+            unwritten: 0,
+            last_active: now,
+            effects: VecDeque::new(),
+            plan,
+        }
+    }
+
+    /// Decides whether `input` of `who` may reach the shell now, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says why not.
+    pub fn judge(&self, now: Instant, who: &Principal, input: &Input) -> Result<(), Refusal> {
+        let session = self.plan.name.clone();
+        match input {
+            Input::Command { run, text, .. } => {
+                if let Some((it, position)) = dialect::control_character(text) {
+                    return Err(Refusal::ControlCharacter { what: "command", code: it.into(), position });
+                }
+                let (bytes, bytes_max) = (text.len(), dialect::COMMAND_BYTES_MAX);
+                if bytes > bytes_max {
+                    return Err(Refusal::TooLong { what: "command", bytes, bytes_max });
+                }
+                self.gate.clone().pick_up(now, *run, who, &session)?;
+                self.check_ready(now)?;
+                if !self.kept.at_prompt {
+                    return Err(Refusal::NotAtPrompt { session, state: self.in_words() });
+                }
+                self.check_room(&self.submission(text).keys)
+            }
+            Input::Keys(keys) if who.role == Role::Operator => {
+                self.gate.admit_human(keys, &session)?;
+                self.check_room(keys)
+            }
+            Input::Keys(keys) => {
+                self.gate.admit_agent(who, &session)?;
+                if self.asks_for_a_secret() && !gate::is_interrupt(keys) {
+                    return Err(Refusal::AtSecret { session });
+                }
+                if self.is_at_prompt() {
+                    self.admit_agent_at_prompt(now, who)?;
+                }
+                self.check_room(keys)
+            }
+        }
+    }
+
+    /// Lets `input` of `who` reach the shell: the one choke point.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::judge`].
+    pub fn submit(&mut self, now: Instant, who: &Principal, input: Input) -> Result<Accepted, Refusal> {
+        self.judge(now, who, &input)?;
+        match input {
+            Input::Command { run, text, kill_after } => {
+                self.gate.pick_up(now, run, who, &self.plan.name)?;
+                Ok(self.type_command(now, run, who, text, kill_after))
+            }
+            Input::Keys(keys) => Ok(self.type_keys(now, who, keys)),
+        }
+    }
+
+    /// Returns the keys that would submit `command` now.
+    #[must_use]
+    pub fn submission(&self, command: &str) -> Submission {
+        self.plan.shell.submit(command, self.screen.modes().bracketed_paste)
+    }
+
+    /// Takes up a command that an earlier life of the daemon had submitted. `typed` are its first input's number
+    /// and its keys: those that were not applied are typed now, under the same numbers.
+    pub fn take_up(&mut self, now: Instant, run: Run, typed: Option<(u64, Bytes)>) {
+        self.gate.hand_to(run.id);
+        self.gate.begin_line(false);
+        self.kept.at_prompt = false;
+        self.run = Some(run);
+        if let Some((sequence, keys)) = typed {
+            let inputs = keys.len().div_ceil(INPUT_BYTES) as u64;
+            if self.kept.sequence + 1 < sequence + inputs {
+                self.kept.sequence = sequence - 1;
+                self.write(keys);
+            }
+        }
+        self.prober.disturb(now);
+    }
+
+    /// Ends a command: INT, TERM, KILL on the foreground group. A shell that runs it by itself is spared the
+    /// last two unless `force`.
+    ///
+    /// # Errors
+    ///
+    /// Refuses a command that is not the one that runs.
+    pub fn end_run(&mut self, now: Instant, id: RunId, force: bool) -> Result<(), Refusal> {
+        let run = self.run.as_mut().filter(|run| run.id == id);
+        let run = run.ok_or(Refusal::NothingRuns { session: self.plan.name.clone() })?;
+        run.ladder.begin(now, force);
+        self.handle_timeout(now);
+        Ok(())
+    }
+
+    /// Sets the size; clamped to what a screen can be.
+    pub fn resize(&mut self, cols: u16, rows: u16) {
+        let size = screen::clamp(cols, rows);
+        if size != self.plan.size {
+            self.plan.size = size;
+            self.screen.resize(size.0, size.1);
+            self.effects.extend([Effect::Resize(size.0, size.1), Effect::Changed]);
+        }
+    }
+
+    /// Sets who may write. Whether the caller may is decided by who calls this.
+    pub fn set_mode(&mut self, mode: Mode) {
+        self.plan.mode = mode;
+        self.gate.set_mode(mode);
+        self.effects.push_back(Effect::Changed);
+    }
+
+    /// Says whether anybody waits: only then are facts asked for while a command runs.
+    pub fn set_watched(&mut self, now: Instant, watched: bool) {
+        if watched && !self.watched && self.wants_facts() {
+            self.prober.disturb(now);
+        }
+        self.watched = watched;
+        if !watched && !self.wants_facts_unwatched() {
+            self.prober.rest();
+        }
+    }
+
+    /// Gives the number for the next command that begins by itself.
+    pub fn give_number(&mut self, number: u64) {
+        self.spare_number = Some(number);
+    }
+
+    /// Returns whether such a number is needed.
+    #[must_use]
+    pub fn needs_number(&self) -> bool {
+        self.spare_number.is_none()
+    }
+
+    /// Takes in bytes that the terminal printed; `at` is the offset of the first.
+    pub fn handle_output(&mut self, now: Instant, at: u64, bytes: &Bytes) {
+        self.last_active = now;
+        if at != self.end {
+            self.marks = Marks::new(self.plan.key.clone(), at); // A hole: what was unfinished stays so.
+            self.end = at;
+        }
+        let mut done = 0;
+        for found in self.marks.feed(bytes) {
+            let upto = usize::try_from(found.end.saturating_sub(at)).unwrap_or(bytes.len()).min(bytes.len());
+            self.take(now, bytes.slice(done.min(upto)..upto));
+            done = upto;
+            self.handle_mark(now, &found);
+        }
+        self.take(now, bytes.slice(done..));
+        self.disturb(now);
+    }
+
+    /// Notes that the terminal's keeper has applied an input, and whether the terminal echoed then.
+    pub fn handle_applied(&mut self, bytes: usize, echoed: bool) {
+        self.unwritten = self.unwritten.saturating_sub(bytes);
+        if !echoed && let Some(echo) = self.run.as_mut().and_then(|run| run.echo.as_mut()) {
+            echo.not_echoed();
+        }
+    }
+
+    /// Notes that the shell ended.
+    pub fn handle_exit(&mut self, now: Instant, exit: Option<i32>) {
+        self.stage = Stage::Exited(exit);
+        self.settle(now, RunState::ShellExited { exit }, Boundary::Exact, None);
+        self.close_down();
+    }
+
+    /// Notes that the terminal is gone without the shell's end having been seen.
+    pub fn handle_lost(&mut self, now: Instant, reason: &str) {
+        if self.is_living() {
+            self.stage = Stage::Lost(reason.to_owned());
+            self.settle(now, RunState::Lost { reason: reason.to_owned() }, Boundary::Exact, None);
+            self.close_down();
+        }
+    }
+
+    /// Acts on deadlines that have passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.pass_opening_deadline(now);
+        if let Some(number) = self.prober.ask(now) {
+            self.effects.push_back(Effect::AskFacts(number));
+        }
+        let in_front = self.shell_in_front;
+        if let Some(run) = &mut self.run {
+            let was_over = run.ladder.is_over();
+            if let Some(signal) = run.ladder.climb(now, in_front) {
+                run.note(format!("signal {} sent to the foreground group", signal.number()));
+                self.effects.push_back(Effect::Signal(signal));
+                self.prober.disturb(now);
+            } else if run.ladder.is_over() != was_over {
+                self.effects.push_back(Effect::Changed);
+            }
+        }
+    }
+
+    /// Returns when [`Session::handle_timeout`] wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let ladder = self.run.as_ref().and_then(|run| run.ladder.next());
+        [self.opening_deadline(), self.prober.next(), ladder].into_iter().flatten().min()
+    }
+
+    /// Returns the next thing the outside must do.
+    #[must_use]
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
+    }
+
+    fn type_command(
+        &mut self,
+        now: Instant,
+        id: RunId,
+        who: &Principal,
+        text: String,
+        kill_after: Option<Duration>,
+    ) -> Accepted {
+        let Submission { keys, lines, blank } = self.submission(&text);
+        let expected = self.kept.serial + 1;
+        let mut run = Run::new(id, who.clone(), text, expected, self.end, now);
+        run.blank = blank;
+        run.ladder.begins_at = kill_after.map(|it| now + it);
+        run.echo = (!self.plan.shell.marks_starts()).then(|| EchoSkip::new(lines, true));
+        run.note(format!("typed at {}, serial {expected} awaited", self.offset()));
+        self.run = Some(run);
+        self.kept.at_prompt = false;
+        self.last_typist = Some(who.clone());
+        self.screen.forget_addressed();
+        self.last_active = now;
+        let accepted = self.write(keys.into());
+        self.disturb(now);
+        accepted
+    }
+
+    fn type_keys(&mut self, now: Instant, who: &Principal, keys: Bytes) -> Accepted {
+        self.last_active = now;
+        let at_prompt = self.is_at_prompt();
+        if !at_prompt && let Some(run) = &mut self.run {
+            if who.role == Role::Operator {
+                run.typed_during = true;
+            }
+            if keys.contains(&0x03) {
+                run.ladder.note_interrupt();
+            }
+        }
+        self.typed_ahead = !at_prompt && !gate::sends_line(&keys) && !gate::is_interrupt(&keys);
+        self.gate.note_keys(now, who, &keys);
+        self.last_typist = Some(who.clone());
+        if gate::sends_line(&keys) {
+            self.kept.at_prompt = false;
+            self.line.sent = at_prompt;
+        }
+        let accepted = self.write(keys);
+        self.disturb(now);
+        accepted
+    }
+
+    /// The one way out to the terminal, also for what the server-side terminal answers by itself.
+    fn write(&mut self, mut bytes: Bytes) -> Accepted {
+        let first = self.kept.sequence + 1;
+        self.unwritten += bytes.len();
+        while !bytes.is_empty() {
+            self.kept.sequence += 1;
+            let bytes = bytes.split_to(bytes.len().min(INPUT_BYTES));
+            self.effects.push_back(Effect::Write { sequence: self.kept.sequence, bytes });
+        }
+        Accepted { sequence: first }
+    }
+
+    /// Feeds a stretch of output, no mark's end inside it, to screen, line, echo and viewers.
+    fn take(&mut self, now: Instant, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        let from = self.end;
+        self.end += bytes.len() as u64;
+        if self.is_hidden() {
+            return;
+        }
+        self.screen.feed(&bytes);
+        let answers = self.screen.take_answers();
+        if !answers.is_empty() {
+            self.write(answers.into());
+        }
+        self.follow_echo(from, &bytes);
+        self.follow_line(now, from, &bytes);
+        self.effects.push_back(Effect::Show { from, to: self.end, bytes });
+    }
+
+    fn disturb(&mut self, now: Instant) {
+        if let Some(run) = &mut self.run
+            && !run.state.is_settled()
+            && run.state != RunState::Running
+        {
+            run.state = RunState::Running;
+            self.effects.push_back(Effect::Changed);
+        }
+        if self.wants_facts() {
+            self.prober.disturb(now);
+        }
+    }
+
+    fn check_room(&self, keys: &[u8]) -> Result<(), Refusal> {
+        let kept_free = if gate::is_interrupt(keys) { 0 } else { INTERRUPT_BYTES };
+        if self.unwritten + keys.len() + kept_free <= UNWRITTEN_BYTES_MAX {
+            return Ok(());
+        }
+        Err(Refusal::NoRoom { session: self.plan.name.clone(), waiting: self.unwritten })
+    }
+
+    fn admit_agent_at_prompt(&self, now: Instant, who: &Principal) -> Result<(), Refusal> {
+        let another = self.gate.draft().is_some_and(|draft| draft.who != *who);
+        let nobody = RunId { kind: RunKind::Command, number: 0 };
+        if another || self.gate.grace_left(now, who).is_some() {
+            self.gate.clone().pick_up(now, nobody, who, &self.plan.name)?;
+        }
+        Ok(())
+    }
+
+    fn offset(&self) -> Offset {
+        Offset { epoch: self.plan.epoch, byte: self.end }
+    }
+}
+
+/// What is to be seen of a session.
+impl Session {
+    /// Returns where its output ends.
+    #[must_use]
+    pub fn end(&self) -> Offset {
+        self.offset()
+    }
+
+    /// Returns up to where the output has been understood: whoever resumes there sees the same marks. Less than
+    /// the end while a mark is unfinished, or a prompt is.
+    #[must_use]
+    pub fn understood(&self) -> u64 {
+        if self.prompt_due { self.done_at } else { self.marks.unfinished_at() }
+    }
+
+    /// Returns how it was opened, with the present size and mode.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Returns how far it has come.
+    #[must_use]
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Returns what must be kept to find it again.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept { at: self.end, ready: self.stage == Stage::Ready, ..self.kept.clone() }
+    }
+
+    /// Returns its screen.
+    #[must_use]
+    pub fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Returns who may write, and what they have begun.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Returns the command under way.
+    #[must_use]
+    pub fn current(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    /// Returns a command under way or settled not long ago.
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.run.iter().chain(self.recent.iter().rev()).find(|run| run.id == id)
+    }
+
+    /// Returns whether every rung of the ladder was tried on the command under way.
+    #[must_use]
+    pub fn ladder_is_over(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.ladder.is_over())
+    }
+
+    /// Returns when anything was last typed or printed.
+    #[must_use]
+    pub fn last_active(&self) -> Instant {
+        self.last_active
+    }
+
+    /// Returns whether its shell stands at a prompt of its own.
+    #[must_use]
+    pub fn is_at_prompt(&self) -> bool {
+        self.stage == Stage::Ready && self.kept.at_prompt
+    }
+
+    /// Returns whether its shell lives, as far as is known.
+    #[must_use]
+    pub fn is_living(&self) -> bool {
+        !matches!(self.stage, Stage::Exited(_) | Stage::Lost(_))
+    }
+
+    fn close_down(&mut self) {
+        self.prober.rest();
+        self.kept.at_prompt = false;
+        self.effects.push_back(Effect::Changed);
+    }
+
+    /// Settles the run under way, if there is one.
+    fn settle(&mut self, now: Instant, state: RunState, boundary: Boundary, to: Option<u64>) {
+        let Some(mut run) = self.run.take() else { return };
+        self.gate.put_down(run.id);
+        (run.state, run.boundary) = (state, boundary);
+        run.to = Some(to.unwrap_or(self.end));
+        run.from = run.from.or(Some(run.typed_at)).map(|from| from.min(run.to.unwrap_or(from)));
+        run.took = Some(now.saturating_duration_since(run.since));
+        let id = run.id;
+        if self.recent.len() == RECENT_RUNS_MAX {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(run);
+        self.effects.push_back(Effect::Settled(id));
+    }
+}

@@ -1,0 +1,116 @@
+//! From a new terminal to a shell that signs its prompts.
+//!
+//! The hook is typed when the facts say twice that the shell itself reads the terminal, never before: an rc
+//! file that sleeps or asks would eat it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Effect, Session};
+use crate::refusal::Refusal;
+
+/// A shell that does not read its terminal by then is called unknown; it is still looked after.
+const READY_WITHIN: Duration = Duration::from_secs(10);
+
+/// How far a session has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its shell has not read its terminal yet.
+    Waiting {
+        /// When it was opened.
+        since: Instant,
+    },
+    /// It did not within the time; nothing was typed. It still may.
+    Late {
+        /// When it was opened.
+        since: Instant,
+    },
+    /// The hook is typed, and no prompt was signed yet.
+    Hooked {
+        /// When.
+        since: Instant,
+    },
+    /// The hook was typed and not answered.
+    Unanswered,
+    /// Prompts are signed.
+    Ready,
+    /// The shell ended, with this status if it is known.
+    Exited(Option<i32>),
+    /// The terminal is gone.
+    Lost(String),
+}
+
+impl Session {
+    /// Types the hook: the shell was seen to read its terminal.
+    pub(super) fn type_hook(&mut self, now: Instant) {
+        if !matches!(self.stage, Stage::Waiting { .. } | Stage::Late { .. }) || self.gate.draft().is_some() {
+            return;
+        }
+        self.stage = Stage::Hooked { since: now };
+        let hook = self.plan.shell.hook(&self.plan.key);
+        self.write(Bytes::from(hook));
+    }
+
+    /// Notes the first signed prompt: from here on the terminal is shown again.
+    pub(super) fn become_ready(&mut self) {
+        self.stage = Stage::Ready;
+        // The shell's first prompt stands there, and it is about to print its second: in its place.
+        let wipe = Bytes::from_static(b"\r\x1b[J");
+        self.screen.feed(&wipe);
+        self.effects.push_back(Effect::Show { from: self.end, to: self.end, bytes: wipe });
+        self.effects.push_back(Effect::Changed);
+    }
+
+    /// The hook's own echo is nobody's business.
+    pub(super) fn is_hidden(&self) -> bool {
+        matches!(self.stage, Stage::Hooked { .. })
+    }
+
+    pub(super) fn opening_deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Waiting { since } | Stage::Hooked { since } => Some(since + READY_WITHIN),
+            Stage::Late { .. } | Stage::Unanswered | Stage::Ready | Stage::Exited(_) | Stage::Lost(_) => None,
+        }
+    }
+
+    pub(super) fn pass_opening_deadline(&mut self, now: Instant) {
+        if self.opening_deadline().is_none_or(|at| at > now) {
+            return;
+        }
+        self.stage =
+            if let Stage::Waiting { since } = self.stage { Stage::Late { since } } else { Stage::Unanswered };
+        self.effects.push_back(Effect::Changed);
+    }
+
+    pub(super) fn check_ready(&self, now: Instant) -> Result<(), Refusal> {
+        let session = self.plan.name.clone();
+        let since = match &self.stage {
+            Stage::Ready => return Ok(()),
+            Stage::Waiting { since } | Stage::Late { since } | Stage::Hooked { since } => *since,
+            Stage::Unanswered => now,
+            Stage::Exited(exit) => {
+                return Err(Refusal::ShellExited { session, target: "local".into(), exit: *exit });
+            }
+            Stage::Lost(reason) => {
+                return Err(Refusal::Lost { session, target: "local".into(), reason: reason.clone() });
+            }
+        };
+        let seconds = now.saturating_duration_since(since).as_secs();
+        Err(Refusal::NotReady { session, seconds, state: self.in_words() })
+    }
+
+    /// Says in a few words what the session does instead of standing at its prompt.
+    pub(super) fn in_words(&self) -> String {
+        match &self.stage {
+            Stage::Waiting { .. } => "it has not read its terminal yet; an rc file may be working".into(),
+            Stage::Late { .. } => "its rc files sleep, ask something or never end; nothing was typed".into(),
+            Stage::Hooked { .. } => "it has not answered our first line yet".into(),
+            Stage::Unanswered => "it read our first line and did not answer with a signed prompt".into(),
+            Stage::Ready if self.more_wanted => "it wants the rest of a command".into(),
+            Stage::Ready => "keys were sent and no prompt has come since".into(),
+            Stage::Exited(_) => "it has exited".into(),
+            Stage::Lost(reason) => reason.clone(),
+        }
+    }
+}
