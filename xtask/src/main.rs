@@ -1,4 +1,4 @@
-//! The project's own checks: `cargo xtask check`.
+//! The project's own checks and tests: `cargo xtask check`, `cargo xtask test`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what these commands are for")]
 #![allow(unreachable_pub, reason = "a binary: nothing in it is reached from outside")]
 
@@ -6,11 +6,15 @@ mod tree;
 mod source;
 mod run;
 mod check;
+mod test;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask check                    hold the house rules; exit code 1 and a list if one is broken";
+cargo xtask check                    hold the house rules; exit code 1 and a list if one is broken
+cargo xtask test [--strict] [-- …]   install what the tests need, run them, list what could not run
+                                     (--strict: fail if anything could not); after -- the runner's own options
+cargo xtask test --repeat N NAME     run the tests whose name contains NAME N times, count the failures";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,6 +22,7 @@ fn main() -> ExitCode {
         arguments.split_first().map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     let done = match command {
         "check" if rest.is_empty() => check::check(),
+        "test" => test::Options::parse(rest).and_then(|options| test::test(&options)),
         _ => Err(USAGE.to_owned()),
     };
     match done {
