@@ -10,6 +10,10 @@ pub mod kept;
 
 pub mod facts;
 
+mod blocked;
+
+mod kernel;
+
 mod signals;
 
 mod connection;

@@ -1,9 +1,16 @@
 //! One look at a terminal and its processes, through what the kernel shows.
 
-use cotty_core::facts::Facts;
-use rustix::process::Pid;
+use std::fs::OpenOptions;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
+use cotty_core::facts::{Facts, Inner, Member, Program};
+use rustix::fs::OFlags;
+use rustix::termios::LocalModes;
+
+use crate::holder::blocked::blocked;
 use crate::holder::frame::Process;
+use crate::holder::kernel::{self, Stat};
 use crate::local::pty::Pty;
 
 /// The variable that a session's processes carry: it finds those that left the shell's tree.
@@ -28,28 +35,169 @@ impl Eyes {
     }
 }
 
+/// How deep terminals behind terminals are looked at.
+const INNER_DEPTH_MAX: usize = 3;
+
+/// So many members of a foreground group are looked at.
+const MEMBERS_MAX: usize = 256;
+
+/// So many are told with their arguments, of members and of processes; the others by name: a frame has a limit.
+const WITH_ARGV_MAX: usize = 24;
+
 /// Where one looks.
 pub(super) struct Look<'terminal> {
     pty: &'terminal Pty,
     id: &'terminal str,
-    shells: Vec<Pid>,
+    shell: Option<u32>,
+    shells: Vec<u32>,
     eyes: Eyes,
 }
 
 impl<'terminal> Look<'terminal> {
-    /// Looks at a terminal of the session `id`, in a holder with these shells.
-    pub(super) fn new(pty: &'terminal Pty, id: &'terminal str, shells: Vec<Pid>, eyes: Eyes) -> Self {
-        Self { pty, id, shells, eyes }
+    /// Looks at a terminal of the session `id`, whose shell may be gone, in a holder with these living shells.
+    pub(super) fn new(
+        pty: &'terminal Pty,
+        id: &'terminal str,
+        shell: Option<u32>,
+        shells: Vec<u32>,
+        eyes: Eyes,
+    ) -> Self {
+        Self { pty, id, shell, shells, eyes }
     }
 
     /// Returns the facts.
     pub(super) fn facts(&self) -> Facts {
-        Facts::default()
+        let mut tree = kernel::tree(self.shell);
+        let foreground = self.pty.foreground().map_or(0, pid_number);
+        let here = |it: &Stat| it.group == foreground || it.tty == self.pty.tty_device;
+        tree.extend(kernel::tree(self.orphans()).into_iter().filter(here));
+        let shell = tree.first().filter(|it| Some(it.pid) == self.shell);
+        let shell = shell.map(Stat::program).unwrap_or_default();
+        let user = kernel::owner(shell.pid);
+        let scene = Scene { tree: &tree, user, eyes: self.eyes };
+        scene.facts(shell, self.pty.tty_device, foreground, &self.pty.master, 0)
     }
 
-    /// Returns every process of the session.
+    /// Returns every live process of the session but its shell.
     pub(super) fn processes(&self) -> Vec<Process> {
-        let _ = (self.id, &self.shells, self.eyes, self.pty);
-        Vec::new()
+        let live = self.live().into_iter().filter(|it| Some(it.pid) != self.shell).enumerate();
+        let told = |(at, it): (usize, Stat)| Process {
+            pid: it.pid,
+            argv: if at < WITH_ARGV_MAX { kernel::argv(it.pid) } else { Vec::new() },
+            comm: it.comm,
+        };
+        live.map(told).collect()
+    }
+
+    /// Returns every live process of the session: the shell, what is below it, and what left its tree.
+    pub(super) fn live(&self) -> Vec<Stat> {
+        let entry = format!("{SESSION_VARIABLE}={}", self.id);
+        let strays = self.orphans().into_iter().filter(|it| kernel::carries(*it, &entry));
+        let mut live = kernel::tree(self.shell.into_iter().chain(strays));
+        live.retain(Stat::is_live);
+        live
+    }
+
+    /// Returns the foreground group; nothing if there is none.
+    pub(super) fn foreground(&self) -> Option<u32> {
+        self.pty.foreground().map(pid_number)
+    }
+
+    // Whose parent died became ours: the holder adopts.
+    fn orphans(&self) -> Vec<u32> {
+        let own = Stat::of(std::process::id()).map(|it| kernel::children(&it)).unwrap_or_default();
+        own.into_iter().filter(|it| !self.shells.contains(it)).collect()
+    }
+}
+
+/// Returns a process id as the facts have it.
+pub(super) fn pid_number(pid: rustix::process::Pid) -> u32 {
+    pid.as_raw_nonzero().get().unsigned_abs()
+}
+
+/// The processes among which members are found, and how they are looked at.
+struct Scene<'tree> {
+    tree: &'tree [Stat],
+    user: Option<u32>,
+    eyes: Eyes,
+}
+
+impl Scene<'_> {
+    fn facts(&self, shell: Program, tty: u64, foreground: u32, side: impl AsFd, depth: usize) -> Facts {
+        let modes = rustix::termios::tcgetattr(side).map(|it| it.local_modes);
+        let modes = modes.unwrap_or(LocalModes::empty());
+        let in_group = |it: &&Stat| foreground != 0 && it.group == foreground && it.is_live();
+        let members: Vec<&Stat> = self.tree.iter().filter(in_group).take(MEMBERS_MAX).collect();
+        Facts {
+            shell,
+            foreground,
+            echo: modes.contains(LocalModes::ECHO),
+            canonical: modes.contains(LocalModes::ICANON),
+            members: members.iter().enumerate().map(|(at, it)| self.member(at, it, tty)).collect(),
+            inner: if depth < INNER_DEPTH_MAX { self.inner(&members, tty, depth) } else { Inner::None },
+        }
+    }
+
+    fn member(&self, at: usize, stat: &Stat, tty: u64) -> Member {
+        Member {
+            program: stat.program(),
+            state: stat.state,
+            argv: if at < WITH_ARGV_MAX { kernel::argv(stat.pid) } else { Vec::new() },
+            foreign: self.is_foreign(stat),
+            blocked: blocked(stat, tty, self.eyes),
+        }
+    }
+
+    // The owner of its files is the quick answer; it is root also for a program that hides itself, so that is asked.
+    fn is_foreign(&self, stat: &Stat) -> bool {
+        let owner = kernel::owner(stat.pid);
+        owner != self.user && kernel::user(stat.pid).or(owner) != self.user
+    }
+
+    fn inner(&self, members: &[&Stat], tty: u64, depth: usize) -> Inner {
+        for member in members {
+            let Some(descriptors) = kernel::descriptors(member.pid) else {
+                if self.serves_unseen(member, tty) {
+                    return Inner::Opaque;
+                }
+                continue;
+            };
+            for (descriptor, _) in descriptors.iter().filter(|(_, target)| target.ends_with("ptmx")) {
+                if let Some(found) = self.behind(member.pid, *descriptor, depth) {
+                    return found;
+                }
+            }
+        }
+        Inner::None
+    }
+
+    // What may not be read shows itself by a child on another terminal.
+    fn serves_unseen(&self, member: &Stat, tty: u64) -> bool {
+        let mut below = vec![member.pid];
+        for stat in self.tree {
+            if below.contains(&stat.parent) {
+                if stat.tty != 0 && stat.tty != tty {
+                    return true;
+                }
+                below.push(stat.pid);
+            }
+        }
+        false
+    }
+
+    /// Looks at the terminal whose master side is this descriptor; nothing if none of our processes is on it.
+    fn behind(&self, pid: u32, descriptor: u32, depth: usize) -> Option<Inner> {
+        let index: u32 = kernel::descriptor_notes(pid, descriptor, "tty-index:").first()?.parse().ok()?;
+        let tty = rustix::fs::makedev(136, index);
+        let on_it = || self.tree.iter().filter(|it| it.tty == tty && it.is_live());
+        let leader = on_it().find(|it| it.session == it.pid).or(on_it().next())?;
+        let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
+        let flags = i32::try_from(flags.bits()).unwrap_or(0);
+        let slave = OpenOptions::new().read(true).custom_flags(flags).open(format!("/dev/pts/{index}"));
+        // In another mount namespace another terminal may have this name.
+        let slave = slave.ok().filter(|it| it.metadata().is_ok_and(|it| it.rdev() == tty));
+        Some(slave.map_or(Inner::Opaque, |slave| {
+            Inner::Terminal(Box::new(self.facts(leader.program(), tty, leader.foreground, slave, depth + 1)))
+        }))
     }
 }

@@ -14,7 +14,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::process::WaitOptions;
 
 use crate::holder::connection::Connection;
-use crate::holder::facts::{Eyes, Look, SESSION_VARIABLE};
+use crate::holder::facts::{Eyes, SESSION_VARIABLE, pid_number};
 use crate::holder::frame::{Event, OpenTerminal, Order, RefusalKind, VERSION};
 use crate::holder::kept::Kept;
 use crate::holder::segments::SegmentReader;
@@ -88,7 +88,8 @@ struct Server<'state> {
     connections: BTreeMap<u64, Connection>,
     terminals: BTreeMap<u64, Terminal>,
     token: u64,
-    // Terminals that something happened to in this turn, and connections that have orders left from the last.
+    // Terminals that something happened to in this turn; and what has something left to do from the last: connections
+    // orders, terminals whose shell has ended a rest of output.
     touched: BTreeSet<u64>,
     hungry: BTreeSet<u64>,
     idle_since: Option<Instant>,
@@ -152,6 +153,7 @@ impl<'state> Server<'state> {
             }
             for token in std::mem::take(&mut self.hungry) {
                 self.serve_connection(token, EventFlags::empty(), now);
+                self.serve_terminal(token, EventFlags::empty(), now);
             }
             for (token, flags) in &ready {
                 self.serve_terminal(*token, *flags, now);
@@ -216,7 +218,7 @@ impl<'state> Server<'state> {
         while let Ok(Some(_)) = self.children.read_signal() {}
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             for (token, terminal) in &mut self.terminals {
-                if terminal.is_shell(pid) {
+                if terminal.shell() == Some(pid_number(pid)) {
                     terminal.handle_exit(status);
                     self.touched.insert(*token);
                 }
@@ -257,7 +259,8 @@ impl<'state> Server<'state> {
 
     fn serve_terminal(&mut self, token: u64, flags: EventFlags, now: Instant) {
         let Some(terminal) = self.terminals.get_mut(&token) else { return };
-        if flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR) {
+        let ready = flags.intersects(EventFlags::IN | EventFlags::HUP | EventFlags::ERR);
+        if ready || terminal.is_ending(now, self.manners.detached_wait) {
             let client = terminal.attachment.as_ref().map(|it| it.connection);
             let connection = client.and_then(|it| self.connections.get_mut(&it));
             terminal.read_output(connection, now);
@@ -292,6 +295,10 @@ impl<'state> Server<'state> {
         }
         client.into_iter().for_each(|it| self.watch_connection(it));
         self.watch_terminal(token, now);
+        let ending = |it: &Terminal| it.is_ending(now, self.manners.detached_wait);
+        if self.terminals.get(&token).is_some_and(ending) {
+            self.hungry.insert(token);
+        }
     }
 
     fn close(&mut self, token: u64, now: Instant) {
@@ -371,7 +378,8 @@ impl Server<'_> {
 
     fn carry_out_on_terminal(&mut self, token: u64, order: Order) {
         let looks = matches!(order, Order::Facts | Order::Processes | Order::Signal { .. });
-        let shells = self.terminals.values().filter(|_| looks).map(|it| it.pty.shell).collect();
+        let shells = self.terminals.values().filter(|_| looks).filter_map(Terminal::shell).collect();
+        let eyes = self.manners.eyes;
         let Some(connection) = self.connections.get_mut(&token) else { return };
         let Some(terminal) = connection.terminal.and_then(|it| self.terminals.get_mut(&it)) else {
             return connection.refuse(RefusalKind::BadOrder, "no terminal is attached to this connection");
@@ -380,11 +388,11 @@ impl Server<'_> {
             Order::Input { sequence, bytes } => terminal.handle_input(sequence, bytes, connection),
             Order::Acknowledge { byte } => terminal.handle_acknowledge(byte),
             Order::Facts => {
-                let facts = Look::new(&terminal.pty, &terminal.id, shells, self.manners.eyes).facts();
+                let facts = terminal.look(shells, eyes).facts();
                 connection.send(&Event::Facts(Box::new(facts)));
             }
             Order::Processes => {
-                let look = Look::new(&terminal.pty, &terminal.id, shells, self.manners.eyes);
+                let look = terminal.look(shells, eyes);
                 connection.send(&Event::Processes(look.processes()));
             }
             Order::Resize { cols, rows } => {
@@ -393,7 +401,7 @@ impl Server<'_> {
                 }
             }
             Order::Signal { to, signal } => {
-                let look = Look::new(&terminal.pty, &terminal.id, shells, self.manners.eyes);
+                let look = terminal.look(shells, eyes);
                 if let Err(error) = signals::send(&look, to, signal) {
                     connection.refuse(RefusalKind::Failed, error);
                 }

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, Bytes};
 use cotty_core::names::{Epoch, Offset};
 use rustix::event::epoll::EventFlags;
-use rustix::process::{Pid, Signal, WaitStatus};
+use rustix::process::{Signal, WaitStatus};
 use rustix::termios::LocalModes;
 
 use crate::holder::connection::Connection;
+use crate::holder::facts::{Eyes, Look, pid_number};
 use crate::holder::frame::{Applied, Attached, Event, Exit, Listed};
 use crate::holder::kept::{Kept, WINDOW_BYTES_DISK_FULL};
 use crate::holder::segments::SEGMENT_BYTES;
@@ -107,7 +108,7 @@ impl Terminal {
     /// Returns its state as an attachment is told.
     pub(super) fn state(&self) -> Attached {
         Attached {
-            pid: self.pty.shell.as_raw_nonzero().get().unsigned_abs(),
+            pid: pid_number(self.pty.shell),
             epoch: self.epoch,
             acknowledged_byte: self.acknowledged,
             end_byte: self.kept.end(),
@@ -216,7 +217,12 @@ impl Terminal {
         for _ in 0..READS_A_TURN {
             match self.pty.read(&mut buffer[filled..filled + READ_BYTES]) {
                 Ok(Read::Bytes(bytes)) => filled += bytes,
-                Ok(Read::Nothing) => break,
+                Ok(Read::Nothing) => {
+                    // With the shell's end the terminal is hung up: nobody can print on it any more. Not even the kernel
+                    // says so, if a process that left the session still has it open.
+                    self.drained = self.exit.is_some();
+                    break;
+                }
                 Ok(Read::End) | Err(_) => {
                     self.handle_end(now);
                     break;
@@ -316,6 +322,11 @@ impl Terminal {
         wanted
     }
 
+    /// Says whether the shell has ended and a rest of its output may be read.
+    pub(super) fn is_ending(&self, now: Instant, detached_wait: Duration) -> bool {
+        self.exit.is_some() && self.wanted(now, detached_wait).contains(EventFlags::IN)
+    }
+
     /// Hangs up the shell and what stands in the foreground. The kernel does the rest when the master side is closed.
     pub(super) fn hang_up(&self) {
         for group in [self.pty.foreground(), Some(self.pty.shell)].into_iter().flatten() {
@@ -326,9 +337,14 @@ impl Terminal {
         }
     }
 
-    /// Says whether this process is its shell and has not been reaped.
-    pub(super) fn is_shell(&self, pid: Pid) -> bool {
-        self.pty.shell == pid && self.exit.is_none()
+    /// Returns its shell; nothing once it was reaped, for the number may be another's by then.
+    pub(super) fn shell(&self) -> Option<u32> {
+        self.exit.is_none().then_some(pid_number(self.pty.shell))
+    }
+
+    /// Looks at its processes, in a holder with these living shells.
+    pub(super) fn look(&self, shells: Vec<u32>, eyes: Eyes) -> Look<'_> {
+        Look::new(&self.pty, &self.id, self.shell(), shells, eyes)
     }
 
     // So much unacknowledged output that the program has to wait. While it waits nothing unacknowledged is deleted: two

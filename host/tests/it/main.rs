@@ -1,7 +1,14 @@
 //! Stories of the holder with real shells. Each has a state directory and a holder process of its own.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests are tests"
+)]
 
 mod world;
 
 mod opening;
+
+mod facts;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cotty_core::facts::Facts;
 use cotty_core::names::{Epoch, Offset};
 use cotty_host::holder::client::{Holder, HolderError, HolderProgram, Terminal};
 use cotty_host::holder::frame::{Attached, Event, Exit, OpenTerminal, Order};
@@ -14,36 +15,35 @@ use cotty_host::local::pty::Spawn;
 use cotty_host::state_dir::StateDir;
 
 /// Nothing here takes so long, also on a loaded machine.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The shells of the first story of each session.
-pub const EPOCH: Epoch = Epoch(1);
+pub(crate) const EPOCH: Epoch = Epoch(1);
 
 /// A holder and its state directory; both go when it is dropped.
-pub struct World {
-    pub state: StateDir,
-    pub holder: Holder,
-    pub program: HolderProgram,
+pub(crate) struct World {
+    pub(crate) state: StateDir,
+    pub(crate) holder: Holder,
     scratch: Option<tempfile::TempDir>,
 }
 
 /// How the holder of a world is started.
 #[derive(Default)]
-pub struct Start {
-    pub linger_ms: Option<u64>,
-    pub detached_wait_ms: Option<u64>,
-    pub without_syscall: bool,
-    pub directory: Option<PathBuf>,
+pub(crate) struct Start {
+    pub(crate) linger_ms: Option<u64>,
+    pub(crate) detached_wait_ms: Option<u64>,
+    pub(crate) without_syscall: bool,
+    pub(crate) directory: Option<PathBuf>,
     /// A program to run it under, such as `prlimit`.
-    pub under: Vec<OsString>,
+    pub(crate) under: Vec<OsString>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::start(Start::default())
     }
 
-    pub fn start(start: Start) -> Self {
+    pub(crate) fn start(start: Start) -> Self {
         let scratch = start.directory.is_none().then(|| tempfile::tempdir().unwrap());
         let path = start.directory.unwrap_or_else(|| scratch.as_ref().unwrap().path().join("state"));
         let state = StateDir::open(&path).unwrap();
@@ -57,20 +57,20 @@ impl World {
         }
         let executable = PathBuf::from(command.remove(0));
         let program = HolderProgram { executable, arguments: command, environment };
-        Self { holder: Holder::new(state.clone(), program.clone()), program, state, scratch }
+        Self { holder: Holder::new(state.clone(), program), state, scratch }
     }
 
     /// Opens a session with a shell.
-    pub async fn open(&self, id: &str, argv: &[&str]) -> Client {
+    pub(crate) async fn open(&self, id: &str, argv: &[&str]) -> Client {
         let (attached, terminal) = self.holder.open(open(id, argv)).await.unwrap();
         Client::new(attached, terminal, 0)
     }
 
-    pub async fn attach(&self, id: &str, term: u64, byte: u64) -> Client {
+    pub(crate) async fn attach(&self, id: &str, term: u64, byte: u64) -> Client {
         self.try_attach(id, term, byte).await.unwrap()
     }
 
-    pub async fn try_attach(&self, id: &str, term: u64, byte: u64) -> Result<Client, HolderError> {
+    pub(crate) async fn try_attach(&self, id: &str, term: u64, byte: u64) -> Result<Client, HolderError> {
         let (attached, terminal) = self.holder.attach(id, term, Offset { epoch: EPOCH, byte }).await?;
         Ok(Client::new(attached, terminal, byte))
     }
@@ -87,15 +87,15 @@ impl Drop for World {
 }
 
 /// A story runs on one thread with a clock that passes.
-pub fn block_on<T>(story: impl Future<Output = T>) -> T {
+pub(crate) fn block_on<T>(story: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(story)
 }
 
-pub fn open(id: &str, argv: &[&str]) -> OpenTerminal {
+pub(crate) fn open(id: &str, argv: &[&str]) -> OpenTerminal {
     OpenTerminal { id: id.into(), term: 1, epoch: EPOCH, quota_bytes: 64 << 20, spawn: spawn(argv) }
 }
 
-pub fn spawn(argv: &[&str]) -> Spawn {
+pub(crate) fn spawn(argv: &[&str]) -> Spawn {
     let env = [("PATH", "/usr/local/bin:/usr/bin:/bin"), ("TERM", "xterm"), ("PS1", "$ "), ("HOME", "/")];
     Spawn {
         argv: argv.iter().map(OsString::from).collect(),
@@ -107,36 +107,36 @@ pub fn spawn(argv: &[&str]) -> Spawn {
     }
 }
 
-pub const BASH: &[&str] = &["/bin/bash", "--norc", "--noprofile", "-i"];
-pub const DASH: &[&str] = &["/bin/dash", "-i"];
+pub(crate) const BASH: &[&str] = &["/bin/bash", "--norc", "--noprofile", "-i"];
+pub(crate) const DASH: &[&str] = &["/bin/dash", "-i"];
 
 /// A client that keeps all it read.
-pub struct Client {
-    pub attached: Attached,
-    pub terminal: Terminal,
-    pub seen: Vec<u8>,
+pub(crate) struct Client {
+    pub(crate) attached: Attached,
+    pub(crate) terminal: Terminal,
+    pub(crate) seen: Vec<u8>,
     /// Where the next output begins.
-    pub next_byte: u64,
-    pub lost: Vec<(u64, u64)>,
-    pub exit: Option<Exit>,
-    pub acknowledges: bool,
+    pub(crate) next_byte: u64,
+    pub(crate) lost: Vec<(u64, u64)>,
+    pub(crate) exit: Option<Exit>,
+    pub(crate) acknowledges: bool,
     sequence: u64,
 }
 
 impl Client {
-    pub fn new(attached: Attached, terminal: Terminal, next_byte: u64) -> Self {
+    pub(crate) fn new(attached: Attached, terminal: Terminal, next_byte: u64) -> Self {
         let sequence = attached.applied_sequence;
         let (seen, lost) = (Vec::new(), Vec::new());
         Self { attached, terminal, seen, next_byte, lost, exit: None, acknowledges: true, sequence }
     }
 
-    pub async fn tell(&mut self, order: Order) {
+    pub(crate) async fn tell(&mut self, order: Order) {
         self.terminal.orders.push(order);
         self.terminal.orders.flush().await.unwrap();
     }
 
     /// Types text as the next input.
-    pub async fn send(&mut self, text: &str) -> u64 {
+    pub(crate) async fn send(&mut self, text: &str) -> u64 {
         self.sequence += 1;
         self.tell(Order::Input { sequence: self.sequence, bytes: Bytes::copy_from_slice(text.as_bytes()) })
             .await;
@@ -144,7 +144,7 @@ impl Client {
     }
 
     /// Returns the next event; output, losses and the exit are noted.
-    pub async fn event(&mut self) -> Option<Event> {
+    pub(crate) async fn event(&mut self) -> Option<Event> {
         let next = tokio::time::timeout(PATIENCE, self.terminal.events.next()).await;
         let event = next.unwrap_or_else(|_| panic!("nothing came; seen: {}", self.tail())).unwrap()?;
         match &event {
@@ -167,7 +167,7 @@ impl Client {
     }
 
     /// Reads until an event fits.
-    pub async fn until<T>(&mut self, fits: impl Fn(&Event) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(&mut self, fits: impl Fn(&Event) -> Option<T>) -> T {
         loop {
             let event = self.event().await.unwrap_or_else(|| panic!("closed; seen: {}", self.tail()));
             if let Some(found) = fits(&event) {
@@ -177,7 +177,7 @@ impl Client {
     }
 
     /// Reads until the output since the last such call holds this text, and returns that output.
-    pub async fn expect(&mut self, text: &str) -> String {
+    pub(crate) async fn expect(&mut self, text: &str) -> String {
         loop {
             if let Some(at) = self.seen.windows(text.len()).position(|it| it == text.as_bytes()) {
                 let rest = self.seen.split_off(at + text.len());
@@ -188,8 +188,24 @@ impl Client {
     }
 
     /// Reads until the shell has ended.
-    pub async fn ended(&mut self) -> Exit {
+    pub(crate) async fn ended(&mut self) -> Exit {
         self.until(|event| if let Event::Exit(exit) = event { Some(*exit) } else { None }).await
+    }
+
+    /// Asks for facts until they fit, and returns them.
+    pub(crate) async fn facts(&mut self, what: &str, fits: impl Fn(&Facts) -> bool) -> Facts {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            self.tell(Order::Facts).await;
+            let facts =
+                self.until(|it| if let Event::Facts(facts) = it { Some((**facts).clone()) } else { None });
+            let facts = facts.await;
+            if fits(&facts) {
+                return facts;
+            }
+            assert!(Instant::now() < deadline, "{what}: {facts:#?}; seen: {}", self.tail());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     fn tail(&self) -> String {
@@ -198,7 +214,7 @@ impl Client {
 }
 
 /// Waits until something holds.
-pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "never happened: {what}");
@@ -207,7 +223,7 @@ pub async fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Notes that a test could not be run here, and why.
-pub fn not_run(test: &str, reason: &str) {
+pub(crate) fn not_run(test: &str, reason: &str) {
     eprintln!("not run: {test}: {reason}");
     if let Some(path) = std::env::var_os("COTTY_NOT_RUN") {
         let file = std::fs::OpenOptions::new().append(true).create(true).open(path);
