@@ -4,12 +4,14 @@ mod gate;
 mod emulator;
 mod paint;
 mod rows;
+mod rolled;
 
 use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::term::TermMode;
 
 use emulator::Emulator;
 use gate::Gate;
+pub(crate) use rolled::{ROWS, Rolled};
 
 /// The fewest columns. A wide character on a terminal of one column makes the model allocate without end.
 const COLUMNS_MIN: u16 = 2;

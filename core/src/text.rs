@@ -1,36 +1,220 @@
 //! What a command printed, as lines of clean text.
+//!
+//! Plain lines are taken as they come. All else goes through a terminal, for only that knows what a carriage return or
+//! a cursor movement leaves. Which way a line takes depends on the stream alone, never on how it was cut.
 
-/// Renders the raw bytes of one command.
-pub struct Lines {
-    held: Vec<u8>,
-}
+use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
+
+use crate::screen::{ROWS, Rolled};
 
 /// How the last line ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LastLine {
     /// With a line feed, or nothing was printed.
     Whole,
-    /// Without one: it may be a question, or the program goes on.
+    /// Without one: it may be a question, or the program was about to go on.
     Open,
+}
+
+/// How much plain text is collected before its lines are given on.
+const WINDOW_BYTES: usize = 64 * 1024;
+
+/// How much plain text is looked at where plain and other lines alternate.
+const STRIDE_BYTES: usize = 1024;
+
+/// How much goes through the terminal at once. Ten bytes can repeat a character 65,535 times, so this bounds memory.
+const PIECE_BYTES: usize = 2 * 1024;
+
+/// Renders the raw bytes of one command to lines.
+pub struct Lines {
+    terminal: Rolled,
+    /// Plain bytes that the terminal has not seen: the last lines at least, for a cursor movement may go back to them.
+    window: Vec<u8>,
+    /// How much of the window is known to be plain lines.
+    looked_at: usize,
+    /// How much plain text is looked at next. It grows while all is plain.
+    stride: usize,
+    /// The terminal stands at a fresh line and plain text goes to the window.
+    is_plain: bool,
 }
 
 impl Lines {
     /// Begins with an empty terminal of this many columns.
-    pub fn new(_cols: u16) -> Self {
-        Self { held: Vec::new() }
+    pub fn new(cols: u16) -> Self {
+        Self {
+            terminal: Rolled::new(cols),
+            window: Vec::new(),
+            looked_at: 0,
+            stride: STRIDE_BYTES,
+            is_plain: true,
+        }
     }
 
     /// Takes the next bytes and gives each line that can no longer change to `sink`.
-    pub fn feed(&mut self, bytes: &[u8], _sink: &mut dyn FnMut(&str)) {
-        self.held.extend_from_slice(bytes);
+    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(&str)) {
+        while !bytes.is_empty() {
+            let taken =
+                if self.is_plain { self.feed_plain(bytes, sink) } else { self.feed_line(bytes, sink) };
+            bytes = &bytes[taken..];
+        }
     }
 
     /// Gives the lines that are left, and tells how the last one ended.
-    pub fn finish(self, sink: &mut dyn FnMut(&str)) -> LastLine {
-        let text = String::from_utf8_lossy(&self.held);
-        for line in text.lines() {
-            sink(line);
+    pub fn finish(mut self, sink: &mut dyn FnMut(&str)) -> LastLine {
+        let end = line_start(&self.window);
+        if end > 0 {
+            self.terminal.flush();
+            give(&self.terminal.take_lines(), sink);
+            give_plain(&self.window[..end], sink);
         }
-        if text.is_empty() || text.ends_with('\n') { LastLine::Whole } else { LastLine::Open }
+        // What is left is an open line, perhaps with a carriage return that returned to nothing.
+        self.terminal.feed(&self.window[end..]);
+        let (lines, is_open) = self.terminal.finish();
+        give(&lines, sink);
+        if is_open { LastLine::Open } else { LastLine::Whole }
     }
+
+    /// Collects plain text, and returns how many bytes it took.
+    fn feed_plain(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) -> usize {
+        let piece = &bytes[..bytes.len().min(self.stride)];
+        self.stride = WINDOW_BYTES.min(self.stride * 2);
+        let before = self.window.len();
+        let length = plain_length(piece);
+        self.window.extend_from_slice(&piece[..length]);
+        let irregular = self.irregular_line();
+        if irregular.is_none() && length == piece.len() {
+            if self.window.len() >= WINDOW_BYTES {
+                self.give_window(sink);
+            }
+            return length;
+        }
+        // The line that is not plain goes to the terminal from its beginning on.
+        let start = irregular.unwrap_or_else(|| line_start(&self.window));
+        let begun = self.window.get(start..before).unwrap_or_default().to_vec();
+        self.window.truncate(start);
+        self.leave_plain(sink);
+        self.terminal.feed(&begun);
+        start.saturating_sub(before)
+    }
+
+    /// Looks at the new part of the window, and returns where a line begins whose carriage returns do not stand before
+    /// its line feed alone.
+    fn irregular_line(&mut self) -> Option<usize> {
+        let window = &self.window;
+        let follows_return = |place: usize| place > 0 && window[place - 1] == b'\r';
+        let precedes_other = |place: usize| window.get(place + 1).is_some_and(|it| *it != b'\n');
+        let new = &window[self.looked_at..];
+        let feed = memchr_iter(b'\n', new).map(|it| self.looked_at + it).find(|it| !follows_return(*it));
+        let back = memchr_iter(b'\r', new).map(|it| self.looked_at + it).find(|it| precedes_other(*it));
+        if let Some(place) = feed.into_iter().chain(back).min() {
+            return Some(line_start(&window[..place]));
+        }
+        // What follows a carriage return at the end is not known yet.
+        self.looked_at = window.len() - usize::from(window.ends_with(b"\r"));
+        None
+    }
+
+    /// Hands the last lines to the terminal.
+    fn leave_plain(&mut self, sink: &mut dyn FnMut(&str)) {
+        self.give_window(sink);
+        self.terminal.feed(&self.window);
+        self.window.clear();
+        self.looked_at = 0;
+        self.stride = STRIDE_BYTES;
+        self.is_plain = false;
+    }
+
+    /// Gives all lines of the window but the last ones, which a cursor movement may still reach.
+    fn give_window(&mut self, sink: &mut dyn FnMut(&str)) {
+        let feed_before = memrchr_iter(b'\n', &self.window).nth(usize::from(ROWS));
+        let Some(end) = feed_before.map(|it| it + 1) else { return };
+        self.terminal.flush();
+        give(&self.terminal.take_lines(), sink);
+        give_plain(&self.window[..end], sink);
+        self.window.drain(..end);
+        self.looked_at = self.looked_at.saturating_sub(end);
+    }
+
+    /// Feeds the terminal up to a line feed at most, and returns how many bytes that was.
+    fn feed_line(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) -> usize {
+        let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
+        let feed = memchr(b'\n', piece);
+        let end = feed.map_or(piece.len(), |it| it + 1);
+        self.terminal.feed(&piece[..end]);
+        if feed.is_some() && self.terminal.is_at_fresh_line() {
+            self.is_plain = true;
+        }
+        if self.terminal.holds_lines() {
+            give(&self.terminal.take_lines(), sink);
+        }
+        end
+    }
+}
+
+/// Returns where the last line of a text begins, that is, what follows its last line feed.
+fn line_start(text: &[u8]) -> usize {
+    memrchr(b'\n', text).map_or(0, |it| it + 1)
+}
+
+/// Returns how many bytes at the beginning are printable ASCII, tabs, carriage returns and line feeds.
+fn plain_length(bytes: &[u8]) -> usize {
+    let is_plain = |byte: &u8| matches!(byte, 0x20..0x7f | b'\t' | b'\r' | b'\n');
+    // Whole blocks without a branch on each byte become vector instructions.
+    let blocks =
+        bytes.chunks_exact(64).take_while(|it| it.iter().fold(true, |all, byte| all & is_plain(byte)));
+    let start = blocks.count() * 64;
+    start + bytes[start..].iter().take_while(|it| is_plain(it)).count()
+}
+
+/// Gives lines of plain ASCII, each with a carriage return and a line feed after it.
+fn give_plain(mut lines: &[u8], sink: &mut dyn FnMut(&str)) {
+    while let Some(end) = memchr(b'\n', lines) {
+        let line = lines[..end].strip_suffix(b"\r").unwrap_or(&lines[..end]);
+        // It is ASCII: looked at when it was collected.
+        sink(std::str::from_utf8(line).unwrap_or_default());
+        lines = &lines[end + 1..];
+    }
+}
+
+/// Gives lines of the terminal, each with a line feed after it.
+fn give(lines: &str, sink: &mut dyn FnMut(&str)) {
+    for line in lines.split_terminator('\n') {
+        if line.is_ascii() {
+            sink(line);
+        } else {
+            sink(&clean(line));
+        }
+    }
+}
+
+/// Takes out of a line what does not show, or changes the order in which the rest is read.
+fn clean(line: &str) -> String {
+    let mut clean = String::with_capacity(line.len());
+    for c in line.chars() {
+        let joins_symbols = matches!(c, '\u{200d}' | '\u{fe00}'..='\u{fe0f}');
+        let after_symbol = clean.chars().next_back().is_some_and(|it| it >= '\u{203c}');
+        if !is_hidden(c) && (!joins_symbols || after_symbol) {
+            clean.push(c);
+        }
+    }
+    clean
+}
+
+/// Tells whether a character is a control, has no width though it joins nothing, or turns the order of reading.
+fn is_hidden(c: char) -> bool {
+    let is_control = c.is_control() && c != '\t';
+    is_control
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'
+                | '\u{200c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{feff}'
+        )
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(c, '\u{e0000}'..='\u{e0fff}')
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use alacritty_terminal::event::{Event, EventListener};
 use alacritty_terminal::grid::{Dimensions, Grid};
-use alacritty_terminal::index::{Column, Line};
+use alacritty_terminal::index::{Column, Line, Point};
 use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
 use alacritty_terminal::vte::ansi::{
@@ -26,6 +26,9 @@ const TITLES_MAX: usize = 16;
 
 /// The columns between tab stops at first.
 const TAB_WIDTH: usize = 8;
+
+/// The rows of history that are moved away at once.
+pub(super) const HISTORY_ROWS: usize = 500;
 
 /// What the model answers to queries, shared with the model because its listener cannot be reached again.
 #[derive(Clone, Default)]
@@ -79,6 +82,17 @@ pub(super) struct Emulator {
     pub(super) addressed: bool,
     /// An operating system command that is thrown away is being ended: it does nothing.
     pub(super) ignores_commands: bool,
+    /// What has scrolled away, where it is kept.
+    pub(super) roll: Option<Roll>,
+}
+
+/// The lines that have scrolled away.
+#[derive(Default)]
+pub(super) struct Roll {
+    /// Whole lines, each with a line feed after it. No cell holds a line feed.
+    pub(super) lines: String,
+    /// The rows so far of a line that goes on.
+    pub(super) line: String,
 }
 
 impl Emulator {
@@ -98,6 +112,7 @@ impl Emulator {
             titles: Vec::new(),
             addressed: false,
             ignores_commands: false,
+            roll: None,
         }
     }
 
@@ -205,9 +220,9 @@ impl Handler for Emulator {
         goto_col(col: usize); move_up(lines: usize); move_down(lines: usize);
         identify_terminal(intermediate: Option<char>); device_status(arg: usize); move_forward(cols: usize);
         move_backward(cols: usize); move_down_and_cr(lines: usize); move_up_and_cr(lines: usize);
-        put_tab(count: u16); backspace(); carriage_return(); linefeed(); newline(); substitute();
-        scroll_up(lines: usize); scroll_down(lines: usize); insert_blank_lines(lines: usize);
-        delete_lines(lines: usize); move_backward_tabs(count: u16); move_forward_tabs(count: u16);
+        backspace(); carriage_return(); substitute();
+        scroll_down(lines: usize); insert_blank_lines(lines: usize);
+        move_backward_tabs(count: u16); move_forward_tabs(count: u16);
         save_cursor_position(); restore_cursor_position(); reverse_index(); terminal_attribute(attr: Attr);
         set_mode(mode: Mode); unset_mode(mode: Mode); report_mode(mode: Mode);
         report_private_mode(mode: PrivateMode); set_keypad_application_mode(); unset_keypad_application_mode();
@@ -220,7 +235,37 @@ impl Handler for Emulator {
         if c >= '\u{300}' && c.width() == Some(0) && self.cell_is_full() {
             return;
         }
+        if self.roll.is_some() && self.term.grid().cursor.input_needs_wrap {
+            self.make_room();
+        }
         self.term.input(c);
+    }
+
+    #[inline]
+    fn linefeed(&mut self) {
+        self.make_room();
+        self.term.linefeed();
+    }
+
+    #[inline]
+    fn newline(&mut self) {
+        self.make_room();
+        self.term.newline();
+    }
+
+    fn put_tab(&mut self, count: u16) {
+        self.make_room();
+        self.term.put_tab(count);
+    }
+
+    fn scroll_up(&mut self, lines: usize) {
+        self.make_room();
+        self.term.scroll_up(lines);
+    }
+
+    fn delete_lines(&mut self, lines: usize) {
+        self.make_room();
+        self.term.delete_lines(lines);
     }
 
     fn goto(&mut self, line: i32, col: usize) {
@@ -235,7 +280,11 @@ impl Handler for Emulator {
 
     fn clear_screen(&mut self, mode: ClearMode) {
         self.addressed |= matches!(mode, ClearMode::All);
-        self.term.clear_screen(mode);
+        if self.roll.is_some() {
+            self.clear_rolled(mode);
+        } else {
+            self.term.clear_screen(mode);
+        }
         self.mend_at_cursor();
     }
 
@@ -286,6 +335,11 @@ impl Handler for Emulator {
     }
 
     fn reset_state(&mut self) {
+        if self.roll.is_some() {
+            self.term.unset_private_mode(NamedPrivateMode::SwapScreenAndSetRestoreCursor.into());
+            self.take_screen();
+            self.drain();
+        }
         self.term.reset_state();
         self.tabs = first_tabs(0, self.term.columns()).collect();
         self.region = (0, self.term.screen_lines());
@@ -359,6 +413,26 @@ impl Handler for Emulator {
 }
 
 impl Emulator {
+    /// Moves the history to the roll before the model would drop any of it. One step adds at most a screen.
+    #[inline]
+    fn make_room(&mut self) {
+        if self.roll.is_some() && self.term.history_size() >= HISTORY_ROWS {
+            self.drain();
+        }
+    }
+
+    /// Clears as asked, but loses no line of a roll: what is erased from the home position on is scrolled away, as the
+    /// model does where the whole screen is cleared. (`clear` is `CSI H CSI J` on some terminals.)
+    fn clear_rolled(&mut self, mode: ClearMode) {
+        self.make_room();
+        let is_home = self.term.grid().cursor.point == Point::new(Line(0), Column(0));
+        match mode {
+            ClearMode::Saved => (),
+            ClearMode::Below if is_home => self.term.clear_screen(ClearMode::All),
+            ClearMode::Below | ClearMode::Above | ClearMode::All => self.term.clear_screen(mode),
+        }
+    }
+
     fn note_private_mode(&mut self, mode: PrivateMode) {
         match mode {
             PrivateMode::Named(NamedPrivateMode::ColumnMode) => self.region = (0, self.term.screen_lines()),

@@ -30,7 +30,8 @@ impl Timeout for NoTimeout {
 pub(super) struct Gate {
     parser: Processor<NoTimeout>,
     place: Place,
-    /// The sequence at the end of what was fed, from its ESC on; or the last bytes of text, to find a cut character.
+    /// The sequence at the end of what was fed, from its ESC on; or the beginning of a character, which is kept from
+    /// the parser: where one is cut, vte 0.15.0 loses the byte after it if an invalid one follows that.
     tail: Vec<u8>,
     /// The sequence is kept from the model: it carries data that nobody shows, or is too long.
     swallows: bool,
@@ -53,26 +54,46 @@ impl Gate {
 
     /// Returns the bytes since the last whole character or sequence.
     pub(super) fn unfinished(&self) -> &[u8] {
-        match self.place {
-            Place::Ground => &self.tail[self.tail.len() - unfinished_character(&self.tail)..],
-            Place::Escape | Place::EscapeMiddle | Place::Csi | Place::Osc | Place::Data => &self.tail,
-        }
+        &self.tail
+    }
+
+    /// Tells whether the stream stands between two whole characters or sequences.
+    pub(super) fn is_between(&self) -> bool {
+        self.place == Place::Ground && self.unfinished().is_empty()
     }
 
     /// Feeds text up to and with the next ESC, and returns how many bytes that was.
     fn text(&mut self, bytes: &[u8], emulator: &mut Emulator) -> usize {
+        if !self.tail.is_empty() {
+            self.character(bytes[0], emulator);
+            return 1;
+        }
         let escape = memchr(ESC, bytes);
         let end = escape.map_or(bytes.len(), |it| it + 1);
-        self.parser.advance(&mut *emulator, &bytes[..end]);
+        let cut = unfinished_character(&bytes[..end]);
+        self.parser.advance(&mut *emulator, &bytes[..end - cut]);
+        self.tail.extend_from_slice(&bytes[end - cut..end]);
         if escape.is_some() {
-            self.place = Place::Escape;
-            self.tail.clear();
-            self.tail.push(ESC);
-        } else {
-            self.tail.extend_from_slice(&bytes[end.saturating_sub(3)..end]);
-            self.tail.drain(..self.tail.len().saturating_sub(3));
+            self.begin();
         }
         end
+    }
+
+    /// Takes the next byte of a character that was cut.
+    fn character(&mut self, byte: u8, emulator: &mut Emulator) {
+        self.tail.push(byte);
+        let whole = self.tail.len() - unfinished_character(&self.tail);
+        self.parser.advance(&mut *emulator, &self.tail[..whole]);
+        self.tail.drain(..whole);
+        if byte == ESC {
+            self.begin();
+        }
+    }
+
+    fn begin(&mut self) {
+        self.place = Place::Escape;
+        self.tail.clear();
+        self.tail.push(ESC);
     }
 
     /// Feeds bytes of a sequence, at most up to its end, and returns how many that was.

@@ -38,12 +38,12 @@ pub(super) fn line_at_cursor(emulator: &Emulator) -> String {
 }
 
 /// Tells whether the row goes on in the next one.
-fn is_wrapped(grid: &Grid<Cell>, row: i32) -> bool {
+pub(super) fn is_wrapped(grid: &Grid<Cell>, row: i32) -> bool {
     grid[Line(row)][Column(grid.columns() - 1)].flags.contains(Flags::WRAPLINE)
 }
 
 /// Appends the first `columns` cells of a row.
-fn push_row(grid: &Grid<Cell>, tabs: &[bool], row: i32, columns: usize, text: &mut String) {
+pub(super) fn push_row(grid: &Grid<Cell>, tabs: &[bool], row: i32, columns: usize, text: &mut String) {
     let row = &grid[Line(row)];
     let mut after_tab = false;
     for column in 0..columns {

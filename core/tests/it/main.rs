@@ -1,0 +1,8 @@
+//! Stories and laws of the core.
+
+mod marks;
+mod filter;
+mod screen;
+mod text;
+mod excerpt;
+mod streams;
