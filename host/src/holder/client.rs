@@ -228,14 +228,18 @@ impl Terminal {
 impl Events {
     /// Waits for the next event; nothing when the holder has closed the connection.
     ///
-    /// Cancel-safe: what has arrived of an event stays for the next call.
+    /// Cancel-safe: what has arrived of an event stays for the next call. Where `flush` has failed, read on until the
+    /// end: the holder may have said why it closes.
     pub async fn next(&mut self) -> Result<Option<Event>, HolderError> {
         loop {
             if let Some(event) = Event::take(&mut self.buffer)? {
                 return Ok(Some(event));
             }
             self.buffer.reserve(READ_BYTES);
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            let read = self.stream.read_buf(&mut self.buffer).await;
+            // A holder that closes while something of ours is on its way resets: no less an end than any other.
+            let reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
+            if read.or_else(|error| if reset(&error) { Ok(0) } else { Err(error) })? == 0 {
                 let whole = self.buffer.is_empty();
                 return if whole { Ok(None) } else { Err(HolderError::Closed) };
             }

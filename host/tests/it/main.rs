@@ -12,3 +12,7 @@ mod world;
 mod opening;
 
 mod facts;
+
+mod survival;
+
+mod manners;

@@ -153,7 +153,9 @@ impl Client {
                 self.next_byte += bytes.len() as u64;
                 self.seen.extend_from_slice(bytes);
                 if self.acknowledges {
-                    self.tell(Order::Acknowledge { byte: self.next_byte }).await;
+                    // The holder may just have closed: what it said before is still to be read.
+                    self.terminal.orders.push(Order::Acknowledge { byte: self.next_byte });
+                    drop(self.terminal.orders.flush().await);
                 }
             }
             Event::Lost { from, to } => {
