@@ -175,6 +175,8 @@ fn on_a_full_disk_the_program_goes_on_the_hole_is_told_and_writing_resumes() {
             client.event().await.unwrap();
         }
         assert!(client.seen == content, "all of it arrived, live");
+        // What is lost last is told behind the last output.
+        client.facts("the reader of x", |it| it.foreground != 0).await;
         assert!(!client.lost.is_empty(), "the hole is told");
         let hole = (client.lost[0].0, client.lost.last().unwrap().1);
         assert!(client.lost.windows(2).all(|it| it[0].1 <= it[1].0), "{:?}", client.lost);
