@@ -83,7 +83,8 @@ impl Lines {
         self.window.extend_from_slice(&piece[..length]);
         let irregular = self.irregular_line();
         if irregular.is_none() && length == piece.len() {
-            if self.window.len() >= WINDOW_BYTES {
+            // Without a line feed there is no new line to give, however long the last one grows.
+            if self.window.len() >= WINDOW_BYTES && piece.contains(&b'\n') {
                 self.give_window(sink);
             }
             return length;

@@ -3,6 +3,7 @@
 mod marks;
 mod filter;
 mod screen;
+mod oracle;
 mod text;
 mod excerpt;
 mod streams;
