@@ -222,7 +222,7 @@ impl Handler for Emulator {
         move_backward(cols: usize); move_down_and_cr(lines: usize); move_up_and_cr(lines: usize);
         backspace(); carriage_return(); substitute();
         scroll_down(lines: usize); insert_blank_lines(lines: usize);
-        move_backward_tabs(count: u16); move_forward_tabs(count: u16);
+         move_forward_tabs(count: u16);
         save_cursor_position(); restore_cursor_position(); reverse_index(); terminal_attribute(attr: Attr);
         set_mode(mode: Mode); unset_mode(mode: Mode); report_mode(mode: Mode);
         report_private_mode(mode: PrivateMode); set_keypad_application_mode(); unset_keypad_application_mode();
@@ -256,6 +256,12 @@ impl Handler for Emulator {
     fn put_tab(&mut self, count: u16) {
         self.make_room();
         self.term.put_tab(count);
+    }
+
+    fn move_backward_tabs(&mut self, count: u16) {
+        self.term.move_backward_tabs(count);
+        // The model would still wrap, though the cursor has left the edge.
+        self.term.grid_mut().cursor.input_needs_wrap = false;
     }
 
     fn scroll_up(&mut self, lines: usize) {

@@ -32,7 +32,7 @@ pub(super) fn line_at_cursor(emulator: &Emulator) -> String {
     for row in first..last {
         push_row(grid, &emulator.tabs, row, grid.columns(), &mut text);
     }
-    let columns = cursor.point.column.0 + usize::from(cursor.input_needs_wrap);
+    let columns = (cursor.point.column.0 + usize::from(cursor.input_needs_wrap)).min(grid.columns());
     push_row(grid, &emulator.tabs, last, columns, &mut text);
     text
 }
