@@ -136,6 +136,16 @@ impl Home {
         Mcp::start(self.cotty(&["mcp"]))
     }
 
+    /// The process id of this home's daemon, as its file in the state directory has it; the daemon may be gone.
+    #[must_use]
+    pub fn daemon_pid(&self) -> Option<u32> {
+        let instance = self.instance.as_ref().map(|name| Path::new("instances").join(name));
+        let folder = self.state().join(instance.unwrap_or_default());
+        let card: serde_json::Value =
+            serde_json::from_slice(&fs::read(folder.join("daemon.json")).ok()?).ok()?;
+        u32::try_from(card["pid"].as_u64()?).ok()
+    }
+
     /// Everything that lives in this home: processes whose environment names it, and their descendants.
     #[must_use]
     pub fn processes(&self) -> BTreeSet<u32> {

@@ -113,17 +113,32 @@ impl Tty {
     /// # Panics
     /// Panics with `what` and the text when the deadline passes.
     pub fn wait_for(&self, what: &str, fact: impl Fn(&str) -> bool) -> String {
+        self.wait_bytes(what, |bytes| fact(&plain_text(bytes)));
+        self.text()
+    }
+
+    /// Waits until the bytes printed so far satisfy `fact`.
+    ///
+    /// # Panics
+    /// Panics with `what` and the text when the deadline passes.
+    pub fn wait_bytes(&self, what: &str, fact: impl Fn(&[u8]) -> bool) {
         let deadline = Instant::now() + DEADLINE;
         let mut bytes = self.seen.bytes.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            let text = plain_text(&bytes);
-            if fact(&text) {
-                return text;
-            }
+        while !fact(&bytes) {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "waited {DEADLINE:?} in vain for {what}; the terminal shows:\n{text}");
+            let text = || plain_text(&bytes);
+            assert!(
+                !left.is_zero(),
+                "waited {DEADLINE:?} in vain for {what}; the terminal shows:\n{}",
+                text()
+            );
             bytes = self.seen.grew.wait_timeout(bytes, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Forgets what was printed so far, so that the next wait sees only what is new.
+    pub fn forget(&self) {
+        self.seen.bytes.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Waits until `text` was printed.
