@@ -16,6 +16,7 @@ pub mod tty;
 pub mod plain;
 pub mod mcp;
 pub mod not_run;
+pub mod pairs;
 
 pub use home::{Home, binary};
 pub use mcp::{Mcp, Ticket, ToolReply};

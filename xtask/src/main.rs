@@ -1,4 +1,4 @@
-//! The project's own checks and tests: `cargo xtask check`, `cargo xtask test`.
+//! The project's own checks, tests and benchmarks: `cargo xtask check`, `cargo xtask test`, `cargo xtask bench`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what these commands are for")]
 #![allow(unreachable_pub, reason = "a binary: nothing in it is reached from outside")]
 
@@ -7,6 +7,7 @@ mod source;
 mod run;
 mod check;
 mod test;
+mod bench;
 
 use std::process::ExitCode;
 
@@ -14,7 +15,8 @@ const USAGE: &str = "\
 cargo xtask check                    hold the house rules; exit code 1 and a list if one is broken
 cargo xtask test [--strict] [-- …]   install what the tests need, run them, list what could not run
                                      (--strict: fail if anything could not); after -- the runner's own options
-cargo xtask test --repeat N NAME     run the tests whose name contains NAME N times, count the failures";
+cargo xtask test --repeat N NAME     run the tests whose name contains NAME N times, count the failures
+cargo xtask bench [ROW…]             measure against the floors; a Markdown table on standard output";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
     let done = match command {
         "check" if rest.is_empty() => check::check(),
         "test" => test::Options::parse(rest).and_then(|options| test::test(&options)),
+        "bench" => bench::bench(rest),
         _ => Err(USAGE.to_owned()),
     };
     match done {

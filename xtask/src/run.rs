@@ -1,7 +1,10 @@
 //! Starting other programs.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::{Command, Output};
+
+use serde_json::Value;
 
 use crate::tree;
 
@@ -36,6 +39,16 @@ pub fn quiet(command: &mut Command) -> Result<Output, String> {
     }
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     Err(format!("{} failed ({})\n{}{}", name(command), output.status, out, err.trim_end()))
+}
+
+/// Where cargo builds.
+///
+/// # Errors
+/// Where cargo cannot tell.
+pub fn target_folder() -> Result<PathBuf, String> {
+    let output = quiet(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
+    let metadata: Value = serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
+    Ok(metadata["target_directory"].as_str().map_or_else(|| tree::root().join("target"), PathBuf::from))
 }
 
 /// Whether a program stands on the PATH.

@@ -5,10 +5,8 @@ mod suite;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
 
-use crate::run::{cargo, on_path, shown};
-use crate::tree::root;
+use crate::run::{cargo, on_path, shown, target_folder};
 use suite::{Outcome, Suite};
 
 /// What was asked for.
@@ -121,14 +119,6 @@ fn repeat(suite: &Suite, times: usize, name: &str, rest: &[String]) -> Result<Ou
         println!("{failures:6} {runs:3}  {test}");
     }
     Ok(sum)
-}
-
-/// Where cargo builds.
-fn target_folder() -> Result<PathBuf, String> {
-    let output = crate::run::quiet(&mut cargo(&["metadata", "--format-version", "1", "--no-deps"]))?;
-    let metadata: serde_json::Value =
-        serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
-    Ok(metadata["target_directory"].as_str().map_or_else(|| root().join("target"), PathBuf::from))
 }
 
 #[cfg(test)]
