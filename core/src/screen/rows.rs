@@ -44,13 +44,17 @@ pub(super) fn is_wrapped(grid: &Grid<Cell>, row: i32) -> bool {
 
 /// Appends the first `columns` cells of a row.
 pub(super) fn push_row(grid: &Grid<Cell>, tabs: &[bool], row: i32, columns: usize, text: &mut String) {
-    let row = &grid[Line(row)];
+    let cells = &grid[Line(row)];
+    let next_is_wide = row + 1 < grid.screen_lines() as i32
+        && grid[Line(row + 1)][Column(0)].flags.contains(Flags::WIDE_CHAR);
     let mut after_tab = false;
     for column in 0..columns {
-        let cell = &row[Column(column)];
+        let cell = &cells[Column(column)];
         // A tab is stored in its first cell and leaves blanks up to the next stop.
         after_tab &= !tabs[column] && cell.c == ' ';
-        if after_tab || cell.flags.intersects(Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER) {
+        // A placeholder stands for nothing only as long as the wide character that did not fit follows.
+        let is_placeholder = next_is_wide && cell.flags.contains(Flags::LEADING_WIDE_CHAR_SPACER);
+        if after_tab || is_placeholder || cell.flags.contains(Flags::WIDE_CHAR_SPACER) {
             continue;
         }
         after_tab = cell.c == '\t';
