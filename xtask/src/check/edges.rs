@@ -22,6 +22,7 @@ const HOUSE: &[Room] = &[
         libraries: Libraries::Only(&[
             "alacritty_terminal",
             "bytes",
+            "memchr",
             "regex",
             "shuck-ast",
             "shuck-parser",
