@@ -2,6 +2,8 @@
 
 pub mod frame;
 
+mod fields;
+
 mod coding;
 
 pub mod segments;

@@ -6,8 +6,26 @@ use std::io::{self, IoSliceMut};
 use cotty_core::facts::Blocked;
 use nix::sys::uio::{RemoteIoVec, process_vm_readv};
 
-use crate::holder::facts::Eyes;
 use crate::holder::kernel::{self, Stat};
+
+/// Which files of the kernel are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Eyes {
+    /// All of them.
+    #[default]
+    Open,
+    /// Never `/proc/PID/syscall`, as where Yama refuses it. For tests.
+    WithoutSyscall,
+}
+
+impl Eyes {
+    /// Returns what the environment asks for: in debug builds `COTTY_TEST_NO_SYSCALL=1` closes an eye.
+    pub fn from_environment() -> Self {
+        let closed =
+            cfg!(debug_assertions) && std::env::var_os("COTTY_TEST_NO_SYSCALL").is_some_and(|it| it == "1");
+        if closed { Self::WithoutSyscall } else { Self::Open }
+    }
+}
 
 /// A process with more threads than that is looked at in so many of them.
 const THREADS_MAX: usize = 256;

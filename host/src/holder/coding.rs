@@ -1,130 +1,60 @@
-//! How orders and events are written as bytes and read back. Strings and lists carry their length as a `u32`.
-
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+//! How orders and events are written as bytes and read back.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
 use cotty_core::names::{Epoch, Offset};
 
+use crate::holder::fields::{
+    Fields, Read, Unfit, put_bytes, put_frame, put_list, put_offset, put_option, put_os,
+};
 use crate::holder::frame::{
-    Applied, Attached, Event, Exit, HEADER_BYTES, Listed, Malformed, OpenTerminal, Order, Process,
-    RefusalKind, SignalTo,
+    Applied, Attached, Event, Exit, HEADER_BYTES, Listed, Malformed, OpenTerminal, Order, PAYLOAD_BYTES_MAX,
+    Process, RefusalKind, SignalTo,
 };
 use crate::local::pty::Spawn;
 
 /// Terminals behind terminals are looked at this deep; a deeper answer is no honest one.
 const INNER_DEPTH_MAX: usize = 8;
 
-/// Reads the fields of one payload.
-pub(super) struct Fields {
-    rest: Bytes,
-}
-
-/// A field that is not there or cannot be.
-pub(super) struct Unfit;
-
-type Read<T> = Result<T, Unfit>;
-
-impl Fields {
-    /// Begins with the whole payload.
-    pub(super) fn new(payload: Bytes) -> Self {
-        Self { rest: payload }
+impl Order {
+    /// Appends the frame.
+    pub fn encode(&self, out: &mut BytesMut) {
+        put_order(self, out);
     }
 
-    fn u8(&mut self) -> Read<u8> {
-        self.rest.try_get_u8().map_err(|_| Unfit)
-    }
-
-    fn u16(&mut self) -> Read<u16> {
-        self.rest.try_get_u16_le().map_err(|_| Unfit)
-    }
-
-    fn u32(&mut self) -> Read<u32> {
-        self.rest.try_get_u32_le().map_err(|_| Unfit)
-    }
-
-    fn u64(&mut self) -> Read<u64> {
-        self.rest.try_get_u64_le().map_err(|_| Unfit)
-    }
-
-    fn i32(&mut self) -> Read<i32> {
-        self.rest.try_get_i32_le().map_err(|_| Unfit)
-    }
-
-    fn bool(&mut self) -> Read<bool> {
-        match self.u8()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(Unfit),
-        }
-    }
-
-    fn bytes(&mut self) -> Read<Bytes> {
-        let length = self.u32()? as usize;
-        if length > self.rest.len() { Err(Unfit) } else { Ok(self.rest.split_to(length)) }
-    }
-
-    fn string(&mut self) -> Read<String> {
-        String::from_utf8(self.bytes()?.to_vec()).map_err(|_| Unfit)
-    }
-
-    fn os(&mut self) -> Read<OsString> {
-        Ok(OsString::from_vec(self.bytes()?.to_vec()))
-    }
-
-    fn offset(&mut self) -> Read<Offset> {
-        Ok(Offset { epoch: Epoch(self.u32()?), byte: self.u64()? })
-    }
-
-    // No room is reserved for the claimed number: each element must be there before it takes memory.
-    fn list<T>(&mut self, element: impl Fn(&mut Self) -> Read<T>) -> Read<Vec<T>> {
-        let length = self.u32()?;
-        (0..length).map(|_| element(self)).collect()
-    }
-
-    fn option<T>(&mut self, element: impl Fn(&mut Self) -> Read<T>) -> Read<Option<T>> {
-        if self.bool()? { element(self).map(Some) } else { Ok(None) }
+    /// Takes the next whole frame from the front of the buffer; nothing if it is not there yet.
+    pub fn take(buffer: &mut BytesMut) -> Result<Option<Self>, Malformed> {
+        take_frame(buffer)?.map(|(kind, payload)| get_order(kind, Fields::new(payload))).transpose()
     }
 }
 
-fn put_frame(out: &mut BytesMut, kind: u8, content: impl FnOnce(&mut BytesMut)) {
-    let start = out.len();
-    out.put_u32_le(0);
-    out.put_u8(kind);
-    content(out);
-    let length = u32::try_from(out.len() - start - HEADER_BYTES).unwrap_or(u32::MAX);
-    out[start..start + 4].copy_from_slice(&length.to_le_bytes());
-}
-
-fn put_bytes(out: &mut BytesMut, bytes: &[u8]) {
-    out.put_u32_le(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
-    out.put_slice(bytes);
-}
-
-fn put_os(out: &mut BytesMut, text: &OsStr) {
-    put_bytes(out, text.as_bytes());
-}
-
-fn put_offset(out: &mut BytesMut, offset: Offset) {
-    out.put_u32_le(offset.epoch.0);
-    out.put_u64_le(offset.byte);
-}
-
-fn put_list<T>(out: &mut BytesMut, list: &[T], element: impl Fn(&mut BytesMut, &T)) {
-    out.put_u32_le(u32::try_from(list.len()).unwrap_or(u32::MAX));
-    list.iter().for_each(|it| element(out, it));
-}
-
-fn put_option<T>(out: &mut BytesMut, value: Option<&T>, element: impl Fn(&mut BytesMut, &T)) {
-    out.put_u8(value.is_some().into());
-    if let Some(value) = value {
-        element(out, value);
+impl Event {
+    /// Appends the frame.
+    pub fn encode(&self, out: &mut BytesMut) {
+        put_event(self, out);
     }
+
+    /// Takes the next whole frame from the front of the buffer; nothing if it is not there yet.
+    pub fn take(buffer: &mut BytesMut) -> Result<Option<Self>, Malformed> {
+        take_frame(buffer)?.map(|(kind, payload)| get_event(kind, Fields::new(payload))).transpose()
+    }
+}
+
+fn take_frame(buffer: &mut BytesMut) -> Result<Option<(u8, Bytes)>, Malformed> {
+    let Some(&[a, b, c, d, kind]) = buffer.first_chunk::<HEADER_BYTES>() else { return Ok(None) };
+    let bytes = u32::from_le_bytes([a, b, c, d]) as usize;
+    if bytes > PAYLOAD_BYTES_MAX {
+        return Err(Malformed::Oversized { bytes });
+    }
+    if buffer.len() < HEADER_BYTES + bytes {
+        return Ok(None);
+    }
+    buffer.advance(HEADER_BYTES);
+    Ok(Some((kind, buffer.split_to(bytes).freeze())))
 }
 
 /// Appends an order.
-pub(super) fn put_order(order: &Order, out: &mut BytesMut) {
+fn put_order(order: &Order, out: &mut BytesMut) {
     match order {
         Order::Hello { version } => put_frame(out, 1, |out| out.put_u8(*version)),
         Order::Open(open) => put_frame(out, 2, |out| put_open(out, open)),
@@ -161,7 +91,7 @@ pub(super) fn put_order(order: &Order, out: &mut BytesMut) {
 }
 
 /// Reads an order.
-pub(super) fn get_order(kind: u8, mut fields: Fields) -> Result<Order, Malformed> {
+fn get_order(kind: u8, mut fields: Fields) -> Result<Order, Malformed> {
     let fields = &mut fields;
     let order = match kind {
         1 => fields.u8().map(|version| Order::Hello { version }),
@@ -183,7 +113,7 @@ pub(super) fn get_order(kind: u8, mut fields: Fields) -> Result<Order, Malformed
 
 fn complete<T>(kind: u8, fields: &Fields, read: Read<T>) -> Result<T, Malformed> {
     match read {
-        Ok(value) if fields.rest.is_empty() => Ok(value),
+        Ok(value) if fields.is_empty() => Ok(value),
         Ok(_) | Err(Unfit) => Err(Malformed::Content { kind }),
     }
 }
@@ -249,7 +179,7 @@ pub(super) fn put_output(offset: Offset, bytes: &[u8], out: &mut BytesMut) {
 }
 
 /// Appends an event.
-pub(super) fn put_event(event: &Event, out: &mut BytesMut) {
+fn put_event(event: &Event, out: &mut BytesMut) {
     match event {
         Event::Attached(state) => put_frame(out, 1, |out| put_attached(out, state)),
         Event::Output { offset, bytes } => put_output(*offset, bytes, out),
@@ -277,7 +207,7 @@ pub(super) fn put_event(event: &Event, out: &mut BytesMut) {
 }
 
 /// Reads an event.
-pub(super) fn get_event(kind: u8, mut fields: Fields) -> Result<Event, Malformed> {
+fn get_event(kind: u8, mut fields: Fields) -> Result<Event, Malformed> {
     let fields = &mut fields;
     let event = match kind {
         1 => get_attached(fields).map(Event::Attached),
@@ -483,3 +413,6 @@ fn get_member(fields: &mut Fields) -> Read<Member> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;

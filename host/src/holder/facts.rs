@@ -8,6 +8,7 @@ use cotty_core::facts::{Facts, Inner, Member, Program};
 use rustix::fs::OFlags;
 use rustix::termios::LocalModes;
 
+pub use crate::holder::blocked::Eyes;
 use crate::holder::blocked::blocked;
 use crate::holder::frame::Process;
 use crate::holder::kernel::{self, Stat};
@@ -15,25 +16,6 @@ use crate::local::pty::Pty;
 
 /// The variable that a session's processes carry: it finds those that left the shell's tree.
 pub const SESSION_VARIABLE: &str = "COTTY_SESSION";
-
-/// Which files of the kernel are read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Eyes {
-    /// All of them.
-    #[default]
-    Open,
-    /// Never `/proc/PID/syscall`, as where Yama refuses it. For tests.
-    WithoutSyscall,
-}
-
-impl Eyes {
-    /// Returns what the environment asks for: in debug builds `COTTY_TEST_NO_SYSCALL=1` closes an eye.
-    pub fn from_environment() -> Self {
-        let closed =
-            cfg!(debug_assertions) && std::env::var_os("COTTY_TEST_NO_SYSCALL").is_some_and(|it| it == "1");
-        if closed { Self::WithoutSyscall } else { Self::Open }
-    }
-}
 
 /// How deep terminals behind terminals are looked at.
 const INNER_DEPTH_MAX: usize = 3;

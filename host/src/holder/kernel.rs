@@ -151,7 +151,6 @@ pub(super) fn descriptors(pid: u32) -> Option<Vec<(u32, String)>> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
     let mut descriptors = Vec::new();
     for entry in entries {
-        // Not even the first can be read: the directory belongs to another user and we are root's equal in name only.
         let entry = entry.ok()?;
         let number = entry.file_name().to_str().and_then(|it| it.parse().ok());
         let target = fs::read_link(entry.path()).ok().map(|it| it.to_string_lossy().into_owned());
