@@ -139,6 +139,16 @@ mod tests {
     }
 
     #[test]
+    fn silence_is_a_failure_only_under_strict() {
+        let mut outcome = Outcome { success: true, passed: 1, ..Outcome::default() };
+        assert!(verdict(&outcome, false).is_ok());
+        assert!(verdict(&outcome, true).is_err());
+        outcome.failed = 1;
+        assert!(verdict(&outcome, false).is_err());
+        assert!(verdict(&Outcome { success: true, ..Outcome::default() }, false).is_err());
+    }
+
+    #[test]
     fn a_repeat_without_a_name_is_refused() {
         assert!(parse(&["--repeat", "3"]).is_err());
         assert!(parse(&["--repeat", "0", "attach"]).is_err());
