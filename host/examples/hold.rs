@@ -1,4 +1,4 @@
-//! The smallest program that is a holder: `hold STATE_DIR [LINGER_MS [DETACHED_WAIT_MS]]`. The tests start it.
+//! The smallest program that is a holder: `hold STATE_DIR [LINGER_MS [DETACHED_WAIT_MS [FORGET_AFTER_MS]]]`. The tests start it.
 
 use std::time::Duration;
 
@@ -12,5 +12,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut milliseconds = || arguments.next().and_then(|it| it.parse().ok()).map(Duration::from_millis);
     manners.linger = milliseconds().unwrap_or(manners.linger);
     manners.detached_wait = milliseconds().unwrap_or(manners.detached_wait);
+    manners.forget_after = milliseconds().unwrap_or(manners.forget_after);
     Ok(server::run(&StateDir::open(path)?, manners)?)
 }

@@ -325,3 +325,45 @@ fn closed_if_cut(error: io::Error) -> HolderError {
 fn gone_if_cut(error: HolderError) -> HolderError {
     if matches!(error, HolderError::Closed) { HolderError::Gone } else { error }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_cancelled_flush_or_read_loses_and_repeats_nothing() {
+        let (ours, mut theirs) = tokio::io::duplex(16);
+        let mut terminal = Terminal::over(ours);
+        let orders: Vec<Order> = (1..20)
+            .map(|sequence| Order::Input { sequence, bytes: Bytes::from(format!("line {sequence}\r")) })
+            .collect();
+        orders.iter().cloned().for_each(|it| terminal.orders.push(it));
+        let (mut buffer, mut taken) = (BytesMut::new(), Vec::new());
+        while taken.len() < orders.len() {
+            tokio::select! {
+                biased;
+                _ = terminal.orders.flush() => {}
+                () = std::future::ready(()) => {} // It is cancelled at whatever byte the pipe was full.
+            }
+            theirs.read_buf(&mut buffer).await.unwrap();
+            taken.extend(std::iter::from_fn(|| Order::take(&mut buffer).unwrap()));
+        }
+        assert_eq!((taken, terminal.orders.pending()), (orders, 0));
+
+        let mut said = BytesMut::new();
+        Event::InputRefused { sequence: 7 }.encode(&mut said);
+        for byte in said {
+            tokio::select! {
+                biased;
+                _ = terminal.events.next() => panic!("it is not whole yet"),
+                () = std::future::ready(()) => {}
+            }
+            theirs.write_all(&[byte]).await.unwrap();
+        }
+        assert_eq!(terminal.events.next().await.unwrap(), Some(Event::InputRefused { sequence: 7 }));
+        drop(theirs);
+        assert_eq!(terminal.events.next().await.unwrap(), None);
+    }
+}

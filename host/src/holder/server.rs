@@ -27,6 +27,8 @@ pub struct Manners {
     pub linger: Duration,
     /// While no client is attached and the quota is full, a program waits so long since the detachment.
     pub detached_wait: Duration,
+    /// A terminal whose shell has ended is forgotten after so long without a client. Its files stay.
+    pub forget_after: Duration,
     /// Which files of the kernel it reads.
     pub eyes: Eyes,
 }
@@ -36,6 +38,7 @@ impl Default for Manners {
         Self {
             linger: Duration::from_secs(10),
             detached_wait: Duration::from_secs(60),
+            forget_after: Duration::from_secs(24 * 60 * 60),
             eyes: Eyes::from_environment(),
         }
     }
@@ -195,7 +198,8 @@ impl<'state> Server<'state> {
         }
         let over = self.idle_since.map(|since| since + self.manners.linger);
         let due = self.terminals.values().filter_map(|it| it.timeout(self.manners.detached_wait));
-        let next = due.chain(over).min()?;
+        let forgotten = self.terminals.values().filter_map(|it| it.forgotten(self.manners.forget_after));
+        let next = due.chain(forgotten).chain(over).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -267,6 +271,8 @@ impl<'state> Server<'state> {
     }
 
     fn serve_timeouts(&mut self, now: Instant) {
+        // Nothing of such a one is watched: its shell is reaped and its terminal is read to the end.
+        self.terminals.retain(|_, it| it.forgotten(self.manners.forget_after).is_none_or(|at| now < at));
         for (token, terminal) in &mut self.terminals {
             if terminal.timeout(self.manners.detached_wait).is_some_and(|at| at <= now) {
                 terminal.handle_timeout(now);

@@ -306,6 +306,12 @@ impl Terminal {
         [waited, self.hung_up, self.kept.retry_at()].into_iter().flatten().min()
     }
 
+    /// Returns when to forget it: its shell has ended, all is read, and nobody has come for it.
+    pub(super) fn forgotten(&self, after: Duration) -> Option<Instant> {
+        (self.drained && self.watched.is_empty() && self.attachment.is_none())
+            .then_some(self.detached_at + after)
+    }
+
     /// Returns what epoll should watch for.
     pub(super) fn wanted(&self, now: Instant, detached_wait: Duration) -> EventFlags {
         let mut wanted = EventFlags::empty();

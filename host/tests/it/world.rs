@@ -32,6 +32,7 @@ pub(crate) struct World {
 pub(crate) struct Start {
     pub(crate) linger_ms: Option<u64>,
     pub(crate) detached_wait_ms: Option<u64>,
+    pub(crate) forget_after_ms: Option<u64>,
     pub(crate) without_syscall: bool,
     pub(crate) directory: Option<PathBuf>,
     /// A program to run it under, such as `prlimit`.
@@ -49,8 +50,15 @@ impl World {
         let state = StateDir::open(&path).unwrap();
         let linger = start.linger_ms.unwrap_or(10_000).to_string();
         let wait = start.detached_wait_ms.unwrap_or(60_000).to_string();
+        let forget = start.forget_after_ms.unwrap_or(3_600_000).to_string();
         let mut command = start.under;
-        command.extend([hold_program().into_os_string(), path.into(), linger.into(), wait.into()]);
+        command.extend([
+            hold_program().into_os_string(),
+            path.into(),
+            linger.into(),
+            wait.into(),
+            forget.into(),
+        ]);
         let mut environment = vec![("PATH".into(), "/usr/bin:/bin".into())];
         if start.without_syscall {
             environment.push(("COTTY_TEST_NO_SYSCALL".into(), "1".into()));
