@@ -133,14 +133,9 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn new(
-        id: RunId,
-        who: Principal,
-        command: String,
-        expected: u64,
-        at: u64,
-        now: Instant,
-    ) -> Self {
+    /// Makes a command that was typed at offset `at`, and is settled by the serial `expected`.
+    #[must_use]
+    pub fn new(id: RunId, who: Principal, command: String, expected: u64, at: u64, now: Instant) -> Self {
         Self {
             id,
             who,
@@ -161,6 +156,16 @@ impl Run {
             echo: None,
             ladder: Ladder::default(),
         }
+    }
+
+    /// Ends it by the ladder at `at`.
+    pub fn end_at(&mut self, at: Instant) {
+        self.ladder.begins_at = Some(at);
+    }
+
+    /// Follows its echo again from where it was typed: `lines` were.
+    pub fn follow_echo(&mut self, lines: usize) {
+        self.echo = Some(EchoSkip::new(lines, true));
     }
 
     /// Returns whether its start is known: a mark was seen, or its echo has passed.

@@ -1,3 +1,14 @@
 //! Runs sessions: one task owns one session and its terminal, and the hub finds them.
 
+pub mod hub;
+pub mod viewers;
 pub mod report;
+mod opening;
+mod task;
+mod request;
+mod handle;
+mod reports;
+mod texts;
+mod plain;
+mod keys;
+mod store;

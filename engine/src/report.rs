@@ -5,7 +5,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use cotty_core::names::{Boundary, InputKind, Mode, Offset, Principal, RunId};
+use cotty_core::names::{Boundary, Mode, Offset, Principal, RunId};
+pub use cotty_core::run::RunState;
 
 /// Who calls, and what is theirs. Made once a connection, from the peer's process and its hello.
 #[derive(Clone, Debug)]
@@ -93,67 +94,6 @@ pub struct RunOrder {
     pub key: Option<CallKey>,
 }
 
-/// Where a command stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RunState {
-    /// Proven ended, with this exit status.
-    Completed {
-        /// What the shell reported.
-        exit: i32,
-    },
-    /// The shell read it and ran nothing (an empty line, a comment).
-    RanNothing,
-    /// It goes on.
-    Running,
-    /// It waits for somebody.
-    NeedsInput {
-        /// For what.
-        kind: InputKind,
-    },
-    /// A signal ended it; the shell reported this status (130 for SIGINT).
-    Interrupted {
-        /// The signal's number.
-        signal: i32,
-        /// What the shell reported.
-        exit: i32,
-    },
-    /// Another shell runs inside and waits at its prompt.
-    Nested {
-        /// Its program's name.
-        shell: String,
-    },
-    /// It ended the session's shell.
-    ShellExited {
-        /// The shell's exit status, where known.
-        exit: Option<i32>,
-    },
-    /// Its end was not seen.
-    Lost {
-        /// Why.
-        reason: String,
-    },
-    /// Nothing certain can be said.
-    Unknown {
-        /// What was seen.
-        why: String,
-    },
-}
-
-impl RunState {
-    /// Returns whether this is final.
-    #[must_use]
-    pub fn is_settled(&self) -> bool {
-        match self {
-            Self::Completed { .. }
-            | Self::RanNothing
-            | Self::Interrupted { .. }
-            | Self::ShellExited { .. }
-            | Self::Lost { .. } => true,
-            Self::Running | Self::NeedsInput { .. } | Self::Nested { .. } | Self::Unknown { .. } => false,
-        }
-    }
-}
-
 /// A stretch of what a session printed, to be made text of when it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
@@ -165,8 +105,6 @@ pub struct Stretch {
     pub to: Offset,
     /// The terminal's width then.
     pub cols: u16,
-    /// Ends in zsh's own end-of-line mark, which is no output.
-    pub trim_eol_mark: bool,
 }
 
 /// A command as it stands: the answer to run, wait, read and send.

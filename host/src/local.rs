@@ -1,3 +1,4 @@
-//! Terminals of this machine.
+//! Terminals of this machine, and the account they belong to.
 
+pub mod account;
 pub mod pty;

@@ -92,6 +92,7 @@ impl Session {
         }
         if self.is_hidden() || !self.is_settled_stage() {
             self.become_ready();
+            self.kept.ready_at = before.directory.as_ref().map_or(found.start, |(start, _, _)| *start);
         }
         self.kept.serial = serial;
         self.kept.prompt = found.mark.prompt.unwrap_or(self.kept.prompt);

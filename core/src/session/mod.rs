@@ -130,6 +130,8 @@ pub struct Kept {
     pub executable: Option<(u64, u64)>,
     /// The shell's directory.
     pub cwd: Option<String>,
+    /// Where the first signed prompt began: what comes before holds our own line.
+    pub ready_at: u64,
     /// The hook was typed and answered.
     pub ready: bool,
     /// It stood at its prompt.
@@ -188,7 +190,7 @@ impl Session {
     /// keeper has taken.
     #[must_use]
     pub fn resume(plan: Plan, now: Instant, kept: Kept, at: u64, applied: u64, screen: &[u8]) -> Self {
-        let typed_since = applied > kept.sequence;
+        let (typed_since, hook) = (applied > kept.sequence, kept.sequence);
         let mut session = Self::blank(plan, now, kept, at);
         session.kept.sequence = session.kept.sequence.max(applied);
         if typed_since && session.kept.at_prompt {
@@ -198,7 +200,12 @@ impl Session {
         }
         session.screen.feed(screen);
         drop(session.screen.take_answers()); // They were given when it was first shown.
-        session.stage = if session.kept.ready { Stage::Ready } else { Stage::Waiting { since: now } };
+        session.stage = match &session.kept {
+            kept if kept.ready => Stage::Ready,
+            // The hook is the only input that is kept before the first prompt.
+            _ if hook > 0 && applied >= hook => Stage::Hooked { since: now },
+            _ => Stage::Waiting { since: now },
+        };
         session.prober.disturb(now);
         session
     }
@@ -590,6 +597,18 @@ impl Session {
     #[must_use]
     pub fn screen(&self) -> &Screen {
         &self.screen
+    }
+
+    /// Returns bytes that paint the screen; the raw output from [`Session::end`] on goes on from there.
+    #[must_use]
+    pub fn repaint(&mut self) -> Vec<u8> {
+        self.screen.repaint()
+    }
+
+    /// Returns the same for a viewer, who follows what the filter lets through.
+    #[must_use]
+    pub fn repaint_for_viewers(&mut self) -> Vec<u8> {
+        self.screen.repaint_for_filtered()
     }
 
     /// Returns who may write, and what they have begun.

@@ -49,6 +49,8 @@ impl Session {
         }
         self.stage = Stage::Hooked { since: now };
         let hook = self.plan.shell.hook(&self.plan.key);
+        // Kept before it is typed: a restart must not type it twice.
+        self.effects.push_back(Effect::Prompted);
         self.write(Bytes::from(hook));
     }
 

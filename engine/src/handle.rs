@@ -1,0 +1,63 @@
+//! How the rest of the program speaks to a session.
+
+use std::sync::Arc;
+
+use cotty_core::refusal::Refusal;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::request::{Reply, Request};
+
+/// Whoever asks when as many are waiting, waits for a place.
+const MAILBOX: usize = 64;
+
+/// A session, from the outside. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct SessionHandle {
+    requests: mpsc::Sender<Request>,
+    identity: Arc<Identity>,
+}
+
+/// What never changes of a session.
+pub(crate) struct Identity {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) target: String,
+}
+
+impl SessionHandle {
+    pub(crate) fn new(identity: Identity) -> (Self, mpsc::Receiver<Request>) {
+        let (requests, mailbox) = mpsc::channel(MAILBOX);
+        (Self { requests, identity: Arc::new(identity) }, mailbox)
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Asks and waits for the answer.
+    pub(crate) async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        self.tell(request(reply)).await?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    /// Tells without waiting for an answer.
+    pub(crate) async fn tell(&self, request: Request) -> Result<(), Refusal> {
+        self.requests.send(request).await.map_err(|_| self.gone())
+    }
+
+    /// Tells where nobody can wait. A full mailbox means that the task will notice by itself.
+    pub(crate) fn tell_now(&self, request: Request) {
+        drop(self.requests.try_send(request));
+    }
+
+    /// The task has ended: the session has.
+    pub(crate) fn gone(&self) -> Refusal {
+        let Identity { name, target, .. } = &*self.identity;
+        Refusal::SessionClosed {
+            session: name.clone(),
+            target: target.clone(),
+            reason: "it has ended".into(),
+        }
+    }
+}

@@ -1,0 +1,649 @@
+//! Opens, finds, lists and closes sessions: the one door to the engine for both faces.
+
+mod finding;
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cotty_core::names::{Epoch, Mode, Offset, Role, RunId};
+use cotty_core::refusal::Refusal;
+use cotty_host::holder::client::{Holder, HolderProgram, Terminal};
+use cotty_host::state_dir::StateDir;
+use tokio_util::task::TaskTracker;
+
+use crate::handle::{Identity, SessionHandle};
+use crate::opening;
+use crate::report::{
+    CallKey, Caller, Closed, Connect, Connected, Excerpt, HistoryEntry, HistoryKind, How, Part, RunOrder,
+    RunReport, RunSummary, ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited, Which,
+};
+use crate::reports;
+use crate::request::Request;
+use crate::store::{SessionRow, Store};
+use crate::task::{self, Ended, Parts};
+use crate::texts;
+use crate::viewers::Viewer;
+
+/// What a new session gets where nothing else is asked for.
+#[derive(Clone, Debug)]
+pub struct SessionDefaults {
+    /// What `connect` without a target means.
+    pub default_target: Option<String>,
+    /// The shell, by name or path.
+    pub shell: Option<String>,
+    /// `TERM`.
+    pub term: String,
+    /// Columns.
+    pub cols: u16,
+    /// Rows.
+    pub rows: u16,
+    /// Closes a session that nobody uses.
+    pub idle_timeout: Option<Duration>,
+    /// Words for people.
+    pub label: Option<String>,
+    /// A command that is run at the first prompt.
+    pub startup: Option<String>,
+    /// What is kept of a session's output.
+    pub quota_bytes: u64,
+    /// How many sessions may be open.
+    pub sessions_max: usize,
+}
+
+/// What a hub is made of.
+pub struct HubSettings {
+    /// Where everything is kept.
+    pub state_dir: StateDir,
+    /// How a holder is started.
+    pub holder: HolderProgram,
+    /// What new sessions get.
+    pub defaults: SessionDefaults,
+}
+
+/// The engine, from the outside. Cheap to clone.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    state_dir: StateDir,
+    store: Arc<Store>,
+    holder: Holder,
+    defaults: SessionDefaults,
+    sessions: Mutex<BTreeMap<String, SessionHandle>>,
+    /// One session is opened at a time: two calls for one name give one session.
+    opening: tokio::sync::Mutex<()>,
+    tasks: TaskTracker,
+    next_seat: AtomicU64,
+    empty_since: Mutex<Option<Instant>>,
+}
+
+impl Hub {
+    /// Opens the store and finds again what lives in the holder.
+    ///
+    /// # Errors
+    ///
+    /// Says why the store cannot be used.
+    pub async fn open(settings: HubSettings) -> Result<Self, Refusal> {
+        let HubSettings { state_dir, holder, defaults } = settings;
+        let store = Arc::new(Store::open(&state_dir.file("store.db"))?);
+        let holder = Holder::new(state_dir.clone(), holder);
+        let hub = Self(Arc::new(Inner {
+            state_dir,
+            store,
+            holder,
+            defaults,
+            sessions: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            tasks: TaskTracker::new(),
+            next_seat: AtomicU64::new(1),
+            empty_since: Mutex::new(Some(Instant::now())),
+        }));
+        hub.find_living_again().await?;
+        Ok(hub)
+    }
+
+    /// Opens a session, or finds the one that is meant.
+    ///
+    /// # Errors
+    ///
+    /// Says why neither was possible.
+    pub async fn connect(
+        &self,
+        caller: &Caller,
+        order: Connect,
+        _key: Option<CallKey>,
+    ) -> Result<Connected, Refusal> {
+        let target = order.target.clone().or_else(|| self.0.defaults.default_target.clone());
+        let target = target.unwrap_or_else(|| "local".to_owned());
+        if target != "local" {
+            let why = format!("{:?} cannot be reached yet; only local can", texts::one_line(&target));
+            return Err(Refusal::InvalidArgument { what: "target", why });
+        }
+        if let Some(name) = &order.name {
+            check_name(name)?;
+        }
+        let opening = self.0.opening.lock().await;
+        let (how, handle, mut notes) = match self.matching(&order, &target) {
+            Some((handle, by)) => {
+                let notes = self.reuse(&handle, &order).await?;
+                (How::Reused(by), handle, notes)
+            }
+            None => {
+                let handle = self.create(caller, &order, &target).await?;
+                (How::Created, handle, Vec::new())
+            }
+        };
+        drop(opening);
+        let wait = order.wait;
+        let status = match handle.ask(|reply| Request::Ready { wait, reply }).await {
+            Ok(status) => status,
+            Err(_) => return Err(self.why_ended(&handle)),
+        };
+        if let (How::Created, Some((cols, rows))) = (&how, order.cols.zip(order.rows))
+            && status.size != (cols, rows)
+            && status.viewers.is_empty()
+        {
+            notes.push(format!("size clamped to {}x{}", status.size.0, status.size.1));
+        }
+        Ok(Connected { how, status, notes })
+    }
+
+    /// Runs a command and waits for it, at most as long as ordered.
+    ///
+    /// # Errors
+    ///
+    /// Says why it was not run.
+    pub async fn run(&self, caller: &Caller, which: &Which, order: RunOrder) -> Result<RunReport, Refusal> {
+        let who = caller.principal.clone();
+        if let Some(joined) = self.join(&order).await? {
+            return Ok(joined);
+        }
+        let handle = self.living(caller, which, order.wait).await?;
+        let answer = handle.ask(|reply| Request::Run { who, order, reply }).await;
+        answer.map_err(|refusal| self.explain(&handle, refusal))
+    }
+
+    /// Waits for a command or a session.
+    ///
+    /// # Errors
+    ///
+    /// Says what is not there.
+    pub async fn wait(&self, caller: &Caller, which: &Which, order: WaitOrder) -> Result<Waited, Refusal> {
+        let handle = match order.run {
+            Some(run) => match self.handle_of_run(run)? {
+                Some(handle) => handle,
+                None => return self.waited_before(run),
+            },
+            None => self.living(caller, which, Duration::ZERO).await?,
+        };
+        let run = order.run;
+        match handle.ask(|reply| Request::Wait { order, reply }).await {
+            Err(Refusal::SessionClosed { .. }) if run.is_some() => self.waited_before(run.unwrap_or(NOBODY)),
+            answer => answer.map_err(|refusal| self.explain(&handle, refusal)),
+        }
+    }
+
+    /// Types text and keys on an agent's behalf.
+    ///
+    /// # Errors
+    ///
+    /// Says why they were not typed.
+    pub async fn send(&self, caller: &Caller, which: &Which, order: SendOrder) -> Result<Sent, Refusal> {
+        let who = caller.principal.clone();
+        let handle = self.living(caller, which, Duration::ZERO).await?;
+        let answer = handle.ask(|reply| Request::Send { who, order, reply }).await;
+        answer.map_err(|refusal| self.explain(&handle, refusal))
+    }
+
+    /// Returns the visible screen.
+    ///
+    /// # Errors
+    ///
+    /// Says that the session is not there or has ended.
+    pub async fn screen(&self, caller: &Caller, which: &Which) -> Result<ScreenView, Refusal> {
+        let handle = self.living(caller, which, Duration::ZERO).await?;
+        handle.ask(Request::Screen).await.map_err(|refusal| self.explain(&handle, refusal))
+    }
+
+    /// Returns a command as it stands.
+    ///
+    /// # Errors
+    ///
+    /// Says that there is none.
+    pub async fn report(&self, _caller: &Caller, run: RunId) -> Result<RunReport, Refusal> {
+        if let Some(handle) = self.handle_of_run(run)?
+            && let Ok(report) = handle.ask(|reply| Request::Report { run, reply }).await
+        {
+            return Ok(report);
+        }
+        self.report_of_row(run)
+    }
+
+    /// Returns what a session printed from an offset on, or its newest part. Also of one that has ended.
+    ///
+    /// # Errors
+    ///
+    /// Says that the session is not there.
+    pub async fn recent(
+        &self,
+        caller: &Caller,
+        which: &Which,
+        from: Option<Offset>,
+    ) -> Result<Stretch, Refusal> {
+        match self.find(caller, which, Duration::ZERO).await? {
+            finding::Place::Living(handle) => handle.ask(|reply| Request::Recent { from, reply }).await,
+            finding::Place::Ended(row) => Ok(self.recent_of_row(&row, from)),
+        }
+    }
+
+    /// Makes text of what was printed, off the async threads.
+    ///
+    /// # Errors
+    ///
+    /// Says what could not be read.
+    pub async fn text(&self, stretch: &Stretch, part: Part) -> Result<Excerpt, Refusal> {
+        let (state_dir, stretch) = (self.0.state_dir.clone(), stretch.clone());
+        let key = self.key_of(&stretch.session_id)?;
+        let made = tokio::task::spawn_blocking(move || texts::excerpt(&state_dir, &key, &stretch, &part));
+        made.await.map_err(|error| Refusal::Internal { what: format!("text was not made: {error}") })?
+    }
+
+    /// Returns who did what in a session, the newest entries, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Says that the session is not there.
+    pub async fn history(
+        &self,
+        caller: &Caller,
+        which: &Which,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, Refusal> {
+        let id = self.id_of(caller, which).await?;
+        let runs = self.0.store.runs(Some(&id), limit)?;
+        let mut entries: Vec<HistoryEntry> = self
+            .0
+            .store
+            .events(&id, limit)?
+            .into_iter()
+            .map(|event| HistoryEntry {
+                at: event.at,
+                who: event.who,
+                what: if event.kind == "typed" {
+                    HistoryKind::Typed(event.text)
+                } else {
+                    HistoryKind::Noted(event.text)
+                },
+            })
+            .collect();
+        entries.extend(runs.into_iter().map(|run| HistoryEntry {
+            at: run.at,
+            who: run.who,
+            what: HistoryKind::Ran { run: run.id, command: run.command, state: run.state, took: run.took },
+        }));
+        entries.sort_by_key(|entry| entry.at);
+        let excess = entries.len().saturating_sub(limit);
+        entries.drain(..excess);
+        Ok(entries)
+    }
+
+    /// Returns what the verdict on a command rests on, a line each.
+    ///
+    /// # Errors
+    ///
+    /// Says that there is no such command.
+    pub async fn evidence(&self, _caller: &Caller, run: RunId) -> Result<String, Refusal> {
+        if let Some(handle) = self.handle_of_run(run)?
+            && let Ok(evidence) = handle.ask(|reply| Request::Evidence { run, reply }).await
+        {
+            return Ok(evidence);
+        }
+        let row = self.0.store.run(run)?;
+        row.map(|row| row.evidence.join("\n")).ok_or_else(|| reports::no_run(run, self.newest()))
+    }
+
+    /// Returns every session, living and kept, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Says why the store could not be read.
+    pub async fn list(&self, _caller: &Caller) -> Result<Vec<SessionStatus>, Refusal> {
+        let mut statuses = Vec::new();
+        for row in self.0.store.sessions()? {
+            if row.ended.is_some() {
+                statuses.push(reports::ended_status(&row, self.end_of(&row)));
+            } else if let Some(handle) = self.handle_by_id(&row.id)
+                && let Ok(status) = handle.ask(Request::Status).await
+            {
+                statuses.push(status);
+            }
+        }
+        Ok(statuses)
+    }
+
+    /// Returns commands, the newest first: of one session where one is named, else of all.
+    ///
+    /// # Errors
+    ///
+    /// Says that the session is not there.
+    pub async fn runs(
+        &self,
+        caller: &Caller,
+        which: &Which,
+        limit: usize,
+    ) -> Result<Vec<RunSummary>, Refusal> {
+        let named = which.session.is_some() || which.target.is_some();
+        let id = if named { Some(self.id_of(caller, which).await?) } else { None };
+        let names: BTreeMap<String, String> =
+            self.0.store.sessions()?.into_iter().map(|row| (row.id, row.name)).collect();
+        let name = |id: &str| names.get(id).cloned().unwrap_or_default();
+        let rows = self.0.store.runs(id.as_deref(), limit)?;
+        Ok(rows.iter().map(|row| reports::summary(row, &name(&row.session))).collect())
+    }
+
+    /// Returns how a session stands. Also of one that has ended.
+    ///
+    /// # Errors
+    ///
+    /// Says that it is not there.
+    pub async fn status(&self, caller: &Caller, which: &Which) -> Result<SessionStatus, Refusal> {
+        match self.find(caller, which, Duration::ZERO).await? {
+            finding::Place::Living(handle) => {
+                handle.ask(Request::Status).await.map_err(|refusal| self.explain(&handle, refusal))
+            }
+            finding::Place::Ended(row) => Ok(reports::ended_status(&row, self.end_of(&row))),
+        }
+    }
+
+    /// Closes a session, ends a command, or closes all sessions.
+    ///
+    /// # Errors
+    ///
+    /// Says what is not there, or who may not.
+    pub async fn close(&self, caller: &Caller, id: &str, force: bool) -> Result<Closed, Refusal> {
+        let who = caller.principal.clone();
+        if let Ok(run) = id.parse::<RunId>() {
+            let Some(handle) = self.handle_of_run(run)? else {
+                return Ok(Closed::Run(Box::new(self.report_of_row(run)?)));
+            };
+            let ended = handle.ask(|reply| Request::EndRun { who, run, force, reply }).await;
+            return ended
+                .map(|report| Closed::Run(Box::new(report)))
+                .map_err(|refusal| self.explain(&handle, refusal));
+        }
+        let handles: Vec<SessionHandle> = if id == "all" {
+            self.handles()
+        } else {
+            let which = Which { session: Some(id.to_owned()), target: None };
+            vec![self.living(caller, &which, Duration::ZERO).await?]
+        };
+        let mut closed = Vec::new();
+        for handle in handles {
+            let (who, reason) = (who.clone(), format!("closed by {}", who.label));
+            let done = handle.ask(|reply| Request::Close { who, reason, reply }).await;
+            if done.is_ok() {
+                closed.push(handle.identity().name.clone());
+            }
+        }
+        Ok(Closed::Sessions(closed))
+    }
+
+    /// Sets who may write: an operator's to choose.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents.
+    pub async fn set_mode(&self, caller: &Caller, which: &Which, mode: Mode) -> Result<(), Refusal> {
+        person_only(caller, "choosing who may write")?;
+        let who = caller.principal.clone();
+        let handle = self.living(caller, which, Duration::ZERO).await?;
+        handle.ask(|reply| Request::SetMode { who, mode, reply }).await
+    }
+
+    /// Joins a session as a viewer. One that is still opening can be joined.
+    ///
+    /// # Errors
+    ///
+    /// Says that it is not there or has ended.
+    pub async fn view(
+        &self,
+        caller: &Caller,
+        which: &Which,
+        _have: Option<Offset>,
+        size: Option<(u16, u16)>,
+    ) -> Result<Viewer, Refusal> {
+        let handle = self.living(caller, which, Duration::ZERO).await?;
+        let present =
+            handle.ask(Request::Status).await.map_err(|refusal| self.explain(&handle, refusal))?.size;
+        let id = self.0.next_seat.fetch_add(1, Ordering::Relaxed);
+        let (name, who) = (handle.identity().name.clone(), caller.principal.clone());
+        let (seat, viewer) = Viewer::seat(handle.clone(), name, id, who, size, present);
+        handle.ask(|reply| Request::View { seat, reply }).await?;
+        Ok(viewer)
+    }
+
+    /// Returns since when no session lives.
+    #[must_use]
+    pub fn idle_since(&self) -> Option<Instant> {
+        *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of every session: their shells live on in the holder.
+    pub async fn shut_down(&self) {
+        self.0.tasks.close();
+        for handle in self.handles() {
+            drop(handle.tell(Request::LetGo).await);
+        }
+        drop(tokio::time::timeout(Duration::from_secs(3), self.0.tasks.wait()).await);
+    }
+
+    /// Ends every session.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents.
+    pub async fn stop_all(&self, caller: &Caller) -> Result<Vec<String>, Refusal> {
+        person_only(caller, "stopping everything")?;
+        match self.close(caller, "all", true).await? {
+            Closed::Sessions(names) => Ok(names),
+            Closed::Run(_) => Ok(Vec::new()),
+        }
+    }
+}
+
+const NOBODY: RunId = RunId { kind: cotty_core::names::RunKind::Command, number: 0 };
+
+impl Hub {
+    async fn find_living_again(&self) -> Result<(), Refusal> {
+        let rows: Vec<SessionRow> =
+            self.0.store.sessions()?.into_iter().filter(|row| row.ended.is_none()).collect();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let listed = self.0.holder.list().await.map_err(|error| opening::refused(&error))?;
+        for row in rows {
+            let found = listed.iter().find(|it| it.id == row.id);
+            let resumed = match found {
+                Some(listed) => {
+                    opening::resume(&self.0.holder, &self.0.store, &self.0.state_dir, &row, listed).await
+                }
+                None => Err(Refusal::Lost {
+                    session: row.name.clone(),
+                    target: row.target.clone(),
+                    reason: "the holder died, and its shells with it".into(),
+                }),
+            };
+            match resumed {
+                Ok((session, terminal)) => drop(self.start(row, session, terminal, None)),
+                Err(refusal) => self.write_off(&row, &refusal)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A session that cannot be found again: its open command is settled as lost, its output is kept.
+    fn write_off(&self, row: &SessionRow, refusal: &Refusal) -> Result<(), Refusal> {
+        let reason = match refusal {
+            Refusal::Lost { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        };
+        for mut run in self.0.store.runs(Some(&row.id), 8)? {
+            if !run.state.is_settled() {
+                run.state = crate::report::RunState::Lost { reason: reason.clone() };
+                run.to = run.to.or(Some(self.end_of(row)));
+                self.0.store.keep_run(&run)?;
+            }
+        }
+        self.0.store.end_session(&row.id, &format!("lost: {reason}"))
+    }
+
+    async fn create(&self, caller: &Caller, order: &Connect, target: &str) -> Result<SessionHandle, Refusal> {
+        let (count, count_max) = (self.handles().len(), self.0.defaults.sessions_max);
+        if count >= count_max {
+            return Err(Refusal::TooMany { what: "sessions", count, count_max });
+        }
+        let name = order.name.clone().unwrap_or_else(|| self.free_name(target));
+        let epoch = self.next_epoch(&name)?;
+        let planned = opening::plan(caller, order, name, &self.0.defaults, epoch)?;
+        self.0.store.add_session(&planned.row)?;
+        let quota = self.0.defaults.quota_bytes;
+        let term = self.0.store.next_term(&planned.row.id)?;
+        match opening::open(&self.0.holder, &planned.row, planned.spawn, term, quota).await {
+            Ok((session, terminal)) => {
+                Ok(self.start(planned.row, session, terminal, self.0.defaults.startup.clone()))
+            }
+            Err(refusal) => {
+                self.0.store.end_session(&planned.row.id, &format!("closed: {refusal}"))?;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Starts the task that owns a session from here on.
+    fn start(
+        &self,
+        row: SessionRow,
+        session: cotty_core::session::Session,
+        terminal: Terminal,
+        startup: Option<String>,
+    ) -> SessionHandle {
+        let (id, name, target) = (row.id.clone(), row.name.clone(), row.target.clone());
+        let (handle, mailbox) = SessionHandle::new(Identity { id: id.clone(), name: name.clone(), target });
+        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), handle.clone());
+        *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let store = Arc::clone(&self.0.store);
+        let parts = Parts { session, row, store, state_dir: self.0.state_dir.clone(), terminal, startup };
+        // The task must not keep the hub alive: its own handle in the map is what keeps the task alive.
+        let hub = Arc::downgrade(&self.0);
+        self.0.tasks.spawn(async move {
+            let ended = task::run(parts, mailbox).await;
+            if let (Some(inner), Ended::Over) = (hub.upgrade(), ended) {
+                Hub(inner).forget(&name, &id);
+            }
+        });
+        handle
+    }
+
+    fn forget(&self, name: &str, id: &str) {
+        let mut sessions = self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.get(name).is_some_and(|handle| handle.identity().id == id) {
+            sessions.remove(name);
+        }
+        if sessions.is_empty() {
+            *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        }
+        drop(sessions);
+        match self.0.store.forget_oldest() {
+            Ok(ids) => {
+                for id in ids {
+                    drop(std::fs::remove_dir_all(self.0.state_dir.session(&id)));
+                }
+            }
+            Err(refusal) => tracing::warn!("{refusal}"),
+        }
+    }
+
+    async fn reuse(&self, handle: &SessionHandle, order: &Connect) -> Result<Vec<String>, Refusal> {
+        let status = handle.ask(Request::Status).await?;
+        if let Some(shell) = &order.shell {
+            let is = &status.shell;
+            let wanted =
+                cotty_core::dialect::Shell::of_program(shell).map_or(shell.as_str(), |shell| shell.name());
+            if wanted != is {
+                let (session, is) = (status.name.clone(), format!("a {is} shell"));
+                return Err(Refusal::NameTaken {
+                    session,
+                    is,
+                    wanted: format!("a {} shell", texts::one_line(shell)),
+                });
+            }
+        }
+        if order.default == Some(true) {
+            for other in self.handles() {
+                if other.identity().id != handle.identity().id {
+                    other.tell(Request::NotDefault).await?;
+                }
+            }
+        }
+        let adjust = Box::new(order.clone());
+        let mut notes = handle.ask(|reply| Request::Adjust { order: adjust, reply }).await?;
+        if order.cwd.is_some() || !order.env.is_empty() {
+            notes.push("cwd and env apply to a new shell only and were not used".to_owned());
+        }
+        Ok(notes)
+    }
+
+    /// A call with the same key joins the command that it started before.
+    async fn join(&self, order: &RunOrder) -> Result<Option<RunReport>, Refusal> {
+        let Some(key) = &order.key else { return Ok(None) };
+        let Some(run) = self.0.store.call(&key.0)?.and_then(|call| call.run) else { return Ok(None) };
+        let run = RunId { kind: cotty_core::names::RunKind::Command, number: run };
+        let wait = order.wait;
+        if let Some(handle) = self.handle_of_run(run)?
+            && let Ok(report) = handle.ask(|reply| Request::Join { run, wait, reply }).await
+        {
+            return Ok(Some(report));
+        }
+        self.report_of_row(run).map(|report| Some(RunReport { joined: true, ..report }))
+    }
+
+    fn waited_before(&self, run: RunId) -> Result<Waited, Refusal> {
+        let report = self.report_of_row(run)?;
+        let (shown, next_offset) = (report.output.clone(), report.output.to);
+        Ok(Waited { met: report.state.is_settled(), report: Some(report), shown, next_offset })
+    }
+
+    fn next_epoch(&self, name: &str) -> Result<Epoch, Refusal> {
+        let rows = self.0.store.sessions()?;
+        let used = rows.iter().filter(|row| row.name == name).map(|row| row.epoch.0).max();
+        Ok(Epoch(used.unwrap_or(0) + 1))
+    }
+}
+
+fn person_only(caller: &Caller, what: &'static str) -> Result<(), Refusal> {
+    if caller.principal.role == Role::Operator {
+        return Ok(());
+    }
+    Err(Refusal::PersonOnly { what, because: caller.because.clone() })
+}
+
+/// A session's name: what people and models type, and what stands in head lines.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    const NAME_BYTES_MAX: usize = 64;
+    let invalid = |why: String| Err(Refusal::InvalidArgument { what: "name", why });
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return invalid(format!("it has {} bytes; a name has 1 to {NAME_BYTES_MAX}", name.len()));
+    }
+    let sound = |it: char| it.is_ascii_alphanumeric() || "._@#:-".contains(it);
+    if let Some(odd) = name.chars().find(|&it| !sound(it)) {
+        return invalid(format!("it holds {:?}; letters, digits and . _ @ # : - are taken", odd));
+    }
+    if !name.starts_with(|it: char| it.is_ascii_alphanumeric()) {
+        return invalid("it must begin with a letter or a digit".into());
+    }
+    if name == "all" || name.parse::<RunId>().is_ok() {
+        return invalid(format!("{name} means something else already"));
+    }
+    Ok(())
+}

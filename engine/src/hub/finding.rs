@@ -1,0 +1,188 @@
+//! From what a call names to the session that is meant, living or kept. A missing name is never guessed.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use cotty_core::names::{Offset, RunId};
+use cotty_core::refusal::Refusal;
+
+use super::Hub;
+use crate::handle::SessionHandle;
+use crate::report::{Caller, Connect, RunReport, Stretch, Which};
+use crate::reports;
+use crate::request::Request;
+use crate::store::SessionRow;
+use crate::texts;
+
+/// What is shown of an ended session's output where no place is named.
+const RECENT_BYTES: u64 = 256 * 1024;
+
+/// Where a session is.
+pub(super) enum Place {
+    Living(SessionHandle),
+    Ended(Box<SessionRow>),
+}
+
+impl Hub {
+    /// Finds the session that a call names; a target is opened where it is not.
+    pub(super) async fn find(
+        &self,
+        caller: &Caller,
+        which: &Which,
+        wait: Duration,
+    ) -> Result<Place, Refusal> {
+        if let Some(name) = &which.session {
+            let living = self.handle_by_name(name);
+            return match living {
+                Some(handle) => Ok(Place::Living(handle)),
+                None => self.ended_row(name).map(|row| Place::Ended(Box::new(row))),
+            };
+        }
+        if let Some(target) = &which.target {
+            let order = Connect { target: Some(target.clone()), wait, ..Connect::default() };
+            let connected = self.connect(caller, order, None).await?;
+            let handle = self.handle_by_name(&connected.status.name);
+            return handle.map(Place::Living).ok_or(Refusal::NoSession);
+        }
+        self.the_one_meant().await.map(Place::Living)
+    }
+
+    /// The same for calls that need a living one.
+    pub(super) async fn living(
+        &self,
+        caller: &Caller,
+        which: &Which,
+        wait: Duration,
+    ) -> Result<SessionHandle, Refusal> {
+        match self.find(caller, which, wait).await? {
+            Place::Living(handle) => Ok(handle),
+            Place::Ended(row) => Err(reports::ended(&row)),
+        }
+    }
+
+    /// Without a name: the default session, or the only one.
+    async fn the_one_meant(&self) -> Result<SessionHandle, Refusal> {
+        let handles = self.handles();
+        match handles.as_slice() {
+            [] => Err(self.newest_ended().map_or(Refusal::NoSession, |row| reports::ended(&row))),
+            [only] => Ok(only.clone()),
+            several => {
+                for handle in several {
+                    if handle.ask(Request::Status).await.is_ok_and(|status| status.is_default) {
+                        return Ok(handle.clone());
+                    }
+                }
+                let open = several.iter().map(|handle| handle.identity().name.clone()).collect();
+                Err(Refusal::AmbiguousSession { open })
+            }
+        }
+    }
+
+    /// The last session of a host that has just ended is what a call without a name speaks of.
+    fn newest_ended(&self) -> Option<SessionRow> {
+        let rows = self.0.store.sessions().ok()?;
+        rows.into_iter().rfind(|row| row.ended.as_deref().is_some_and(|ended| !ended.starts_with("closed")))
+    }
+
+    /// Finds a living session that an order to connect may mean.
+    pub(super) fn matching(&self, order: &Connect, target: &str) -> Option<(SessionHandle, &'static str)> {
+        if let Some(name) = &order.name {
+            return self.handle_by_name(name).map(|handle| (handle, "name"));
+        }
+        let of_target = |handle: &SessionHandle| {
+            let identity = handle.identity();
+            identity.target == target
+                && (identity.name == target || identity.name.starts_with(&format!("{target}#")))
+        };
+        self.handles().into_iter().find(of_target).map(|handle| (handle, "target"))
+    }
+
+    pub(super) fn free_name(&self, target: &str) -> String {
+        let mut name = target.to_owned();
+        let mut number = 2;
+        while self.handle_by_name(&name).is_some() {
+            name = format!("{target}#{number}");
+            number += 1;
+        }
+        name
+    }
+
+    pub(super) fn handles(&self) -> Vec<SessionHandle> {
+        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    pub(super) fn handle_by_name(&self, name: &str) -> Option<SessionHandle> {
+        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    pub(super) fn handle_by_id(&self, id: &str) -> Option<SessionHandle> {
+        self.handles().into_iter().find(|handle| handle.identity().id == id)
+    }
+
+    /// Finds the living session of a command; none where that has ended.
+    pub(super) fn handle_of_run(&self, run: RunId) -> Result<Option<SessionHandle>, Refusal> {
+        let row = self.0.store.run(run)?.ok_or_else(|| reports::no_run(run, self.newest()))?;
+        Ok(self.handle_by_id(&row.session))
+    }
+
+    pub(super) fn report_of_row(&self, run: RunId) -> Result<RunReport, Refusal> {
+        let row = self.0.store.run(run)?.ok_or_else(|| reports::no_run(run, self.newest()))?;
+        let session = self.row_by_id(&row.session)?;
+        Ok(reports::of_row(&row, session.as_ref().map_or("", |session| &session.name)))
+    }
+
+    pub(super) fn newest(&self) -> u64 {
+        self.0.store.runs(None, 1).ok().and_then(|rows| rows.first().map(|row| row.id.number)).unwrap_or(0)
+    }
+
+    fn row_by_id(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {
+        self.0.store.session(id)
+    }
+
+    fn ended_row(&self, name: &str) -> Result<SessionRow, Refusal> {
+        let rows = self.0.store.sessions()?;
+        rows.into_iter().rfind(|row| row.name == name && row.ended.is_some()).ok_or_else(|| {
+            let open = self.handles().iter().map(|handle| handle.identity().name.clone()).collect();
+            Refusal::SessionNotFound { session: texts::one_line(name), open }
+        })
+    }
+
+    pub(super) fn key_of(&self, session_id: &str) -> Result<String, Refusal> {
+        let row = self.row_by_id(session_id)?;
+        row.map(|row| row.key)
+            .ok_or_else(|| Refusal::RunNotFound { handle: "of that session".into(), expired: true })
+    }
+
+    pub(super) async fn id_of(&self, caller: &Caller, which: &Which) -> Result<String, Refusal> {
+        match self.find(caller, which, Duration::ZERO).await? {
+            Place::Living(handle) => Ok(handle.identity().id.clone()),
+            Place::Ended(row) => Ok(row.id),
+        }
+    }
+
+    /// Returns where an ended session's output ends.
+    pub(super) fn end_of(&self, row: &SessionRow) -> u64 {
+        texts::reader(&self.0.state_dir, &row.id).end(row.epoch).ok().flatten().unwrap_or(0)
+    }
+
+    pub(super) fn recent_of_row(&self, row: &SessionRow, from: Option<Offset>) -> Stretch {
+        let end = self.end_of(row);
+        let from = from.filter(|from| from.epoch == row.epoch).map(|from| from.byte.min(end));
+        let from = from.unwrap_or(end.saturating_sub(RECENT_BYTES)).max(row.kept.ready_at.min(end));
+        let offset = |byte| Offset { epoch: row.epoch, byte };
+        Stretch { session_id: row.id.clone(), from: offset(from), to: offset(end), cols: row.size.0 }
+    }
+
+    /// A session that ended while it was asked says so in the words of its end.
+    pub(super) fn explain(&self, handle: &SessionHandle, refusal: Refusal) -> Refusal {
+        match refusal {
+            Refusal::SessionClosed { .. } => self.why_ended(handle),
+            other => other,
+        }
+    }
+
+    pub(super) fn why_ended(&self, handle: &SessionHandle) -> Refusal {
+        let row = self.row_by_id(&handle.identity().id).ok().flatten();
+        row.filter(|row| row.ended.is_some()).map_or_else(|| handle.gone(), |row| reports::ended(&row))
+    }
+}

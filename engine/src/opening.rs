@@ -1,0 +1,291 @@
+//! From a wish to a running task: which shell, with which environment, and how a session is found again.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use cotty_core::dialect::Shell;
+use cotty_core::marks::Key;
+use cotty_core::names::{Epoch, Offset, RunKind};
+use cotty_core::refusal::Refusal;
+use cotty_core::run::Run;
+use cotty_core::session::{Plan, Session};
+use cotty_host::holder::client::{Holder, HolderError, Terminal};
+use cotty_host::holder::frame::{Listed, OpenTerminal};
+use cotty_host::local::account::Account;
+use cotty_host::local::pty::Spawn;
+use cotty_host::state_dir::StateDir;
+
+use crate::hub::SessionDefaults;
+use crate::report::{Caller, Connect};
+use crate::store::{RunRow, SessionRow, Store};
+use crate::texts;
+
+/// Where programs are looked for, before the account's own profile has its say.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// What is read of a session's output where its screen was not kept.
+const REREAD_BYTES_MAX: u64 = 1024 * 1024;
+/// Longer directories than the kernel takes.
+const PATH_BYTES_MAX: usize = 4096;
+
+/// Everything about a new session but its terminal.
+pub(crate) struct Opening {
+    pub(crate) row: SessionRow,
+    pub(crate) spawn: Spawn,
+}
+
+/// Returns the name of the file that keeps a session's screen, relative to the state directory.
+pub(crate) fn snapshot_name(id: &str) -> String {
+    format!("sessions/{id}/screen")
+}
+
+/// Decides on shell, directory, environment and size of a new local session.
+pub(crate) fn plan(
+    caller: &Caller,
+    order: &Connect,
+    name: String,
+    defaults: &SessionDefaults,
+    epoch: Epoch,
+) -> Result<Opening, Refusal> {
+    let account = Account::of_this_user().map_err(|error| Refusal::CannotStart { why: error.to_string() })?;
+    let wanted = order.shell.as_deref().or(defaults.shell.as_deref());
+    let program = find_shell(wanted, &account)?;
+    let shell = dialect(&program)?;
+    let cwd = directory(caller, order, &account)?;
+    let (cols, rows) =
+        cotty_core::screen::clamp(order.cols.unwrap_or(defaults.cols), order.rows.unwrap_or(defaults.rows));
+    let env = environment(caller, order, &account, &program, &defaults.term)?;
+    let file_name = program.file_name().unwrap_or(program.as_os_str());
+    let arg0 = [OsStr::new("-"), file_name].join(OsStr::new(""));
+    let row = SessionRow {
+        id: random_hex(8)?,
+        name,
+        target: "local".to_owned(),
+        label: order.label.clone().or_else(|| defaults.label.clone()),
+        program: program.display().to_string(),
+        shell,
+        key: random_hex(16)?,
+        epoch,
+        mode: cotty_core::names::Mode::default(),
+        size: (cols, rows),
+        opened_at: SystemTime::now(),
+        opened_by: caller.principal.clone(),
+        idle_timeout: defaults.idle_timeout,
+        is_default: order.default.unwrap_or(false),
+        ended: None,
+        kept: cotty_core::session::Kept::default(),
+    };
+    let spawn = Spawn { argv: vec![program.into_os_string()], arg0: Some(arg0), env, cwd, cols, rows };
+    Ok(Opening { row, spawn })
+}
+
+/// Opens the terminal that was planned.
+pub(crate) async fn open(
+    holder: &Holder,
+    row: &SessionRow,
+    spawn: Spawn,
+    term: u64,
+    quota_bytes: u64,
+) -> Result<(Session, Terminal), Refusal> {
+    let order = OpenTerminal { id: row.id.clone(), term, epoch: row.epoch, quota_bytes, spawn };
+    let (_, terminal) = holder.open(order).await.map_err(|error| refused(&error))?;
+    Ok((Session::new(plan_of(row), Instant::now()), terminal))
+}
+
+/// Attaches to the terminal of a session that an earlier life of the daemon had.
+pub(crate) async fn resume(
+    holder: &Holder,
+    store: &Store,
+    state_dir: &StateDir,
+    row: &SessionRow,
+    listed: &Listed,
+) -> Result<(Session, Terminal), Refusal> {
+    let term = store.next_term(&row.id)?.max(listed.term + 1);
+    let at = Offset { epoch: row.epoch, byte: listed.state.acknowledged_byte };
+    let (attached, terminal) = holder.attach(&row.id, term, at).await.map_err(|error| refused(&error))?;
+    let screen = screen_at(state_dir, row, at);
+    let now = Instant::now();
+    let applied = attached.applied_sequence;
+    let mut session = Session::resume(plan_of(row), now, row.kept.clone(), at.byte, applied, &screen);
+    let under_way = store.runs(Some(&row.id), 1)?.into_iter().find(|run| !run.state.is_settled());
+    if let Some(run) = under_way {
+        let (run, typed) = found_again(run, row.shell, now);
+        session.take_up(now, run, typed);
+    }
+    Ok((session, terminal))
+}
+
+/// Makes a command of its row again, and what was typed for it if that may not have been applied.
+fn found_again(row: RunRow, shell: Shell, now: Instant) -> (Run, Option<(u64, Bytes)>) {
+    let age = SystemTime::now().duration_since(row.at).unwrap_or(Duration::ZERO);
+    let since = now.checked_sub(age).unwrap_or(now);
+    let mut run = Run::new(row.id, row.who, row.command, row.expected, row.typed_at, since);
+    run.from = row.from;
+    run.evidence = row.evidence;
+    run.blank = shell.submit(&run.command, false).blank;
+    if let Some(after) = row.kill_after {
+        run.end_at(since + after);
+    }
+    if run.from.is_none() && !shell.marks_starts() {
+        run.follow_echo(row.keys.iter().filter(|&&byte| byte == b'\n').count());
+    }
+    let typed =
+        (row.id.kind == RunKind::Command && !row.keys.is_empty()).then(|| (row.sequence, row.keys.into()));
+    (run, typed)
+}
+
+fn plan_of(row: &SessionRow) -> Plan {
+    Plan {
+        name: row.name.clone(),
+        shell: row.shell,
+        key: Key::new(row.key.clone()),
+        size: row.size,
+        mode: row.mode,
+        epoch: row.epoch,
+    }
+}
+
+/// Returns bytes that paint the screen as it was at an offset: what was kept of it, and the output since.
+fn screen_at(state_dir: &StateDir, row: &SessionRow, at: Offset) -> Vec<u8> {
+    let kept = state_dir.read(&snapshot_name(&row.id)).ok().flatten();
+    let kept = kept.as_deref().and_then(read_snapshot).filter(|(since, _)| {
+        since.epoch == at.epoch && since.byte <= at.byte && at.byte - since.byte <= 4 * REREAD_BYTES_MAX
+    });
+    let (from, mut screen) = match kept {
+        Some((since, bytes)) => (since.byte, bytes.to_vec()),
+        None => (row.kept.ready_at.max(at.byte.saturating_sub(REREAD_BYTES_MAX)).min(at.byte), Vec::new()),
+    };
+    let epoch = at.epoch;
+    let stretch = crate::report::Stretch {
+        session_id: row.id.clone(),
+        from: Offset { epoch, byte: from },
+        to: at,
+        cols: row.size.0,
+    };
+    screen.extend(texts::read_tail(state_dir, &stretch, usize::MAX));
+    screen
+}
+
+fn read_snapshot(content: &[u8]) -> Option<(Offset, &[u8])> {
+    let end = content.iter().position(|&byte| byte == b'\n')?;
+    let head = std::str::from_utf8(&content[..end]).ok()?;
+    Some((head.split(' ').next()?.parse().ok()?, &content[end + 1..]))
+}
+
+fn find_shell(wanted: Option<&str>, account: &Account) -> Result<PathBuf, Refusal> {
+    let Some(wanted) = wanted else { return Ok(account.shell.clone()) };
+    let invalid = |why: String| Refusal::InvalidArgument { what: "shell", why };
+    if wanted.is_empty() || wanted.len() > PATH_BYTES_MAX || wanted.chars().any(char::is_control) {
+        return Err(invalid("it must be a program's name or an absolute path".into()));
+    }
+    if wanted.starts_with('/') {
+        return Ok(PathBuf::from(wanted));
+    }
+    if wanted.contains('/') {
+        return Err(invalid("a path must be absolute".into()));
+    }
+    let found = PATH.split(':').map(|place| Path::new(place).join(wanted)).find(|path| path.is_file());
+    found.ok_or_else(|| Refusal::CannotStart { why: format!("there is no program {wanted:?} in {PATH}") })
+}
+
+/// Finds out what a shell speaks: by its name, or by what its name points to (`sh`).
+fn dialect(program: &Path) -> Result<Shell, Refusal> {
+    let resolved = program.canonicalize().map_err(|error| Refusal::CannotStart {
+        why: format!("{}: {error}", texts::one_line(&program.display().to_string())),
+    })?;
+    let of = |path: &Path| Shell::of_program(&path.display().to_string());
+    of(program).or_else(|| of(&resolved)).ok_or_else(|| {
+        let known = Shell::ALL.map(Shell::name).join(", ");
+        let shown = texts::one_line(&program.display().to_string());
+        Refusal::InvalidArgument { what: "shell", why: format!("{shown} is not spoken yet; {known} are") }
+    })
+}
+
+fn directory(caller: &Caller, order: &Connect, account: &Account) -> Result<PathBuf, Refusal> {
+    let invalid = |why: String| Refusal::InvalidArgument { what: "cwd", why };
+    let Some(wanted) = &order.cwd else {
+        let here = caller.cwd.clone().filter(|path| path.is_dir());
+        return Ok(here.unwrap_or_else(|| account.home.clone()));
+    };
+    if wanted.len() > PATH_BYTES_MAX {
+        return Err(invalid(format!(
+            "it has {} bytes, and a path has at most {PATH_BYTES_MAX}",
+            wanted.len()
+        )));
+    }
+    let wanted = match wanted.strip_prefix("~/") {
+        Some(rest) => account.home.join(rest),
+        None if wanted == "~" => account.home.clone(),
+        None => caller.cwd.clone().unwrap_or_default().join(wanted),
+    };
+    if !wanted.is_absolute() || !wanted.is_dir() {
+        let shown = texts::one_line(&wanted.display().to_string());
+        return Err(invalid(format!("{shown} is not a directory")));
+    }
+    Ok(wanted)
+}
+
+/// Builds a shell's environment anew: the account's own, what the caller's hello may give, and what was asked
+/// for. A person at a terminal brings their whole one.
+fn environment(
+    caller: &Caller,
+    order: &Connect,
+    account: &Account,
+    program: &Path,
+    term: &str,
+) -> Result<Vec<(OsString, OsString)>, Refusal> {
+    let lang = std::env::var_os("LANG").unwrap_or_else(|| "C.UTF-8".into());
+    let mut env: Vec<(OsString, OsString)> = match &caller.whole_env {
+        Some(whole) => whole.clone(),
+        None => vec![
+            // Where cotty's own files are: the same for every shell, whoever opened it.
+            (
+                "HOME".into(),
+                std::env::var_os("HOME").unwrap_or_else(|| account.home.clone().into_os_string()),
+            ),
+            ("USER".into(), account.name.clone().into()),
+            ("LOGNAME".into(), account.name.clone().into()),
+            ("PATH".into(), PATH.into()),
+            ("LANG".into(), lang),
+        ],
+    };
+    let mut set = |name: OsString, value: OsString| {
+        env.retain(|(known, _)| *known != name);
+        env.push((name, value));
+    };
+    set("SHELL".into(), program.as_os_str().to_owned());
+    set("TERM".into(), term.into());
+    for (name, value) in &caller.env {
+        set(name.clone(), value.clone());
+    }
+    for (name, value) in &order.env {
+        let sound = !name.is_empty()
+            && !name.as_bytes()[0].is_ascii_digit()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !sound || value.contains('\0') {
+            let why = format!("{:?} is no name of a variable, or its value holds NUL", texts::one_line(name));
+            return Err(Refusal::InvalidArgument { what: "env", why });
+        }
+        set(name.into(), value.into());
+    }
+    env.retain(|(name, value)| !name.as_bytes().contains(&0) && !value.as_bytes().contains(&0));
+    Ok(env)
+}
+
+/// Draws random bytes as hexadecimal text.
+pub(crate) fn random_hex(bytes: usize) -> Result<String, Refusal> {
+    let mut drawn = vec![0; bytes];
+    getrandom::fill(&mut drawn)
+        .map_err(|error| Refusal::Internal { what: format!("no random bytes: {error}") })?;
+    Ok(drawn.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Says in our words why a holder did not do it.
+pub(crate) fn refused(error: &HolderError) -> Refusal {
+    match error {
+        HolderError::State(state) => Refusal::Storage { why: state.to_string() },
+        other => Refusal::CannotStart { why: other.to_string() },
+    }
+}

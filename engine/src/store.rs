@@ -1,0 +1,207 @@
+//! The embedded database: sessions, commands, calls and history, written before the act they speak of.
+//!
+//! One file, SQLite in WAL mode, one writer. A killed daemon loses no acknowledged row: the page cache
+//! survives the process, and a torn write of a machine that went down is rolled back.
+
+mod rows;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cotty_core::names::{Principal, RunId};
+use cotty_core::refusal::Refusal;
+use cotty_core::session::Kept;
+use rusqlite::{Connection, OptionalExtension, params};
+
+pub(crate) use rows::{CallRow, EventRow, RunRow, SessionRow};
+
+/// Closed sessions that stay readable.
+const CLOSED_MAX: u32 = 50;
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS sessions (
+  id TEXT PRIMARY KEY, name TEXT NOT NULL, target TEXT NOT NULL, label TEXT, program TEXT NOT NULL,
+  shell TEXT NOT NULL, key TEXT NOT NULL, epoch INTEGER NOT NULL, term INTEGER NOT NULL, mode TEXT NOT NULL,
+  cols INTEGER NOT NULL, rows INTEGER NOT NULL, opened_ms INTEGER NOT NULL, role TEXT NOT NULL,
+  who TEXT NOT NULL, idle_timeout_ms INTEGER, is_default INTEGER NOT NULL, ended TEXT, ended_ms INTEGER,
+  serial INTEGER NOT NULL, prompt INTEGER NOT NULL, pid INTEGER, device INTEGER, inode INTEGER, cwd TEXT,
+  ready_at INTEGER NOT NULL, ready INTEGER NOT NULL, at_prompt INTEGER NOT NULL, at INTEGER NOT NULL, sequence INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS runs (
+  number INTEGER PRIMARY KEY, kind TEXT NOT NULL, session TEXT NOT NULL, epoch INTEGER NOT NULL,
+  role TEXT NOT NULL, who TEXT NOT NULL, command TEXT NOT NULL, keys BLOB, sequence INTEGER NOT NULL,
+  expected INTEGER NOT NULL, typed_at INTEGER NOT NULL, begins INTEGER, ends INTEGER, cols INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL, took_ms INTEGER, state TEXT NOT NULL, boundary TEXT NOT NULL, cwd TEXT,
+  evidence TEXT NOT NULL, blank INTEGER NOT NULL, eol_mark INTEGER NOT NULL, kill_after_ms INTEGER);
+CREATE INDEX IF NOT EXISTS runs_of_session ON runs (session, number);
+CREATE TABLE IF NOT EXISTS calls (
+  key TEXT PRIMARY KEY, session TEXT NOT NULL, run INTEGER, sequence INTEGER, at INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+  id INTEGER PRIMARY KEY, session TEXT NOT NULL, at_ms INTEGER NOT NULL, role TEXT NOT NULL, who TEXT NOT NULL,
+  kind TEXT NOT NULL, text TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_of_session ON events (session, id);
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+";
+
+/// The store of an instance.
+pub(crate) struct Store {
+    connection: Mutex<Connection>,
+    next_number: AtomicU64,
+}
+
+impl Store {
+    /// Opens it, or makes it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Refusal> {
+        let connection = Connection::open(path).map_err(|error| refused(&error))?;
+        let settle = || -> rusqlite::Result<u64> {
+            connection.busy_timeout(Duration::from_secs(5))?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
+            connection.pragma_update(None, "cache_size", -512)?;
+            connection.set_prepared_statement_cache_capacity(32);
+            connection.execute_batch(SCHEMA)?;
+            let used = "SELECT max(coalesce((SELECT max(number) FROM runs), 0), \
+                        coalesce((SELECT value FROM counters WHERE name = 'runs'), 0))";
+            connection.query_row(used, [], |row| row.get(0))
+        };
+        let used = settle().map_err(|error| refused(&error))?;
+        Ok(Self { connection: Mutex::new(connection), next_number: AtomicU64::new(used + 1) })
+    }
+
+    /// Returns a number for a command, never used before and never again.
+    pub(crate) fn number(&self) -> u64 {
+        self.next_number.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Keeps a session as it is opened.
+    pub(crate) fn add_session(&self, row: &SessionRow) -> Result<(), Refusal> {
+        self.with(|db| row.insert(db))
+    }
+
+    /// Keeps what was learnt at a prompt, with whatever else changed of the session.
+    pub(crate) fn keep(&self, id: &str, kept: &Kept) -> Result<(), Refusal> {
+        self.with(|db| rows::update_kept(db, id, kept))
+    }
+
+    /// Keeps a session's words, size and mode.
+    pub(crate) fn keep_settings(&self, row: &SessionRow) -> Result<(), Refusal> {
+        self.with(|db| row.update_settings(db))
+    }
+
+    /// Counts an attachment to a session's holder; the number is the fence.
+    pub(crate) fn next_term(&self, id: &str) -> Result<u64, Refusal> {
+        self.with(|db| {
+            db.prepare_cached("UPDATE sessions SET term = term + 1 WHERE id = ? RETURNING term")?
+                .query_row([id], |row| row.get(0))
+        })
+    }
+
+    /// Keeps that a session has ended (`exited 5`, `closed: idle`, `lost: …`). Twice does no harm.
+    pub(crate) fn end_session(&self, id: &str, ended: &str) -> Result<(), Refusal> {
+        self.with(|db| {
+            let sql = "UPDATE sessions SET ended = coalesce(ended, ?2), ended_ms = coalesce(ended_ms, ?3), \
+                       is_default = 0 WHERE id = ?1";
+            db.prepare_cached(sql)?.execute(params![id, ended, millis(SystemTime::now())]).map(drop)
+        })
+    }
+
+    /// Returns every session that is kept, the oldest first.
+    pub(crate) fn sessions(&self) -> Result<Vec<SessionRow>, Refusal> {
+        self.with(SessionRow::all)
+    }
+
+    /// Finds a session by its id.
+    pub(crate) fn session(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {
+        self.with(|db| SessionRow::find(db, id))
+    }
+
+    /// Forgets the oldest ended sessions above the limit; returns their ids, whose files are to go too.
+    pub(crate) fn forget_oldest(&self) -> Result<Vec<String>, Refusal> {
+        let number = self.next_number.load(Ordering::Relaxed).saturating_sub(1);
+        self.with(|db| {
+            let sql =
+                "SELECT id FROM sessions WHERE ended IS NOT NULL ORDER BY ended_ms DESC LIMIT -1 OFFSET ?";
+            let ids: Vec<String> = db
+                .prepare_cached(sql)?
+                .query_map([CLOSED_MAX], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            db.execute("INSERT OR REPLACE INTO counters VALUES ('runs', ?)", [number])?;
+            for id in &ids {
+                for table in ["runs", "calls", "events"] {
+                    db.execute(&format!("DELETE FROM {table} WHERE session = ?"), [id])?;
+                }
+                db.execute("DELETE FROM sessions WHERE id = ?", [id])?;
+            }
+            Ok(ids)
+        })
+    }
+
+    /// Keeps a command before it is typed, and the call that gave it.
+    pub(crate) fn add_run(&self, row: &RunRow, call: Option<&CallRow>) -> Result<(), Refusal> {
+        self.with(|db| {
+            if let Some(call) = call {
+                call.insert(db)?;
+            }
+            row.insert(db)
+        })
+    }
+
+    /// Keeps what became of a command.
+    pub(crate) fn keep_run(&self, row: &RunRow) -> Result<(), Refusal> {
+        self.with(|db| row.update(db))
+    }
+
+    /// Finds a command by its handle.
+    pub(crate) fn run(&self, id: RunId) -> Result<Option<RunRow>, Refusal> {
+        self.with(|db| RunRow::find(db, id))
+    }
+
+    /// Returns a session's commands, or everybody's, the newest first.
+    pub(crate) fn runs(&self, session: Option<&str>, limit: usize) -> Result<Vec<RunRow>, Refusal> {
+        self.with(|db| RunRow::newest(db, session, limit))
+    }
+
+    /// Keeps a call that is about to type keys.
+    pub(crate) fn add_call(&self, call: &CallRow) -> Result<(), Refusal> {
+        self.with(|db| call.insert(db))
+    }
+
+    /// Finds a call that was made before.
+    pub(crate) fn call(&self, key: &str) -> Result<Option<CallRow>, Refusal> {
+        self.with(|db| CallRow::find(db, key))
+    }
+
+    /// Adds to a session's history.
+    pub(crate) fn note(&self, session: &str, who: &Principal, kind: &str, text: &str) -> Result<(), Refusal> {
+        self.with(|db| EventRow::insert(db, session, who, kind, text))
+    }
+
+    /// Returns the newest entries of a session's history, oldest first.
+    pub(crate) fn events(&self, session: &str, limit: usize) -> Result<Vec<EventRow>, Refusal> {
+        self.with(|db| EventRow::newest(db, session, limit))
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Refusal> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&connection).map_err(|error| refused(&error))
+    }
+}
+
+pub(crate) fn millis(at: SystemTime) -> i64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn moment(millis: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+fn refused(error: &rusqlite::Error) -> Refusal {
+    Refusal::Storage { why: error.to_string() }
+}
+
+fn found<T>(row: rusqlite::Result<T>) -> rusqlite::Result<Option<T>> {
+    row.optional()
+}

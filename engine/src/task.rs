@@ -1,0 +1,286 @@
+//! The one task that owns a session.
+//!
+//! Every turn does two things: carry out what the session asked for, then wait for exactly one thing to happen
+//! and tell the session.
+
+mod effects;
+mod answers;
+mod waiting;
+mod typed;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cotty_core::names::{Offset, RunId};
+use cotty_core::refusal::Refusal;
+use cotty_core::session::Session;
+use cotty_host::holder::client::{HolderError, Terminal};
+use cotty_host::holder::frame::{Event, Exit, Order};
+use cotty_host::state_dir::StateDir;
+use tokio::sync::mpsc;
+
+use crate::report::Stretch;
+use crate::request::Request;
+use crate::store::{SessionRow, Store};
+use crate::viewers::{ViewEvent, Viewers};
+use typed::Typed;
+use waiting::Waiter;
+
+/// What may be on its way to the terminal; the holder refuses above 64 KiB.
+const IN_FLIGHT_BYTES_MAX: usize = 48 * 1024;
+/// Callers that may wait on one session at once.
+const WAITERS_MAX: usize = 256;
+
+/// What a task is made of.
+pub(crate) struct Parts {
+    pub(crate) session: Session,
+    pub(crate) row: SessionRow,
+    pub(crate) store: Arc<Store>,
+    pub(crate) state_dir: StateDir,
+    pub(crate) terminal: Terminal,
+    /// A command to run when the session is ready (`startup`).
+    pub(crate) startup: Option<String>,
+}
+
+/// How a session's task ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The session is over.
+    Over,
+    /// The daemon lets go of it; its shell lives on in the holder.
+    LetGo,
+}
+
+pub(crate) struct Owner {
+    pub(crate) session: Session,
+    pub(crate) row: SessionRow,
+    store: Arc<Store>,
+    state_dir: StateDir,
+    orders: Vec<Order>,
+    inputs: VecDeque<(u64, Bytes)>,
+    in_flight: VecDeque<(u64, usize)>,
+    asked: VecDeque<u64>,
+    typed: Typed,
+    viewers: Viewers,
+    waiters: Vec<Waiter>,
+    /// Calls that wait for the list of processes, each for one command.
+    survivors_of: Vec<RunId>,
+    survivors: Vec<(RunId, Vec<String>)>,
+    /// People's commands that no agent was told of yet.
+    untold: Vec<RunId>,
+    acknowledged: u64,
+    snapshot_at: u64,
+    begun: Option<RunId>,
+    startup: Option<String>,
+    ending: Option<String>,
+    over: Option<Ended>,
+    warnings: Vec<String>,
+}
+
+/// Owns a session until it is over, or until nobody holds a handle to it any more.
+pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> Ended {
+    let Terminal { mut events, mut orders } = parts.terminal;
+    let mut owner = Owner::new(parts.session, parts.row, parts.store, parts.state_dir, parts.startup);
+    loop {
+        owner.carry_out_effects();
+        owner.serve_waiters(Instant::now());
+        owner.orders.drain(..).for_each(|order| orders.push(order));
+        if let Some(ended) = owner.over.take() {
+            owner.leave(&ended);
+            // What was ordered last (a release) still has to reach the holder; it is small.
+            drop(tokio::time::timeout(Duration::from_secs(1), orders.flush()).await);
+            return ended;
+        }
+        // An arm that is cancelled has taken nothing: each happens wholly or not.
+        tokio::select! {
+            biased;
+            request = mailbox.recv() => match request {
+                Some(request) => owner.answer(request),
+                None => owner.over = Some(Ended::LetGo),
+            },
+            () = passed(owner.deadline()) => owner.pass_deadlines(),
+            flushed = orders.flush(), if orders.pending() > 0 => {
+                if let Err(error) = flushed {
+                    owner.lose(&format!("the holder was lost: {error}"));
+                }
+            }
+            event = events.next() => owner.take_event(event),
+        }
+    }
+}
+
+impl Owner {
+    fn new(
+        session: Session,
+        row: SessionRow,
+        store: Arc<Store>,
+        state_dir: StateDir,
+        startup: Option<String>,
+    ) -> Self {
+        let viewers = Viewers::new(session.plan().key.clone());
+        let acknowledged = session.end().byte;
+        Self {
+            row,
+            store,
+            state_dir,
+            orders: Vec::new(),
+            inputs: VecDeque::new(),
+            in_flight: VecDeque::new(),
+            asked: VecDeque::new(),
+            typed: Typed::default(),
+            viewers,
+            waiters: Vec::new(),
+            survivors_of: Vec::new(),
+            survivors: Vec::new(),
+            untold: Vec::new(),
+            acknowledged,
+            snapshot_at: acknowledged,
+            begun: None,
+            startup,
+            ending: None,
+            over: None,
+            warnings: Vec::new(),
+            session,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.session.poll_timeout(), self.waiting_deadline(), self.idle_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn pass_deadlines(&mut self) {
+        let now = Instant::now();
+        self.session.handle_timeout(now);
+        if self.idle_deadline().is_some_and(|at| at <= now) {
+            self.end("closed: idle", "idle");
+        }
+    }
+
+    /// A session with nobody there and nothing running closes after its idle time.
+    fn idle_deadline(&self) -> Option<Instant> {
+        let alone = self.viewers.is_empty() && self.session.current().is_none() && self.waiters.is_empty();
+        let timeout = self.row.idle_timeout.filter(|_| alone && self.over.is_none())?;
+        self.session.last_active().checked_add(timeout)
+    }
+
+    fn take_event(&mut self, event: Result<Option<Event>, HolderError>) {
+        let now = Instant::now();
+        match event {
+            Ok(Some(Event::Output { offset, bytes })) => self.session.handle_output(now, offset.byte, &bytes),
+            Ok(Some(Event::Applied(applied))) => {
+                while let Some(&(sequence, bytes)) = self.in_flight.front()
+                    && sequence <= applied.sequence
+                {
+                    self.in_flight.pop_front();
+                    self.session.handle_applied(bytes, applied.echo);
+                }
+                self.note_applied(&applied);
+            }
+            Ok(Some(Event::InputRefused { sequence })) => self.take_back(sequence),
+            Ok(Some(Event::Facts(facts))) => {
+                if let Some(number) = self.asked.pop_front() {
+                    self.session.handle_facts(now, number, &facts);
+                }
+            }
+            Ok(Some(Event::Processes(processes))) => self.note_survivors(&processes),
+            Ok(Some(Event::Lost { from, to })) => self.note_hole(from, to),
+            Ok(Some(Event::Exit(exit))) => self.take_exit(now, exit),
+            Ok(Some(Event::Refused { text, .. })) => {
+                self.warn(format!("the holder refused an order: {text}"))
+            }
+            Ok(Some(Event::Attached(_) | Event::Listed(_) | Event::Done)) => {}
+            Ok(None) => self.lose("the holder ended, and its shells with it"),
+            Err(error) => self.lose(&format!("the holder was lost: {error}")),
+        }
+    }
+
+    fn take_exit(&mut self, now: Instant, exit: Exit) {
+        let (status, words) = match exit {
+            Exit::Status(status) => (Some(status), format!("exited {status}")),
+            Exit::Signal(signal) => (Some(128 + signal), format!("exited by signal {signal}")),
+            Exit::Unknown => (None, "exited".to_owned()),
+        };
+        self.session.handle_exit(now, status);
+        self.end(&words, &words);
+    }
+
+    fn lose(&mut self, reason: &str) {
+        self.session.handle_lost(Instant::now(), reason);
+        self.end(&format!("lost: {reason}"), reason);
+    }
+
+    /// The session is over. `ended` goes into the store; viewers are told `words`.
+    fn end(&mut self, ended: &str, words: &str) {
+        if self.over.is_some() {
+            return;
+        }
+        self.session.handle_lost(Instant::now(), words);
+        self.carry_out_effects();
+        self.flush_typed();
+        let ended = self.ending.take().unwrap_or_else(|| ended.to_owned());
+        let kept = self.store.end_session(&self.row.id, &ended);
+        self.report_trouble(kept);
+        self.row.ended = Some(ended);
+        self.orders.push(Order::Release { keep_files: true });
+        self.viewers.tell(&ViewEvent::Closed { reason: words.to_owned() });
+        self.over = Some(Ended::Over);
+    }
+
+    fn leave(&mut self, ended: &Ended) {
+        self.flush_typed();
+        if *ended == Ended::LetGo {
+            self.keep_screen();
+        }
+        let gone = Refusal::SessionClosed {
+            session: self.row.name.clone(),
+            target: self.row.target.clone(),
+            reason: self.row.ended.clone().unwrap_or_else(|| "the daemon is ending".into()),
+        };
+        self.refuse_waiters(&gone);
+    }
+
+    fn note_hole(&mut self, from: Offset, to: Offset) {
+        self.warn(format!("output {from} to {to} is not kept"));
+        self.viewers.tell(&ViewEvent::Gap { from, to, reason: "it is not kept".into() });
+    }
+
+    fn warn(&mut self, warning: String) {
+        const WARNINGS_MAX: usize = 8;
+        if !self.warnings.contains(&warning) {
+            self.warnings.truncate(WARNINGS_MAX - 1);
+            self.warnings.insert(0, warning);
+        }
+    }
+
+    /// A store that fails in mid-work loses no output and no command; a person should know.
+    fn report_trouble(&mut self, done: Result<(), Refusal>) {
+        if let Err(refusal) = done {
+            tracing::warn!(session = self.row.name, "{refusal}");
+            self.warn(refusal.to_string());
+        }
+    }
+
+    fn stretch(&self, from: u64, to: u64) -> Stretch {
+        let epoch = self.row.epoch;
+        // What comes before the first signed prompt holds our own line.
+        let ready_at = self.session.kept().ready_at;
+        Stretch {
+            session_id: self.row.id.clone(),
+            from: Offset { epoch, byte: from.max(ready_at.min(to)) },
+            to: Offset { epoch, byte: to },
+            cols: self.session.plan().size.0,
+        }
+    }
+}
+
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

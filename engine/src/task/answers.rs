@@ -1,0 +1,536 @@
+//! What a session's task answers: each request in one place.
+
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use cotty_core::gate;
+use cotty_core::names::{Mode, Offset, Principal, Role, RunId, RunKind};
+use cotty_core::refusal::Refusal;
+use cotty_core::run::{Run, RunState};
+use cotty_core::session::{Input, Stage};
+use cotty_host::holder::frame::{Order, Process};
+
+use super::typed::Keys;
+use super::waiting::{Killed, Waiter};
+use super::{Ended, Owner};
+use crate::keys;
+use crate::report::{
+    Connect, Enter, RunOrder, RunReport, ScreenView, SendOrder, SessionState, SessionStatus, Stretch,
+};
+use crate::request::{Reply, Request};
+use crate::store::{CallRow, RunRow};
+use crate::viewers::{Seat, ViewEvent};
+
+/// What is shown of a session's output where no place is named.
+const RECENT_BYTES: u64 = 256 * 1024;
+
+impl Owner {
+    pub(super) fn answer(&mut self, request: Request) {
+        let now = Instant::now();
+        match request {
+            Request::Run { who, order, reply } => self.answer_run(now, who, order, reply),
+            Request::Join { run, wait, reply } => {
+                self.wait_on(Waiter::run(run, now + wait, true, reply));
+            }
+            Request::Wait { order, reply } => self.answer_wait(now, order, reply),
+            Request::Send { who, order, reply } => self.answer_send(now, &who, order, reply),
+            Request::Screen(reply) => drop(reply.send(Ok(self.screen_view()))),
+            Request::Report { run, reply } => drop(reply.send(self.report(run))),
+            Request::Recent { from, reply } => drop(reply.send(Ok(self.recent(from)))),
+            Request::Evidence { run, reply } => drop(reply.send(self.evidence(run))),
+            Request::Status(reply) => drop(reply.send(Ok(self.status()))),
+            Request::Ready { wait, reply } => self.wait_on(Waiter::ready(now + wait, reply)),
+            Request::Adjust { order, reply } => drop(reply.send(Ok(self.adjust(&order)))),
+            Request::EndRun { who, run, force, reply } => self.answer_end_run(now, &who, run, force, reply),
+            Request::Close { who, reason, reply } => {
+                self.note(&who, &reason);
+                self.end(&reason, &reason);
+                drop(reply.send(Ok(())));
+            }
+            Request::SetMode { who, mode, reply } => {
+                self.set_mode(&who, mode);
+                drop(reply.send(Ok(())));
+            }
+            Request::NotDefault => {
+                self.row.is_default = false;
+                self.keep_settings();
+            }
+            Request::LetGo => self.over = self.over.take().or(Some(Ended::LetGo)),
+            Request::View { seat, reply } => self.take_seat(seat, reply),
+            Request::Repaint { seat } => self.repaint_for(seat),
+            Request::Keys { seat, sequence, bytes, paste, reply } => {
+                drop(reply.send(self.type_for(now, seat, sequence, bytes, paste)));
+            }
+            Request::SeatSize { seat, cols, rows } => self.resize_seat(seat, cols, rows),
+            Request::Leave { seat } => self.leave_seat(seat),
+        }
+    }
+
+    fn answer_run(&mut self, now: Instant, who: Principal, order: RunOrder, reply: Reply<RunReport>) {
+        match self.try_run(now, &who, &order) {
+            Ok(run) => self.wait_on(Waiter::run(run, now + order.wait, false, reply)),
+            Err(refusal) if !order.wait.is_zero() && self.may_pass(&refusal) => {
+                self.wait_on(Waiter::pending(who, order, now, reply));
+            }
+            Err(refusal) => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    /// Returns whether waiting alone may end the reason of a refusal.
+    pub(super) fn may_pass(&self, refusal: &Refusal) -> bool {
+        match refusal {
+            Refusal::PersonTyping { .. } => true,
+            Refusal::NotReady { .. } => {
+                matches!(self.session.stage(), Stage::Waiting { .. } | Stage::Hooked { .. })
+            }
+            Refusal::NotAtPrompt { .. } => self.session.current().is_none(),
+            _ => false,
+        }
+    }
+
+    /// Judges a command, keeps it, and types it, in this order.
+    pub(super) fn try_run(
+        &mut self,
+        now: Instant,
+        who: &Principal,
+        order: &RunOrder,
+    ) -> Result<RunId, Refusal> {
+        let (text, kill_after) = (order.command.clone(), order.kill_after);
+        let nobody = RunId { kind: RunKind::Command, number: 0 };
+        self.session.judge(now, who, &Input::Command { run: nobody, text: text.clone(), kill_after })?;
+        let id = RunId { kind: RunKind::Command, number: self.store.number() };
+        let kept = self.session.kept();
+        let row = RunRow {
+            id,
+            session: self.row.id.clone(),
+            epoch: self.row.epoch,
+            who: who.clone(),
+            command: text.clone(),
+            keys: self.session.submission(&text).keys,
+            sequence: kept.sequence + 1,
+            expected: kept.serial + 1,
+            typed_at: self.session.end().byte,
+            from: None,
+            to: None,
+            cols: self.session.plan().size.0,
+            at: SystemTime::now(),
+            took: None,
+            state: RunState::Running,
+            boundary: cotty_core::names::Boundary::Exact,
+            cwd: None,
+            evidence: Vec::new(),
+            blank: false,
+            eol_mark: false,
+            kill_after,
+        };
+        let call = order.key.as_ref().map(|key| CallRow {
+            key: key.0.clone(),
+            session: row.session.clone(),
+            run: Some(id.number),
+            sequence: Some(row.sequence),
+            at: row.typed_at,
+        });
+        fail_point("run.before-store");
+        self.store.add_run(&row, call.as_ref())?;
+        fail_point("run.after-store");
+        self.session.submit(now, who, Input::Command { run: id, text, kill_after })?;
+        Ok(id)
+    }
+
+    fn answer_send(
+        &mut self,
+        now: Instant,
+        who: &Principal,
+        order: SendOrder,
+        reply: Reply<crate::report::Sent>,
+    ) {
+        let from = self.session.end().byte;
+        let run = self.session.current().map(|run| run.id);
+        match self.try_send(now, who, &order) {
+            Ok(typed_from) => {
+                let from = typed_from.unwrap_or(from);
+                self.wait_on(Waiter::sent(run, from, order, now, reply));
+            }
+            Err(refusal) => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    /// Types what an agent sends, once; returns where the output stood when an earlier life had typed it.
+    fn try_send(&mut self, now: Instant, who: &Principal, order: &SendOrder) -> Result<Option<u64>, Refusal> {
+        let bytes = self.keys_of(order)?;
+        if let Some(key) = &order.key
+            && let Some(call) = self.store.call(&key.0)?
+        {
+            let sequence = call.sequence.unwrap_or(0);
+            if sequence <= self.session.kept().sequence {
+                return Ok(Some(call.at));
+            }
+        }
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        let input = Input::Keys(bytes.clone());
+        self.session.judge(now, who, &input)?;
+        let (sequence, at) = (self.session.kept().sequence + 1, self.session.end().byte);
+        if let Some(key) = &order.key {
+            let session = self.row.id.clone();
+            let call = CallRow { key: key.0.clone(), session, run: None, sequence: Some(sequence), at };
+            if self.store.call(&key.0)?.is_none() {
+                self.store.add_call(&call)?;
+            }
+        }
+        fail_point("send.after-store");
+        let accepted = self.session.submit(now, who, input)?;
+        self.typed.hand_over(Keys { sequence: accepted.sequence, who: who.clone(), bytes, seat: None });
+        Ok(None)
+    }
+
+    fn keys_of(&self, order: &SendOrder) -> Result<Bytes, Refusal> {
+        let mut bytes = Vec::new();
+        if let Some(text) = &order.text {
+            if let Some((it, position)) = cotty_core::dialect::control_character(text) {
+                return Err(Refusal::ControlCharacter { what: "text", code: it.into(), position });
+            }
+            let bytes_max = cotty_core::dialect::COMMAND_BYTES_MAX;
+            if text.len() > bytes_max {
+                return Err(Refusal::TooLong { what: "text", bytes: text.len(), bytes_max });
+            }
+            bytes.extend(text.replace('\n', "\r").into_bytes());
+        }
+        bytes.extend(keys::encode(&order.keys, self.session.screen().modes().application_cursor)?);
+        let usual = if order.text.is_some() && order.keys.is_empty() { Enter::Cr } else { Enter::None };
+        bytes.extend_from_slice(match order.enter.unwrap_or(usual) {
+            Enter::Lf => b"\n",
+            Enter::Cr => b"\r",
+            Enter::CrLf => b"\r\n",
+            Enter::None => b"",
+        });
+        Ok(bytes.into())
+    }
+
+    fn answer_end_run(
+        &mut self,
+        now: Instant,
+        who: &Principal,
+        run: RunId,
+        force: bool,
+        reply: Reply<RunReport>,
+    ) {
+        if self.session.run(run).is_some_and(|run| run.state.is_settled()) {
+            return drop(reply.send(self.report(run)));
+        }
+        if let Err(refusal) = self.session.gate().admit_agent(who, &self.row.name) {
+            return drop(reply.send(Err(refusal)));
+        }
+        if let Err(refusal) = self.session.end_run(now, run, force) {
+            return drop(reply.send(Err(refusal)));
+        }
+        self.note(who, &format!("ended {run}"));
+        self.wait_on(Waiter::killed(Killed { run, asked: false }, now, reply));
+    }
+
+    pub(super) fn ask_survivors(&mut self, run: RunId) {
+        self.survivors_of.push(run);
+        self.orders.push(Order::Processes);
+    }
+
+    /// Notes which processes of a command outlived it: those younger than it, the shell apart.
+    pub(super) fn note_survivors(&mut self, processes: &[Process]) {
+        if self.survivors_of.is_empty() {
+            return;
+        }
+        let run = self.survivors_of.remove(0);
+
+        let shell = self.session.kept().pid;
+        let alive = processes.iter().filter(|it| Some(it.pid) != shell);
+        let names = alive.take(16).map(|it| format!("{} {}", it.pid, it.comm)).collect();
+        self.survivors.retain(|(id, _)| *id != run);
+        self.survivors.push((run, names));
+        self.survivors.truncate(8);
+    }
+
+    pub(super) fn survivors(&self, run: RunId) -> Option<&Vec<String>> {
+        self.survivors.iter().find(|(id, _)| *id == run).map(|(_, names)| names)
+    }
+
+    fn set_mode(&mut self, who: &Principal, mode: Mode) {
+        self.row.mode = mode;
+        self.session.set_mode(mode);
+        self.keep_settings();
+        self.note(who, &format!("mode {mode}"));
+    }
+
+    fn adjust(&mut self, order: &Connect) -> Vec<String> {
+        let mut notes = Vec::new();
+        let (cols, rows) = self.session.plan().size;
+        if order.cols.is_some() || order.rows.is_some() {
+            let wanted = (order.cols.unwrap_or(cols), order.rows.unwrap_or(rows));
+            self.session.resize(wanted.0, wanted.1);
+            let (cols, rows) = self.session.plan().size;
+            let clamped = if (cols, rows) == wanted { "" } else { " (clamped to 2-1000 x 1-500)" };
+            notes.push(format!("size is {cols}x{rows}{clamped}"));
+        }
+        if let Some(label) = &order.label {
+            self.row.label = Some(label.clone());
+            notes.push("label set".to_owned());
+        }
+        if let Some(is_default) = order.default {
+            self.row.is_default = is_default;
+        }
+        self.keep_settings();
+        notes
+    }
+
+    /// Runs the configured start-up command once the shell stands at its first prompt.
+    pub(super) fn run_startup(&mut self) {
+        let Some(command) = self.startup.take() else { return };
+        let who = Principal { role: Role::Operator, label: "config".into() };
+        let order = RunOrder { command, wait: std::time::Duration::ZERO, kill_after: None, key: None };
+        if let Err(refusal) = self.try_run(Instant::now(), &who, &order) {
+            self.warn(format!("the startup command was not run: {refusal}"));
+        }
+    }
+
+    fn take_seat(&mut self, seat: Seat, reply: Reply<()>) {
+        let (id, size, who) = (seat.id, seat.size, seat.who.clone());
+        let alone = self.viewers.is_empty();
+        self.viewers.join(seat);
+        if let (true, Some((cols, rows))) = (alone, size) {
+            self.session.resize(cols, rows);
+            self.carry_out_effects();
+        }
+        drop(reply.send(Ok(())));
+        self.repaint_for(id);
+        self.note(&who, "attached");
+        self.viewers.tell(&ViewEvent::Presence { who: self.viewers.labels() });
+    }
+
+    /// Shows a viewer the present. Effects are carried out before we wait, so nothing is in flight here: the
+    /// screen and the stream meet without a gap.
+    fn repaint_for(&mut self, seat: u64) {
+        let (cols, rows) = self.session.plan().size;
+        let at = self.session.end();
+        let repaint = ViewEvent::Repaint { at, bytes: self.session.repaint_for_viewers().into() };
+        let mut events = vec![ViewEvent::Size { cols, rows }, repaint];
+        events.extend(self.present_state());
+        if let Some(run) = self.session.current() {
+            let (command, state) = (run.command.clone(), run.state.clone());
+            events.push(ViewEvent::Run { run: run.id, command, state });
+        }
+        if let Some(seat) = self.viewers.get(seat) {
+            seat.catch_up(events);
+        }
+    }
+
+    fn leave_seat(&mut self, seat: u64) {
+        let Some(who) = self.viewers.get(seat).map(|seat| seat.who.clone()) else { return };
+        self.viewers.leave(seat);
+        self.note(&who, "detached");
+        self.viewers.tell(&ViewEvent::Presence { who: self.viewers.labels() });
+    }
+
+    fn resize_seat(&mut self, seat: u64, cols: u16, rows: u16) {
+        let Some(seat) = self.viewers.get(seat) else { return };
+        seat.size = Some((cols, rows));
+        let is_only_one = self.viewers.labels().len() == 1;
+        if is_only_one {
+            self.session.resize(cols, rows);
+        }
+    }
+
+    fn type_for(
+        &mut self,
+        now: Instant,
+        seat: u64,
+        sequence: u64,
+        bytes: Bytes,
+        paste: bool,
+    ) -> Result<(), Refusal> {
+        let Some(sitting) = self.viewers.get(seat) else {
+            return Err(Refusal::Internal { what: "keys came from a viewer that had left".into() });
+        };
+        let (who, size) = (sitting.who.clone(), sitting.size);
+        let bracketed = paste && self.session.screen().modes().bracketed_paste;
+        let keys =
+            if bracketed { [b"\x1b[200~", bytes.as_ref(), b"\x1b[201~"].concat().into() } else { bytes };
+        let input = Input::Keys(keys.clone());
+        let accepted = match who.role {
+            Role::Operator => self.session.submit(now, &who, input)?,
+            // Watching is for everybody, typing here for people: an agent types with `send`, where it is kept.
+            Role::Agent if gate::is_interrupt(&keys) => self.session.submit(now, &who, input)?,
+            Role::Agent => {
+                let because = "its keys came through attach".to_owned();
+                return Err(Refusal::PersonOnly { what: "typing in an attached terminal", because });
+            }
+        };
+        let seat = Some((seat, sequence));
+        self.typed.hand_over(Keys { sequence: accepted.sequence, who, bytes: keys, seat });
+        if let Some((cols, rows)) = size {
+            self.session.resize(cols, rows); // The size is that of whoever typed last.
+        }
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, who: &Principal, what: &str) {
+        self.flush_typed();
+        let done = self.store.note(&self.row.id, who, "noted", what);
+        self.report_trouble(done);
+    }
+}
+
+/// What is to be seen.
+impl Owner {
+    fn screen_view(&self) -> ScreenView {
+        let screen = self.session.screen();
+        let mut rows = screen.text();
+        while rows.last().is_some_and(String::is_empty) {
+            rows.pop();
+        }
+        ScreenView {
+            session: self.row.name.clone(),
+            rows,
+            cursor: screen.cursor(),
+            size: self.session.plan().size,
+            title: screen.title().map(str::to_owned),
+            alternate: screen.modes().alternate,
+            next_offset: self.session.end(),
+        }
+    }
+
+    fn recent(&self, from: Option<Offset>) -> Stretch {
+        let end = self.session.end();
+        let from = from.map_or(end.byte.saturating_sub(RECENT_BYTES), |from| {
+            if from.epoch == end.epoch { from.byte.min(end.byte) } else { 0 }
+        });
+        self.stretch(from, end.byte)
+    }
+
+    pub(super) fn report(&self, id: RunId) -> Result<RunReport, Refusal> {
+        let Some(run) = self.session.run(id) else {
+            let row = self.store.run(id)?.filter(|row| row.session == self.row.id);
+            let row = row.ok_or(Refusal::RunNotFound { handle: id.to_string(), expired: false })?;
+            return Ok(crate::reports::of_row(&row, &self.row.name));
+        };
+        Ok(self.report_of(run))
+    }
+
+    fn report_of(&self, run: &Run) -> RunReport {
+        let end = self.session.end().byte;
+        let from = run.from.unwrap_or(if run.state.is_settled() { run.typed_at } else { end });
+        let output = self.stretch(from, run.to.unwrap_or(end));
+        let mut notes = Vec::new();
+        if run.typed_during {
+            notes.push("a person typed while this ran".to_owned());
+        }
+        RunReport {
+            session: self.row.name.clone(),
+            run: run.id,
+            command: run.command.clone(),
+            state: run.state.clone(),
+            boundary: run.boundary,
+            took: run.took.unwrap_or_else(|| run.since.elapsed()),
+            cwd: run.cwd.clone(),
+            output,
+            survivors: self.survivors(run.id).cloned().unwrap_or_default(),
+            notes,
+            joined: false,
+        }
+    }
+
+    fn evidence(&self, id: RunId) -> Result<String, Refusal> {
+        let lines = match self.session.run(id) {
+            Some(run) => run.evidence.clone(),
+            None => self.store.run(id)?.map(|row| row.evidence).unwrap_or_default(),
+        };
+        Ok(lines.join("\n"))
+    }
+
+    pub(super) fn state(&self) -> SessionState {
+        match self.session.stage() {
+            Stage::Waiting { .. } | Stage::Hooked { .. } => SessionState::Opening,
+            Stage::Late { .. } => SessionState::Unknown(
+                "its rc files sleep, ask something or never end; nothing was typed".into(),
+            ),
+            Stage::Unanswered => {
+                SessionState::Unknown("our first line was not answered by a signed prompt".into())
+            }
+            Stage::Exited(exit) => SessionState::Exited(*exit),
+            Stage::Lost(reason) => SessionState::Lost(reason.clone()),
+            Stage::Ready => match self.session.current() {
+                Some(run) => SessionState::Running(run.id),
+                None if self.session.is_at_prompt() => SessionState::Ready,
+                None => SessionState::Unknown("keys were sent and no prompt has come since".into()),
+            },
+        }
+    }
+
+    /// Says who holds the pen, where anybody does.
+    pub(super) fn pen(&self) -> Option<String> {
+        let gate = self.session.gate();
+        if let Some(id) = gate.pen() {
+            let who = self.session.run(id).map(|run| run.who.label.clone()).unwrap_or_default();
+            return Some(format!("{id} ({who})"));
+        }
+        gate.draft().map(|draft| format!("{} (unsent line)", draft.who.label))
+    }
+
+    pub(super) fn status(&self) -> SessionStatus {
+        let row = &self.row;
+        let kept = self.session.kept();
+        SessionStatus {
+            name: row.name.clone(),
+            target: row.target.clone(),
+            label: row.label.clone(),
+            is_default: row.is_default,
+            state: self.state(),
+            shell: row.shell.name().to_owned(),
+            pid: kept.pid,
+            cwd: kept.cwd,
+            mode: row.mode,
+            pen: self.pen(),
+            running: self.session.current().map(|run| self.report_of(run)),
+            size: self.session.plan().size,
+            viewers: self.viewers.labels(),
+            opened_by: row.opened_by.clone(),
+            opened_at: row.opened_at,
+            idle: self.session.last_active().elapsed(),
+            idle_timeout: row.idle_timeout,
+            warnings: self.status_warnings(),
+            follow: format!("cotty attach {}", row.name),
+            next_offset: self.session.end(),
+        }
+    }
+
+    fn status_warnings(&self) -> Vec<String> {
+        let mut warnings = self.warnings.clone();
+        if self.session.asks_for_a_secret() {
+            warnings.push("a password prompt is waiting: a person must type it".to_owned());
+        }
+        if self.session.gate().draft().is_some() {
+            warnings.push("a draft is on the line: agents wait until it is sent or cleared".to_owned());
+        }
+        let first = self.first_kept();
+        if first > 0 {
+            warnings
+                .push(format!("the journal was trimmed: output before {}:{first} is gone", self.row.epoch.0));
+        }
+        warnings
+    }
+
+    fn first_kept(&self) -> u64 {
+        let reader = crate::texts::reader(&self.state_dir, &self.row.id);
+        reader.first_kept(self.row.epoch).ok().flatten().unwrap_or(0)
+    }
+}
+
+/// A place where a test may end the daemon: `COTTY_FAIL_POINT=NAME` in a debug build.
+#[cfg(debug_assertions)]
+pub(super) fn fail_point(name: &str) {
+    if std::env::var("COTTY_FAIL_POINT").is_ok_and(|wanted| wanted == name) {
+        tracing::error!("fail point {name}");
+        std::process::abort();
+    }
+}
+
+#[cfg(not(debug_assertions))]
+pub(super) fn fail_point(_: &str) {}

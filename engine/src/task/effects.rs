@@ -1,0 +1,213 @@
+//! Carrying out what the session asked for: to the holder, the store and the viewers, in this order of effects.
+
+use bytes::Bytes;
+use cotty_core::names::{Offset, RunId, RunKind};
+use cotty_core::run::Run;
+use cotty_core::session::Effect;
+use cotty_host::holder::frame::{Order, SignalTo};
+
+use super::{IN_FLIGHT_BYTES_MAX, Owner};
+use crate::report::SessionState;
+use crate::store::RunRow;
+use crate::viewers::ViewEvent;
+
+/// A command that prints more than this has its beginning kept in the store; one that prints less is read again
+/// from where it was typed, should the daemon end meanwhile.
+const UNKEPT_BYTES_MAX: u64 = 256 * 1024;
+/// The screen is kept after so much output: what a restart has to read again.
+const SNAPSHOT_BYTES: u64 = 512 * 1024;
+
+impl Owner {
+    pub(super) fn carry_out_effects(&mut self) {
+        while let Some(effect) = self.session.poll_effect() {
+            self.carry_out(effect);
+        }
+        if self.session.needs_number() && self.over.is_none() {
+            self.session.give_number(self.store.number());
+        }
+        self.feed_inputs();
+        self.acknowledge();
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Write { sequence, bytes } => self.inputs.push_back((sequence, bytes)),
+            Effect::AskFacts(number) => {
+                self.asked.push_back(number);
+                self.orders.push(Order::Facts);
+            }
+            Effect::Signal(signal) => {
+                self.orders.push(Order::Signal { to: SignalTo::Foreground, signal: signal.number() });
+            }
+            Effect::Resize(cols, rows) => {
+                self.orders.push(Order::Resize { cols, rows });
+                self.row.size = (cols, rows);
+                self.keep_settings();
+                self.viewers.tell(&ViewEvent::Size { cols, rows });
+            }
+            Effect::Show { from, to, bytes } => self.show(from, to, &bytes),
+            Effect::Prompted => self.keep_prompt(),
+            Effect::Began(id) => self.keep_begun(id),
+            Effect::Settled(id) => self.keep_settled(id),
+            Effect::Changed => self.tell_change(),
+        }
+    }
+
+    fn show(&mut self, from: u64, to: u64, bytes: &Bytes) {
+        if !self.viewers.is_empty() {
+            let epoch = self.row.epoch;
+            self.viewers.show(Offset { epoch, byte: from }, Offset { epoch, byte: to }, bytes);
+        }
+        self.note_output(bytes);
+    }
+
+    fn keep_prompt(&mut self) {
+        let kept = self.session.kept();
+        let done = self.store.keep(&self.row.id, &kept);
+        self.report_trouble(done);
+        self.row.kept = kept;
+        self.run_startup();
+    }
+
+    fn keep_begun(&mut self, id: RunId) {
+        let Some(row) = self.session.run(id).map(|run| self.row_of(run)) else { return };
+        let done = self.store.add_run(&row, None);
+        self.report_trouble(done);
+        self.begun = Some(id);
+        self.tell_run(id);
+    }
+
+    fn keep_settled(&mut self, id: RunId) {
+        let Some(row) = self.session.run(id).map(|run| self.row_of(run)) else { return };
+        let done = self.store.keep_run(&row);
+        self.report_trouble(done);
+        if id.kind == RunKind::Human {
+            self.untold.push(id);
+        }
+        self.tell_run(id);
+    }
+
+    fn tell_run(&mut self, id: RunId) {
+        let Some(run) = self.session.run(id) else { return };
+        let event = ViewEvent::Run { run: id, command: run.command.clone(), state: run.state.clone() };
+        self.viewers.tell(&event);
+    }
+
+    fn tell_change(&mut self) {
+        if self.viewers.is_empty() {
+            return;
+        }
+        if let Some(id) = self.session.current().map(|run| run.id) {
+            self.tell_run(id);
+        }
+        let events = self.present_state();
+        events.iter().for_each(|event| self.viewers.tell(event));
+    }
+
+    /// Returns what a viewer must know beside the screen.
+    pub(super) fn present_state(&self) -> [ViewEvent; 2] {
+        let state: SessionState = self.state();
+        [ViewEvent::Gate { mode: self.row.mode, pen: self.pen() }, ViewEvent::State { state }]
+    }
+
+    /// Hands inputs to the holder, no more than it takes without refusing.
+    fn feed_inputs(&mut self) {
+        let mut flying: usize = self.in_flight.iter().map(|(_, bytes)| bytes).sum();
+        while let Some((_, bytes)) = self.inputs.front()
+            && (flying == 0 || flying + bytes.len() <= IN_FLIGHT_BYTES_MAX)
+            && let Some((sequence, bytes)) = self.inputs.pop_front()
+        {
+            flying += bytes.len();
+            self.in_flight.push_back((sequence, bytes.len()));
+            self.orders.push(Order::Input { sequence, bytes });
+        }
+    }
+
+    /// An input that the holder had no room for: what is on its way stays there, this one is given up.
+    pub(super) fn take_back(&mut self, sequence: u64) {
+        if let Some(place) = self.in_flight.iter().position(|(it, _)| *it == sequence)
+            && let Some((_, bytes)) = self.in_flight.remove(place)
+        {
+            self.session.handle_applied(bytes, true);
+        }
+        self.warn("input was dropped: the program does not read".to_owned());
+    }
+
+    /// Tells the holder up to where its output has been understood and, where it matters, kept.
+    fn acknowledge(&mut self) {
+        let mut safe = self.session.understood();
+        if let Some(run) = self.session.current().filter(|run| self.begun != Some(run.id)) {
+            let printed = safe.saturating_sub(run.from.unwrap_or(safe));
+            if printed > UNKEPT_BYTES_MAX {
+                let (row, id) = (self.row_of(run), run.id);
+                let done = self.store.keep_run(&row);
+                self.report_trouble(done);
+                self.begun = Some(id);
+            } else {
+                safe = safe.min(run.typed_at);
+            }
+        }
+        if safe > self.acknowledged {
+            self.acknowledged = safe;
+            self.orders.push(Order::Acknowledge { byte: safe });
+        }
+        if safe >= self.snapshot_at + SNAPSHOT_BYTES && safe == self.session.end().byte {
+            self.keep_screen();
+        }
+    }
+
+    /// Keeps the screen, so that a restart need not read the whole output again.
+    pub(super) fn keep_screen(&mut self) {
+        if let Some(run) = self.session.current().filter(|run| self.begun != Some(run.id)) {
+            let (row, id) = (self.row_of(run), run.id);
+            let done = self.store.keep_run(&row);
+            self.report_trouble(done);
+            self.begun = Some(id);
+        }
+        self.acknowledged = self.session.understood();
+        self.orders.push(Order::Acknowledge { byte: self.acknowledged });
+        if self.acknowledged != self.session.end().byte {
+            return;
+        }
+        self.snapshot_at = self.acknowledged;
+        let (cols, rows) = self.session.plan().size;
+        let mut content = format!("{} {cols} {rows}\n", self.session.end()).into_bytes();
+        content.extend(self.session.repaint());
+        let name = crate::opening::snapshot_name(&self.row.id);
+        if let Err(error) = self.state_dir.write(&name, &content) {
+            self.warn(format!("the screen could not be kept: {error}"));
+        }
+    }
+
+    pub(super) fn keep_settings(&mut self) {
+        let done = self.store.keep_settings(&self.row);
+        self.report_trouble(done);
+    }
+
+    /// Returns what the store keeps of a command.
+    pub(super) fn row_of(&self, run: &Run) -> RunRow {
+        RunRow {
+            id: run.id,
+            session: self.row.id.clone(),
+            epoch: self.row.epoch,
+            who: run.who.clone(),
+            command: run.command.clone(),
+            keys: Vec::new(),
+            sequence: self.session.kept().sequence,
+            expected: run.expected,
+            typed_at: run.typed_at,
+            from: run.from,
+            to: run.to,
+            cols: self.session.plan().size.0,
+            at: std::time::SystemTime::now() - run.took.unwrap_or_else(|| run.since.elapsed()),
+            took: run.took,
+            state: run.state.clone(),
+            boundary: run.boundary,
+            cwd: run.cwd.clone(),
+            evidence: run.evidence.clone(),
+            blank: run.blank,
+            eol_mark: run.eol_mark,
+            kill_after: None,
+        }
+    }
+}

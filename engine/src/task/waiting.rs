@@ -1,0 +1,399 @@
+//! Callers that wait: for a command, a state, an output, a prompt. Each is answered once, by what happens or by
+//! the end of its patience; a caller that has gone is forgotten.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use cotty_core::names::{Principal, RunId};
+use cotty_core::refusal::Refusal;
+use cotty_core::run::RunState;
+use regex::Regex;
+
+use super::{Owner, WAITERS_MAX};
+use crate::plain::Plain;
+use crate::report::{
+    RunOrder, RunReport, SendOrder, Sent, SessionState, SessionStatus, Until, WaitOrder, Waited,
+};
+use crate::request::Reply;
+use crate::texts;
+
+/// What counts as idle for `until=idle`.
+const IDLE: Duration = Duration::from_secs(2);
+/// Keys sent at a prompt are answered when nothing was printed for so long.
+const SETTLED: Duration = Duration::from_millis(50);
+/// How long a refused command is tried again after a pause that only waiting ends.
+const TRY_AGAIN: Duration = Duration::from_millis(50);
+/// The ladder takes 6 s; the list of survivors comes at once.
+const LADDER: Duration = Duration::from_secs(12);
+/// What a pattern is matched against: the newest part of the output.
+const MATCHED_BYTES_MAX: usize = 64 * 1024;
+
+/// One caller and what it waits for.
+pub(super) struct Waiter {
+    deadline: Instant,
+    what: What,
+}
+
+enum What {
+    Pending {
+        who: Principal,
+        order: RunOrder,
+        again: Instant,
+        reply: Reply<RunReport>,
+    },
+    Run {
+        run: RunId,
+        joined: bool,
+        reply: Reply<RunReport>,
+    },
+    Until {
+        run: Option<RunId>,
+        until: Until,
+        from: u64,
+        seen: Seen,
+        asked: Instant,
+        reply: Reply<Waited>,
+    },
+    Sent {
+        run: Option<RunId>,
+        expect: Option<Regex>,
+        from: u64,
+        seen: Seen,
+        sent: Instant,
+        reply: Reply<Sent>,
+    },
+    Ready {
+        reply: Reply<SessionStatus>,
+    },
+    Killed {
+        killed: Killed,
+        reply: Reply<RunReport>,
+    },
+}
+
+/// A command that is being ended.
+pub(super) struct Killed {
+    pub(super) run: RunId,
+    /// The list of survivors was asked for.
+    pub(super) asked: bool,
+}
+
+/// Output as text, as it comes.
+#[derive(Default)]
+struct Seen {
+    plain: Plain,
+    text: Vec<u8>,
+}
+
+impl Seen {
+    fn feed(&mut self, bytes: &[u8]) {
+        self.plain.feed(bytes, &mut self.text);
+        let excess = self.text.len().saturating_sub(2 * MATCHED_BYTES_MAX);
+        if excess > 0 {
+            self.text.drain(..self.text.len() - MATCHED_BYTES_MAX);
+        }
+    }
+
+    fn matches(&self, pattern: &Regex) -> bool {
+        pattern.is_match(&String::from_utf8_lossy(&self.text))
+    }
+}
+
+impl Waiter {
+    pub(super) fn run(run: RunId, deadline: Instant, joined: bool, reply: Reply<RunReport>) -> Self {
+        Self { deadline, what: What::Run { run, joined, reply } }
+    }
+
+    pub(super) fn pending(who: Principal, order: RunOrder, now: Instant, reply: Reply<RunReport>) -> Self {
+        let deadline = now + order.wait;
+        Self { deadline, what: What::Pending { who, order, again: now + TRY_AGAIN, reply } }
+    }
+
+    pub(super) fn ready(deadline: Instant, reply: Reply<SessionStatus>) -> Self {
+        Self { deadline, what: What::Ready { reply } }
+    }
+
+    pub(super) fn killed(killed: Killed, now: Instant, reply: Reply<RunReport>) -> Self {
+        Self { deadline: now + LADDER, what: What::Killed { killed, reply } }
+    }
+
+    pub(super) fn sent(
+        run: Option<RunId>,
+        from: u64,
+        order: SendOrder,
+        now: Instant,
+        reply: Reply<Sent>,
+    ) -> Self {
+        let (deadline, seen) = (now + order.wait, Seen::default());
+        Self { deadline, what: What::Sent { run, expect: order.expect, from, seen, sent: now, reply } }
+    }
+
+    fn is_gone(&self) -> bool {
+        match &self.what {
+            What::Pending { reply, .. } | What::Run { reply, .. } | What::Killed { reply, .. } => {
+                reply.is_closed()
+            }
+            What::Until { reply, .. } => reply.is_closed(),
+            What::Sent { reply, .. } => reply.is_closed(),
+            What::Ready { reply } => reply.is_closed(),
+        }
+    }
+
+    fn refuse(self, refusal: &Refusal) {
+        let refusal = refusal.clone();
+        match self.what {
+            What::Pending { reply, .. } | What::Run { reply, .. } | What::Killed { reply, .. } => {
+                drop(reply.send(Err(refusal)));
+            }
+            What::Until { reply, .. } => drop(reply.send(Err(refusal))),
+            What::Sent { reply, .. } => drop(reply.send(Err(refusal))),
+            What::Ready { reply } => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    /// Returns when it wants to be looked at again, whatever happens meanwhile.
+    fn look_at(&self, last_active: Instant) -> Instant {
+        let sooner = match &self.what {
+            What::Pending { again, .. } => Some(*again),
+            What::Until { until: Until::Idle, asked, .. } => Some(last_active.max(*asked) + IDLE),
+            What::Sent { run: None, sent, .. } => Some(last_active.max(*sent) + SETTLED),
+            _ => None,
+        };
+        sooner.map_or(self.deadline, |it| it.min(self.deadline))
+    }
+}
+
+impl Owner {
+    pub(super) fn wait_on(&mut self, waiter: Waiter) {
+        let count_max = WAITERS_MAX;
+        if self.waiters.len() >= count_max {
+            let count = self.waiters.len();
+            return waiter.refuse(&Refusal::TooMany { what: "waiting calls", count, count_max });
+        }
+        self.waiters.push(waiter);
+    }
+
+    pub(super) fn answer_wait(&mut self, now: Instant, order: WaitOrder, reply: Reply<Waited>) {
+        let run = order.run.or_else(|| self.session.current().map(|run| run.id));
+        let end = self.session.end();
+        let known = order.run.map(|id| self.report(id)).transpose();
+        let report = match known {
+            Ok(report) => report,
+            Err(refusal) => return drop(reply.send(Err(refusal))),
+        };
+        let begin = report.as_ref().map(|report| report.output.from.byte);
+        let from = order.offset.filter(|it| it.epoch == end.epoch).map(|it| it.byte).or(match order.until {
+            Until::Pattern(_) => {
+                begin.or_else(|| self.session.current().map(|run| run.from.unwrap_or(end.byte)))
+            }
+            _ => None,
+        });
+        let from = from.unwrap_or(end.byte).min(end.byte);
+        let mut seen = Seen::default();
+        if matches!(order.until, Until::Pattern(_)) {
+            let bytes = texts::read_tail(&self.state_dir, &self.stretch(from, end.byte), MATCHED_BYTES_MAX);
+            seen.feed(&bytes);
+        }
+        let shown_from = order.offset.map_or(from, |_| from);
+        let what = What::Until { run, until: order.until, from: shown_from, seen, asked: now, reply };
+        self.wait_on(Waiter { deadline: now + order.wait, what });
+    }
+
+    pub(super) fn waiting_deadline(&self) -> Option<Instant> {
+        let last_active = self.session.last_active();
+        self.waiters.iter().map(|waiter| waiter.look_at(last_active)).min()
+    }
+
+    /// Lets those who wait for output see it.
+    pub(super) fn note_output(&mut self, bytes: &Bytes) {
+        for waiter in &mut self.waiters {
+            match &mut waiter.what {
+                What::Until { seen, until: Until::Pattern(_), .. } => seen.feed(bytes),
+                What::Sent { seen, expect: Some(_), .. } => seen.feed(bytes),
+                _ => {}
+            }
+        }
+    }
+
+    /// Answers all whose time has come.
+    pub(super) fn serve_waiters(&mut self, now: Instant) {
+        let mut place = 0;
+        while place < self.waiters.len() {
+            if self.waiters[place].is_gone() {
+                self.waiters.swap_remove(place);
+            } else if self.is_due(place, now) {
+                let waiter = self.waiters.swap_remove(place);
+                self.serve(waiter, now);
+            } else {
+                place += 1;
+            }
+        }
+        let watched = self.waiters.iter().any(|waiter| !matches!(waiter.what, What::Ready { .. }));
+        self.session.set_watched(now, watched);
+        self.carry_out_effects();
+    }
+
+    pub(super) fn refuse_waiters(&mut self, refusal: &Refusal) {
+        // Who waits for a command gets the command as it stands: it was settled with the session.
+        for waiter in std::mem::take(&mut self.waiters) {
+            match &waiter.what {
+                What::Run { run, .. } | What::Killed { killed: Killed { run, .. }, .. }
+                    if self.session.run(*run).is_some_and(|run| run.state.is_settled()) =>
+                {
+                    self.serve(waiter, Instant::now());
+                }
+                What::Until { run: Some(_), .. } | What::Sent { .. } if self.row.ended.is_some() => {
+                    self.serve(waiter, Instant::now());
+                }
+                _ => waiter.refuse(refusal),
+            }
+        }
+    }
+
+    fn is_due(&mut self, place: usize, now: Instant) -> bool {
+        let quiet = now.saturating_duration_since(self.session.last_active());
+        let waiter = &self.waiters[place];
+        if waiter.deadline <= now {
+            return true;
+        }
+        match &waiter.what {
+            What::Pending { again, .. } => *again <= now || self.session.is_at_prompt(),
+            What::Run { run, .. } => self.has_stopped(*run),
+            What::Ready { .. } => self.state() != SessionState::Opening,
+            What::Until { run, until, from, seen, asked, .. } => match until {
+                Until::Done => run.is_none_or(|run| self.has_stopped(run)),
+                Until::Input => run.is_none_or(|run| self.has_stopped(run)),
+                Until::Output => {
+                    self.session.end().byte > *from || run.is_some_and(|run| self.is_settled(run))
+                }
+                Until::Pattern(pattern) => {
+                    seen.matches(pattern) || run.is_some_and(|run| self.is_settled(run))
+                }
+                Until::Idle => quiet >= IDLE && now.saturating_duration_since(*asked) >= IDLE,
+            },
+            What::Sent { run, expect: Some(expect), seen, .. } => {
+                seen.matches(expect) || run.is_some_and(|run| self.is_settled(run))
+            }
+            What::Sent { run: Some(run), expect: None, .. } => self.has_stopped(*run),
+            What::Sent { run: None, expect: None, sent, .. } => match self.session.current() {
+                Some(run) => self.has_stopped(run.id),
+                None => quiet >= SETTLED && now.saturating_duration_since(*sent) >= SETTLED,
+            },
+            What::Killed { killed, .. } => {
+                let (run, asked) = (killed.run, killed.asked);
+                let over = self.is_settled(run) || self.session.ladder_is_over();
+                if over && !asked {
+                    if let What::Killed { killed, .. } = &mut self.waiters[place].what {
+                        killed.asked = true;
+                    }
+                    self.ask_survivors(run);
+                }
+                over && asked && self.survivors(run).is_some()
+            }
+        }
+    }
+
+    fn serve(&mut self, waiter: Waiter, now: Instant) {
+        match waiter.what {
+            What::Pending { who, order, reply, .. } => {
+                self.try_again(waiter.deadline, now, who, order, reply)
+            }
+            What::Run { run, joined, reply } => {
+                let report = self.report(run).map(|report| RunReport { joined, ..self.with_news(report) });
+                drop(reply.send(report));
+            }
+            What::Ready { reply } => drop(reply.send(Ok(self.status()))),
+            What::Killed { killed, reply } => drop(reply.send(self.report(killed.run))),
+            What::Until { run, until, from, seen, reply, .. } => {
+                let met = self.is_met(run, &until, from, &seen, waiter.deadline > now);
+                drop(reply.send(self.waited(run, from, met)));
+            }
+            What::Sent { run, expect, from, seen, reply, .. } => {
+                let run = run.or_else(|| self.newest_since(from));
+                let report = run.and_then(|run| self.report(run).ok()).map(|report| self.with_news(report));
+                let sent = Sent {
+                    report,
+                    matched: expect.map(|expect| seen.matches(&expect)),
+                    shown: self.stretch(from, self.session.end().byte),
+                    next_offset: self.session.end(),
+                    session: self.row.name.clone(),
+                };
+                drop(reply.send(Ok(sent)));
+            }
+        }
+    }
+
+    fn try_again(
+        &mut self,
+        deadline: Instant,
+        now: Instant,
+        who: Principal,
+        order: RunOrder,
+        reply: Reply<RunReport>,
+    ) {
+        match self.try_run(now, &who, &order) {
+            Ok(run) => self.waiters.push(Waiter::run(run, deadline, false, reply)),
+            Err(refusal) if deadline > now && self.may_pass(&refusal) => {
+                let what = What::Pending { who, order, again: now + TRY_AGAIN, reply };
+                self.waiters.push(Waiter { deadline, what });
+            }
+            Err(refusal) => drop(reply.send(Err(refusal))),
+        }
+    }
+
+    fn is_met(&self, run: Option<RunId>, until: &Until, from: u64, seen: &Seen, in_time: bool) -> bool {
+        match until {
+            Until::Done => run.is_none_or(|run| self.is_settled(run)),
+            Until::Input => run.is_some_and(|run| !self.is_settled(run) && self.has_stopped(run)),
+            Until::Output => self.session.end().byte > from,
+            Until::Pattern(pattern) => seen.matches(pattern),
+            Until::Idle => in_time,
+        }
+    }
+
+    fn waited(&mut self, run: Option<RunId>, from: u64, met: bool) -> Result<Waited, Refusal> {
+        let run = run.or_else(|| self.store.runs(Some(&self.row.id), 1).ok()?.first().map(|row| row.id));
+        let report = run.map(|run| self.report(run)).transpose()?;
+        let report = report.map(|report| self.with_news(report));
+        let end = self.session.end();
+        Ok(Waited { report, met, shown: self.stretch(from, end.byte), next_offset: end })
+    }
+
+    /// Returns whether a command is settled, or waits for somebody.
+    fn has_stopped(&self, run: RunId) -> bool {
+        self.session.run(run).is_none_or(|run| run.state != RunState::Running)
+    }
+
+    fn is_settled(&self, run: RunId) -> bool {
+        self.session.run(run).is_none_or(|run| run.state.is_settled())
+    }
+
+    /// Returns the command that keys at the prompt have begun.
+    fn newest_since(&self, from: u64) -> Option<RunId> {
+        if let Some(run) = self.session.current() {
+            return Some(run.id);
+        }
+        let newest = self.store.runs(Some(&self.row.id), 1).ok()?;
+        newest.first().filter(|row| row.typed_at >= from).map(|row| row.id)
+    }
+
+    /// Adds what people did since the last reply: said once, from our own state.
+    fn with_news(&mut self, mut report: RunReport) -> RunReport {
+        let untold = std::mem::take(&mut self.untold);
+        let (Some(first), Some(last)) = (untold.first(), untold.last()) else { return report };
+        let handles = if untold.len() == 1 { first.to_string() } else { format!("{first}-{last}") };
+        let count =
+            if untold.len() == 1 { "a command".to_owned() } else { format!("{} commands", untold.len()) };
+        let mut news = format!("a person ran {count}, {handles}");
+        if let Some(run) = self.session.run(*last) {
+            if let Some(cwd) = &run.cwd {
+                news.push_str(&format!("; cwd now {}", crate::texts::one_line(cwd)));
+            }
+            if let RunState::Completed { exit } | RunState::Interrupted { exit, .. } = run.state {
+                news.push_str(&format!("; last exit {exit}"));
+            }
+        }
+        report.notes.insert(0, news);
+        report
+    }
+}

@@ -1,0 +1,220 @@
+//! The text of what was printed: made when it is asked for, from the segments on disk.
+
+use cotty_core::excerpt::{self, escaped_len};
+use cotty_core::names::Offset;
+use cotty_core::refusal::Refusal;
+use cotty_core::text::Lines;
+use cotty_host::holder::segments::SegmentReader;
+use cotty_host::state_dir::StateDir;
+
+use crate::report::{Excerpt, Part, Stretch};
+
+/// What is read and rendered at once.
+const READ_BYTES: usize = 256 * 1024;
+/// What stands for the session's key in a text: a model must not learn to forge marks.
+const MASK: &str = "<key>";
+
+/// Returns the reader of a session's segments.
+pub(crate) fn reader(state_dir: &StateDir, session_id: &str) -> SegmentReader {
+    SegmentReader::open(state_dir.session(session_id))
+}
+
+/// Reads the last bytes of a stretch; less where they are gone.
+pub(crate) fn read_tail(state_dir: &StateDir, stretch: &Stretch, bytes_max: usize) -> Vec<u8> {
+    let from = stretch.from.byte.max(stretch.to.byte.saturating_sub(bytes_max as u64));
+    let mut tail = Vec::new();
+    let stretch = Stretch { from: Offset { byte: from, ..stretch.from }, ..stretch.clone() };
+    // What cannot be read is not matched; whoever asks for the text is told why.
+    drop(read(state_dir, &stretch, |bytes| tail.extend_from_slice(bytes)));
+    tail
+}
+
+/// Reads a stretch in pieces; returns how many of its bytes are no longer there.
+fn read(state_dir: &StateDir, stretch: &Stretch, mut take: impl FnMut(&[u8])) -> Result<u64, Refusal> {
+    let reader = reader(state_dir, &stretch.session_id);
+    let (mut at, mut gone) = (stretch.from, 0);
+    while at.byte < stretch.to.byte {
+        let left = usize::try_from(stretch.to.byte - at.byte).unwrap_or(READ_BYTES);
+        let piece = reader.read(at, left.min(READ_BYTES));
+        let (from, mut bytes) = piece.map_err(|error| Refusal::Storage { why: error.to_string() })?;
+        if from.epoch != at.epoch || from.byte >= stretch.to.byte || bytes.is_empty() {
+            gone += stretch.to.byte - at.byte;
+            break;
+        }
+        gone += from.byte - at.byte;
+        bytes.truncate(usize::try_from(stretch.to.byte - from.byte).unwrap_or(usize::MAX));
+        take(&bytes);
+        at.byte = from.byte + bytes.len() as u64;
+    }
+    Ok(gone)
+}
+
+/// Makes text of a stretch. Blocking: it reads the disk and renders up to the quota.
+pub(crate) fn excerpt(
+    state_dir: &StateDir,
+    key: &str,
+    stretch: &Stretch,
+    part: &Part,
+) -> Result<Excerpt, Refusal> {
+    let mut chosen = Chosen::new(part);
+    let mut line = |text: &str| {
+        if text.contains(key) {
+            chosen.take(&text.replace(key, MASK));
+        } else {
+            chosen.take(text);
+        }
+    };
+    let gone_bytes = if part.raw {
+        let mut escaped = Escaped::default();
+        let gone = read(state_dir, stretch, |bytes| escaped.feed(bytes, &mut line))?;
+        escaped.finish(&mut line);
+        gone
+    } else {
+        let mut lines = Lines::new(stretch.cols);
+        let gone = read(state_dir, stretch, |bytes| lines.feed(bytes, &mut line))?;
+        lines.finish(&mut line);
+        gone
+    };
+    Ok(Excerpt { gone_bytes, ..chosen.finish() })
+}
+
+/// Returns a name from the world (a path, a program) as one harmless line for our own texts.
+pub(crate) fn one_line(text: &str) -> String {
+    const CHARS_MAX: usize = 256;
+    let harmless = |it: char| if it.is_control() || is_invisible(it) { '?' } else { it };
+    let mut line: String = text.chars().take(CHARS_MAX).map(harmless).collect();
+    if text.chars().nth(CHARS_MAX).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+fn is_invisible(it: char) -> bool {
+    matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The lines that a caller wants, within its budget.
+struct Chosen<'a> {
+    part: &'a Part,
+    whole: Option<excerpt::Excerpt>,
+    lines: u64,
+    used: usize,
+    kept: std::collections::VecDeque<(u64, String)>,
+    missed: Option<(u64, u64)>,
+}
+
+impl<'a> Chosen<'a> {
+    fn new(part: &'a Part) -> Self {
+        let is_whole =
+            part.from_line.is_none() && part.pattern.is_none() && !part.tail && part.lines.is_none();
+        let whole = is_whole.then(|| excerpt::Excerpt::new(part.budget));
+        Self { part, whole, lines: 0, used: 0, kept: std::collections::VecDeque::new(), missed: None }
+    }
+
+    fn take(&mut self, text: &str) {
+        self.lines += 1;
+        if let Some(whole) = &mut self.whole {
+            return whole.push(text);
+        }
+        let number = self.lines;
+        let first = self.part.from_line.unwrap_or(1);
+        let matches = self.part.pattern.as_ref().is_none_or(|pattern| pattern.is_match(text));
+        if number < first || !matches {
+            return;
+        }
+        if self.part.tail {
+            return self.keep_last(number, text);
+        }
+        let enough = self.part.lines.is_some_and(|lines| self.kept.len() as u64 >= lines);
+        let cost = escaped_len(text) + 2;
+        if enough || (self.used + cost > self.part.budget && !self.kept.is_empty()) {
+            let (_, count) = self.missed.get_or_insert((number, 0));
+            *count += 1;
+            return;
+        }
+        self.keep(number, text);
+    }
+
+    fn keep_last(&mut self, number: u64, text: &str) {
+        self.keep(number, text);
+        let lines_max = self.part.lines.unwrap_or(u64::MAX);
+        while self.kept.len() > 1 && (self.kept.len() as u64 > lines_max || self.used > self.part.budget) {
+            if let Some((number, gone)) = self.kept.pop_front() {
+                self.used -= escaped_len(&gone) + 2;
+                let first = self.missed.map_or(number, |(first, _)| first);
+                self.missed = Some((first, number + 1 - first));
+            }
+        }
+    }
+
+    /// Keeps a line; one that is longer than the whole budget keeps its beginning.
+    fn keep(&mut self, number: u64, text: &str) {
+        let text = if escaped_len(text) > self.part.budget {
+            text.chars().take(self.part.budget / 2).chain("…".chars()).collect()
+        } else {
+            text.to_owned()
+        };
+        self.used += escaped_len(&text) + 2;
+        self.kept.push_back((number, text));
+    }
+
+    fn finish(self) -> Excerpt {
+        if let Some(whole) = self.whole {
+            let cut = whole.finish();
+            let hidden = cut.hidden.map(|hidden| (hidden.from_line, hidden.lines));
+            let (head, tail, lines) = (cut.head, cut.tail, cut.lines);
+            return Excerpt { head, hidden, tail, lines, ..Excerpt::default() };
+        }
+        let (numbers, lines): (Vec<u64>, Vec<String>) = self.kept.into_iter().unzip();
+        let (head, tail) = if self.part.tail { (Vec::new(), lines) } else { (lines, Vec::new()) };
+        let numbers = if self.part.pattern.is_some() { numbers } else { Vec::new() };
+        Excerpt { head, hidden: self.missed, tail, lines: self.lines, numbers, gone_bytes: 0 }
+    }
+}
+
+/// Raw bytes as text: what is not printable ASCII or UTF-8 is escaped.
+#[derive(Default)]
+struct Escaped {
+    line: Vec<u8>,
+}
+
+impl Escaped {
+    /// A line without an end is given in pieces of this length.
+    const LINE_BYTES_MAX: usize = 64 * 1024;
+
+    fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) {
+        for &byte in bytes {
+            if byte == b'\n' || self.line.len() == Self::LINE_BYTES_MAX {
+                self.give(sink);
+            }
+            if byte != b'\n' {
+                self.line.push(byte);
+            }
+        }
+    }
+
+    fn finish(mut self, sink: &mut dyn FnMut(&str)) {
+        if !self.line.is_empty() {
+            self.give(sink);
+        }
+    }
+
+    fn give(&mut self, sink: &mut dyn FnMut(&str)) {
+        let mut text = String::with_capacity(self.line.len());
+        for chunk in self.line.utf8_chunks() {
+            for it in chunk.valid().chars() {
+                match it {
+                    '\t' => text.push(it),
+                    it if it.is_ascii_control() => text.push_str(&format!("\\x{:02x}", it as u32)),
+                    it if it.is_control() || is_invisible(it) => {
+                        text.push_str(&format!("\\u{{{:x}}}", it as u32))
+                    }
+                    it => text.push(it),
+                }
+            }
+            chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+        }
+        self.line.clear();
+        sink(&text);
+    }
+}
