@@ -1,3 +1,7 @@
 //! The published words: every type that leaves the process.
 
 pub mod hello;
+
+pub mod api;
+
+pub mod socket;

@@ -1,0 +1,319 @@
+//! The socket protocol `cotty.1`: what a viewer and the daemon say to each other about one live terminal.
+
+use cotty_core::names::{Epoch, Offset};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::api::{Failure, State, Who};
+
+/// The subprotocol's name, asked for at the upgrade.
+pub const NAME: &str = "cotty.1";
+
+/// A client's message of more bytes than this ends the connection.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// One `key` message carries at most this many bytes.
+pub const KEY_BYTES_MAX: usize = 4 * 1024;
+
+/// All parts of one paste together have at most this many bytes.
+pub const PASTE_BYTES_MAX: usize = 1024 * 1024;
+
+/// Why a connection was closed, as WebSocket close codes.
+pub mod close {
+    /// The session ended; `closed` said why.
+    pub const SESSION_ENDED: u16 = 1000;
+    /// The daemon goes away; sessions live on: connect again.
+    pub const GOING_AWAY: u16 = 1001;
+    /// A message or a paste is too large.
+    pub const TOO_LARGE: u16 = 1009;
+    /// A message that is no message of this protocol, or came out of turn.
+    pub const MALFORMED: u16 = 4400;
+    /// No `join` came in time.
+    pub const NO_JOIN: u16 = 4408;
+    /// What was asked for was refused; `refused` said why.
+    pub const REFUSED: u16 = 4403;
+    /// The viewer took nothing for too long.
+    pub const TOO_SLOW: u16 = 4429;
+}
+
+/// Bytes as a JSON string: one character a byte, U+0000 to U+00FF.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(&self.0.iter().map(|it| char::from(*it)).collect::<String>())
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(input)?;
+        let bytes = text.chars().map(|it| u8::try_from(u32::from(it)));
+        let wrong = |_| serde::de::Error::custom("bytes are written as characters up to U+00FF");
+        bytes.collect::<Result<_, _>>().map(Self).map_err(wrong)
+    }
+}
+
+/// What a viewer says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum FromClient {
+    /// The first message, once.
+    Join {
+        /// The offset up to which it has everything, `EPOCH:BYTE`, from an earlier connection.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        have: Option<String>,
+        /// Columns of its terminal; without a size it watches and never resizes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cols: Option<u16>,
+        /// Rows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rows: Option<u16>,
+        /// Its build, for messages.
+        #[serde(default)]
+        build: String,
+    },
+    /// Keys of a person.
+    Key {
+        /// Its number; rises within a connection.
+        seq: u64,
+        /// The keys, as the terminal sends them.
+        bytes: Bytes,
+    },
+    /// A part of a paste.
+    Paste {
+        /// The paste's number, in one row with those of keys.
+        seq: u64,
+        /// The next part.
+        part: Bytes,
+        /// It is the last one.
+        last: bool,
+    },
+    /// The viewer's terminal has another size.
+    Resize {
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// The viewer has shown everything before this offset.
+    Seen {
+        /// `EPOCH:BYTE`.
+        offset: String,
+    },
+    /// Chooses who may write. A person's.
+    Control {
+        /// `common`, `human-first`, `human-only` or `agent-only`.
+        mode: String,
+    },
+}
+
+/// Whether the terminal showed a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Echo {
+    /// It did.
+    On,
+    /// It did not: a password, perhaps.
+    Off,
+    /// That is not known.
+    Unknown,
+}
+
+/// What the daemon says. A viewer ignores what it does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromServer {
+    /// The answer to `join`.
+    Welcome {
+        /// The protocol's name.
+        protocol: String,
+        /// The daemon's version.
+        build: String,
+        /// Who the viewer is taken for.
+        you: Who,
+        /// The session's name.
+        session: String,
+        /// Columns of the session.
+        cols: u16,
+        /// Rows of the session.
+        rows: u16,
+    },
+    /// Output that cannot be shown any more.
+    Gap {
+        /// The first missing byte.
+        from: String,
+        /// One past the last.
+        to: String,
+        /// Why.
+        reason: String,
+    },
+    /// A key or a paste was applied.
+    Echo {
+        /// Its number.
+        seq: u64,
+        /// Whether the terminal showed it.
+        echo: Echo,
+    },
+    /// Who is here.
+    Presence {
+        /// Labels of the attached terminals.
+        who: Vec<String>,
+    },
+    /// A command began, or stands otherwise now.
+    Run {
+        /// Its handle.
+        id: String,
+        /// Its text.
+        command: String,
+        /// Where it stands.
+        #[serde(flatten)]
+        state: State,
+    },
+    /// Who may write, and who does.
+    Gate {
+        /// The mode.
+        mode: String,
+        /// Who holds the pen.
+        pen: Option<String>,
+    },
+    /// The session has another size.
+    Size {
+        /// Columns.
+        cols: u16,
+        /// Rows.
+        rows: u16,
+    },
+    /// The session stands otherwise now, in the words of the session list.
+    State {
+        /// `opening`, `ready`, `running`, `unknown`, `exited`, `closed` or `lost`.
+        session: String,
+        /// What goes with it.
+        detail: Option<String>,
+    },
+    /// What the viewer asked for was not done.
+    Refused {
+        /// The key's or paste's number, where it was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seq: Option<u64>,
+        /// Why.
+        failure: Failure,
+    },
+    /// The session ended. The last message.
+    Closed {
+        /// The close code that follows.
+        code: u16,
+        /// Why.
+        reason: String,
+    },
+    /// A message of a newer daemon.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a binary frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What the terminal printed, filtered.
+    Output,
+    /// Everything that draws the present screen on an empty terminal.
+    Repaint,
+}
+
+/// A binary frame: terminal bytes and the stretch of raw output that they stand for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What it carries.
+    pub kind: Kind,
+    /// The first raw byte it stands for; of a repaint, the same as `to`.
+    pub from: Offset,
+    /// One past the last: the next `have`.
+    pub to: u64,
+    /// The bytes after the filter.
+    pub bytes: &'a [u8],
+}
+
+/// Bytes before the terminal bytes: kind 1, epoch 4, from 8, to 8, all big-endian.
+pub const FRAME_HEAD: usize = 21;
+
+impl<'a> Frame<'a> {
+    /// Writes a frame.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(FRAME_HEAD + self.bytes.len());
+        out.push(match self.kind {
+            Kind::Output => 1,
+            Kind::Repaint => 2,
+        });
+        out.extend_from_slice(&self.from.epoch.0.to_be_bytes());
+        out.extend_from_slice(&self.from.byte.to_be_bytes());
+        out.extend_from_slice(&self.to.to_be_bytes());
+        out.extend_from_slice(self.bytes);
+        out
+    }
+
+    /// Reads a frame; nothing where it is too short, of an unknown kind, or ends before it begins.
+    #[must_use]
+    pub fn decode(frame: &'a [u8]) -> Option<Self> {
+        let (kind, rest) = frame.split_first()?;
+        let (epoch, rest) = rest.split_first_chunk::<4>()?;
+        let (from, rest) = rest.split_first_chunk::<8>()?;
+        let (to, bytes) = rest.split_first_chunk::<8>()?;
+        let kind = match kind {
+            1 => Kind::Output,
+            2 => Kind::Repaint,
+            _ => return None,
+        };
+        let from = Offset { epoch: Epoch(u32::from_be_bytes(*epoch)), byte: u64::from_be_bytes(*from) };
+        let to = u64::from_be_bytes(*to);
+        (from.byte <= to).then_some(Self { kind, from, to, bytes })
+    }
+
+    /// Returns the offset after this frame.
+    #[must_use]
+    pub fn end(&self) -> Offset {
+        Offset { epoch: self.from.epoch, byte: self.to }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_read_as_it_was_written() {
+        let from = Offset { epoch: Epoch(3), byte: 1 << 40 };
+        for kind in [Kind::Output, Kind::Repaint] {
+            let frame = Frame { kind, from, to: (1 << 40) + 5, bytes: b"\x1b[mhi" };
+            assert_eq!(Frame::decode(&frame.encode()), Some(frame));
+        }
+    }
+
+    #[test]
+    fn a_frame_that_cannot_be_is_none() {
+        let frame = Frame { kind: Kind::Output, from: Offset::default(), to: 1, bytes: b"x" }.encode();
+        for cut in 0..FRAME_HEAD {
+            assert_eq!(Frame::decode(&frame[..cut]), None);
+        }
+        assert_eq!(Frame::decode(&[3; 30]), None);
+        let backwards =
+            Frame { kind: Kind::Output, from: Offset { byte: 2, ..Offset::default() }, to: 1, bytes: b"" };
+        assert_eq!(Frame::decode(&backwards.encode()), None);
+    }
+
+    #[test]
+    fn any_byte_may_be_typed() {
+        let all = FromClient::Key { seq: 1, bytes: Bytes((0..=255).collect()) };
+        let json = serde_json::to_string(&all).unwrap();
+        assert_eq!(serde_json::from_str::<FromClient>(&json).unwrap(), all);
+        assert!(serde_json::from_str::<FromClient>(r#"{"type":"key","seq":1,"bytes":"€"}"#).is_err());
+    }
+
+    #[test]
+    fn what_is_unknown_is_ignored_from_the_server_and_refused_from_a_client() {
+        let unknown = r#"{"type":"sparkle","n":1}"#;
+        assert_eq!(serde_json::from_str::<FromServer>(unknown).unwrap(), FromServer::Unknown);
+        assert!(serde_json::from_str::<FromClient>(unknown).is_err());
+        assert!(serde_json::from_str::<FromClient>(r#"{"type":"seen","offset":"1:2","x":1}"#).is_err());
+    }
+}
