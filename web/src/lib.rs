@@ -1,1 +1,17 @@
-//! To be written.
+//! The face that people and programs see: HTTP and WebSocket over the engine.
+
+pub mod house;
+
+pub mod server;
+
+pub mod routes;
+
+mod guard;
+
+mod api;
+
+mod viewer;
+
+mod words;
+
+mod answer;

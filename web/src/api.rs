@@ -1,0 +1,264 @@
+//! The JSON endpoints: an order in, an engine call, a document out.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::{Extension, Json};
+use cotty_core::names::{Offset, RunId};
+use cotty_core::refusal::Refusal;
+use cotty_engine::report::{self, Caller, Enter, Part, Stretch, Until, Which};
+use cotty_wire::api;
+
+use crate::answer::{Answer, Asked, Order};
+use crate::house::Ending;
+use crate::server::Served;
+use crate::words;
+
+/// No call waits longer: whoever wants more asks again.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+
+/// A text of more characters keeps its head and tail. A person's terminal takes it; a program reads by offset.
+const TEXT_CHARACTERS_MAX: usize = 8 * 1024 * 1024;
+
+/// How many entries a list has when nobody says.
+const LIMIT: usize = 200;
+
+/// No list is longer.
+const LIMIT_MAX: usize = 10_000;
+
+type Calling = Extension<Caller>;
+
+pub(crate) async fn sessions(State(served): State<Served>, caller: Calling) -> Answer<api::Sessions> {
+    let list = served.hub.list(&caller).await?;
+    Ok(Json(api::Sessions { sessions: list.into_iter().map(words::session).collect() }))
+}
+
+pub(crate) async fn connect(
+    State(served): State<Served>,
+    Extension(mut caller): Calling,
+    Order(order): Order<api::Connect>,
+) -> Answer<api::Connected> {
+    caller.whole_env =
+        order.whole_env.map(|it| it.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
+    let order = report::Connect {
+        target: order.target,
+        name: order.name,
+        shell: order.shell,
+        cols: order.cols,
+        rows: order.rows,
+        cwd: order.cwd,
+        env: order.env,
+        label: order.label,
+        default: None,
+        wait: patience(order.wait_ms),
+    };
+    Ok(Json(words::connected(served.hub.connect(&caller, order, None).await?)))
+}
+
+pub(crate) async fn status(
+    State(served): State<Served>,
+    caller: Calling,
+    asked: Asked,
+) -> Answer<api::Session> {
+    Ok(Json(words::session(served.hub.status(&caller, &named(asked.0.session)).await?)))
+}
+
+pub(crate) async fn close(
+    State(served): State<Served>,
+    caller: Calling,
+    Order(order): Order<api::CloseOrder>,
+) -> Answer<api::Closed> {
+    Ok(Json(words::closed(served.hub.close(&caller, &order.id, order.force).await?)))
+}
+
+pub(crate) async fn mode(
+    State(served): State<Served>,
+    caller: Calling,
+    Order(order): Order<api::ModeOrder>,
+) -> Answer<api::Session> {
+    let which = named(order.session);
+    served.hub.set_mode(&caller, &which, parse("mode", &order.mode)?).await?;
+    Ok(Json(words::session(served.hub.status(&caller, &which).await?)))
+}
+
+pub(crate) async fn run(
+    State(served): State<Served>,
+    caller: Calling,
+    Order(order): Order<api::RunOrder>,
+) -> Answer<api::Output> {
+    let which = Which { session: order.session, target: order.target };
+    let wanted = report::RunOrder {
+        command: order.command,
+        wait: patience(order.wait_ms),
+        kill_after: order.kill_after_ms.map(Duration::from_millis),
+        key: None,
+    };
+    let report = served.hub.run(&caller, &which, wanted).await?;
+    let stretch = report.output.clone();
+    shown(&served, Some(report), None, &stretch, stretch.to, plain()).await
+}
+
+pub(crate) async fn wait(
+    State(served): State<Served>,
+    caller: Calling,
+    Order(order): Order<api::WaitOrder>,
+) -> Answer<api::Output> {
+    let until = match order.until.as_deref() {
+        None | Some("done") => Until::Done,
+        Some("input") => Until::Input,
+        Some("output") => Until::Output,
+        Some("idle") => Until::Idle,
+        Some(other) => {
+            let why = format!("{other:?} is none of done, input, output, idle");
+            return Err(Refusal::InvalidArgument { what: "until", why }.into());
+        }
+    };
+    let wanted = report::WaitOrder {
+        run: handle(order.command.as_deref())?,
+        until,
+        wait: patience(order.wait_ms),
+        offset: offset(order.offset.as_deref())?,
+    };
+    let waited = served.hub.wait(&caller, &named(order.session), wanted).await?;
+    shown(&served, waited.report, Some(waited.met), &waited.shown, waited.next_offset, plain()).await
+}
+
+pub(crate) async fn send(
+    State(served): State<Served>,
+    caller: Calling,
+    Order(order): Order<api::SendOrder>,
+) -> Answer<api::Output> {
+    let enter = match order.enter.as_deref() {
+        None => None,
+        Some("lf") => Some(Enter::Lf),
+        Some("cr") => Some(Enter::Cr),
+        Some("crlf") => Some(Enter::CrLf),
+        Some("none") => Some(Enter::None),
+        Some(other) => {
+            let why = format!("{other:?} is none of lf, cr, crlf, none");
+            return Err(Refusal::InvalidArgument { what: "enter", why }.into());
+        }
+    };
+    let wait = patience(order.wait_ms);
+    let wanted =
+        report::SendOrder { text: order.text, keys: order.keys, enter, expect: None, wait, key: None };
+    let sent = served.hub.send(&caller, &named(order.session), wanted).await?;
+    shown(&served, sent.report, sent.matched, &sent.shown, sent.next_offset, plain()).await
+}
+
+/// Reads a command's output, or what a session printed.
+pub(crate) async fn read(State(served): State<Served>, caller: Calling, asked: Asked) -> Answer<api::Output> {
+    let part = Part { raw: asked.0.raw.unwrap_or(false), ..plain() };
+    if let Some(run) = handle(asked.0.command.as_deref())? {
+        let report = served.hub.report(&caller, run).await?;
+        let stretch = report.output.clone();
+        return shown(&served, Some(report), None, &stretch, stretch.to, part).await;
+    }
+    let from = offset(asked.0.offset.as_deref())?;
+    let stretch = served.hub.recent(&caller, &named(asked.0.session), from).await?;
+    shown(&served, None, None, &stretch, stretch.to, part).await
+}
+
+pub(crate) async fn screen(
+    State(served): State<Served>,
+    caller: Calling,
+    asked: Asked,
+) -> Answer<api::Screen> {
+    Ok(Json(words::screen(served.hub.screen(&caller, &named(asked.0.session)).await?)))
+}
+
+pub(crate) async fn history(
+    State(served): State<Served>,
+    caller: Calling,
+    asked: Asked,
+) -> Answer<api::History> {
+    let entries = served.hub.history(&caller, &named(asked.0.session), limit(asked.0.limit)).await?;
+    Ok(Json(api::History { history: entries.into_iter().map(words::history_entry).collect() }))
+}
+
+pub(crate) async fn runs(State(served): State<Served>, caller: Calling, asked: Asked) -> Answer<api::Runs> {
+    let runs = served.hub.runs(&caller, &named(asked.0.session), limit(asked.0.limit)).await?;
+    Ok(Json(api::Runs { runs: runs.into_iter().map(words::summary).collect() }))
+}
+
+pub(crate) async fn evidence(
+    State(served): State<Served>,
+    caller: Calling,
+    asked: Asked,
+) -> Answer<api::Evidence> {
+    let wanted = asked.0.command.unwrap_or_default();
+    let run = parse::<RunId>("command", &wanted)?;
+    let evidence = served.hub.evidence(&caller, run).await?;
+    Ok(Json(api::Evidence { run: run.to_string(), evidence }))
+}
+
+pub(crate) async fn daemon(State(served): State<Served>, caller: Calling) -> Json<api::Daemon> {
+    Json(about(&served, &caller))
+}
+
+pub(crate) async fn stop(State(served): State<Served>, caller: Calling) -> Answer<api::Closed> {
+    let sessions = served.hub.stop_all(&caller).await?;
+    served.house.end(Ending::Stop);
+    Ok(Json(api::Closed { sessions, run: None }))
+}
+
+pub(crate) async fn restart(State(served): State<Served>, caller: Calling) -> Json<api::Daemon> {
+    served.house.end(Ending::Restart);
+    Json(about(&served, &caller))
+}
+
+pub(crate) async fn alive() -> &'static str {
+    "alive\n"
+}
+
+fn about(served: &Served, caller: &Caller) -> api::Daemon {
+    api::Daemon {
+        you: words::who(&caller.principal),
+        because: caller.because.clone(),
+        ..served.house.about()
+    }
+}
+
+async fn shown(
+    served: &Served,
+    report: Option<report::RunReport>,
+    met: Option<bool>,
+    stretch: &Stretch,
+    next: Offset,
+    part: Part,
+) -> Answer<api::Output> {
+    let text = words::text(served.hub.text(stretch, part).await?);
+    Ok(Json(api::Output { run: report.map(words::run), met, text, next_offset: Some(next.to_string()) }))
+}
+
+fn plain() -> Part {
+    Part { budget: TEXT_CHARACTERS_MAX, ..Part::default() }
+}
+
+fn named(session: Option<String>) -> Which {
+    Which { session, target: None }
+}
+
+fn patience(millis: u64) -> Duration {
+    Duration::from_millis(millis).min(WAIT_MAX)
+}
+
+fn limit(asked: Option<usize>) -> usize {
+    asked.unwrap_or(LIMIT).min(LIMIT_MAX)
+}
+
+fn handle(text: Option<&str>) -> Result<Option<RunId>, Refusal> {
+    text.map(|it| parse("command", it)).transpose()
+}
+
+fn offset(text: Option<&str>) -> Result<Option<Offset>, Refusal> {
+    text.map(|it| parse("offset", it)).transpose()
+}
+
+fn parse<T>(what: &'static str, text: &str) -> Result<T, Refusal>
+where
+    T: std::str::FromStr,
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| Refusal::InvalidArgument { what, why: error.to_string() })
+}

@@ -1,0 +1,61 @@
+//! What this face asks of the house it stands in: who a peer is, where an agent's connection goes, how to end.
+
+use std::pin::Pin;
+
+use cotty_core::names::Principal;
+use cotty_engine::report::Caller;
+use cotty_wire::api::Daemon;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// The process at the other end, as the kernel named it when it connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its process id; none where the kernel does not say.
+    pub pid: Option<u32>,
+    /// Its user.
+    pub uid: u32,
+}
+
+/// What was made of a peer.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What it may do, and who it is.
+    pub principal: Principal,
+    /// Why, in a few words.
+    pub because: String,
+}
+
+/// How the daemon is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Sessions were ended before.
+    Stop,
+    /// Sessions live on with their holder.
+    Restart,
+}
+
+/// A stream that stopped being HTTP.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Work that goes on until its stream ends.
+pub type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What only the binary knows.
+pub trait House: Send + Sync + 'static {
+    /// Judges a peer, once, when it has connected. Another user is not served at all.
+    fn judge(&self, peer: Peer) -> Option<Judged>;
+
+    /// Serves MCP on a stream that was upgraded for it.
+    fn serve_agent(&self, stream: Box<dyn Stream>, caller: Caller, nonce: String) -> Work;
+
+    /// Tells of the daemon; the caller's own fields are filled in afterwards.
+    fn about(&self) -> Daemon;
+
+    /// Returns whether a variable of a caller's hello may reach a shell.
+    fn passes(&self, variable: &str) -> bool;
+
+    /// Ends the daemon soon after the answer has left.
+    fn end(&self, how: Ending);
+}

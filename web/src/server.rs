@@ -1,0 +1,86 @@
+//! The server on the unix socket: takes connections, has each peer judged, and serves HTTP/1.1 on it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use cotty_engine::hub::Hub;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::house::{House, Judged, Peer};
+use crate::routes::{Listener, router};
+
+/// A request's head that is not there after this long ends its connection.
+const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// What there is to serve, and how it ends.
+#[derive(Clone)]
+pub struct Served {
+    /// The sessions.
+    pub hub: Hub,
+    /// What only the binary knows.
+    pub house: Arc<dyn House>,
+    /// Everything that is spawned; ends after `stopping`.
+    pub tasks: TaskTracker,
+    /// No new connections, and the end of those that are there.
+    pub stopping: CancellationToken,
+}
+
+/// Takes connections until `stopping`. Those that are there end by themselves; `tasks` says when.
+pub async fn serve(listener: UnixListener, served: Served) {
+    let router = router(Listener::Unix, served.clone());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = served.stopping.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => drop(served.tasks.spawn(converse(stream, served.clone(), router.clone()))),
+            // Out of descriptors, mostly: those that end make room.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
+async fn converse(stream: UnixStream, served: Served, router: Router) {
+    let Some(judged) = judge(&stream, &*served.house) else { return };
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(judged.clone());
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WAIT_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = served.stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended in disorder");
+    }
+}
+
+fn judge(stream: &UnixStream, house: &dyn House) -> Option<Judged> {
+    let credentials = stream.peer_cred().ok()?;
+    let pid = credentials.pid().and_then(|it| u32::try_from(it).ok()).filter(|it| *it > 0);
+    let judged = house.judge(Peer { pid, uid: credentials.uid() });
+    if judged.is_none() {
+        tracing::warn!(uid = credentials.uid(), "a peer was turned away");
+    }
+    judged
+}

@@ -1,0 +1,253 @@
+//! One viewer: a WebSocket that speaks `cotty.1` on one side, the engine's viewer on the other, one `select!` between.
+
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use cotty_core::names::Offset;
+use cotty_core::refusal::Refusal;
+use cotty_engine::report::{Caller, Which};
+use cotty_engine::viewers::{ViewEvent, Viewer};
+use cotty_wire::api::Failure;
+use cotty_wire::socket::{
+    Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, MESSAGE_BYTES_MAX, NAME, PASTE_BYTES_MAX, close,
+};
+
+use crate::answer::{Asked, Refused};
+use crate::server::Served;
+use crate::words;
+
+/// A viewer that does not say what it wants within this time is sent away.
+const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// A viewer that takes nothing for this long is sent away; it finds the session again when it comes back.
+const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// How a connection ends: a close code, and a word for logs.
+type End = (u16, &'static str);
+
+/// Refuses what can be refused before the upgrade, then upgrades.
+pub(crate) async fn open(
+    State(served): State<Served>,
+    Extension(caller): Extension<Caller>,
+    asked: Asked,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refused> {
+    let which = Which { session: asked.0.session, target: None };
+    served.hub.status(&caller, &which).await?;
+    let upgrade =
+        upgrade.protocols([NAME]).max_message_size(MESSAGE_BYTES_MAX).max_frame_size(MESSAGE_BYTES_MAX);
+    if upgrade.selected_protocol().is_none() {
+        let why = format!("the subprotocol {NAME} must be asked for");
+        return Err(Refusal::InvalidArgument { what: "Sec-WebSocket-Protocol", why }.into());
+    }
+    let token = served.tasks.token();
+    Ok(upgrade.on_upgrade(async move |mut socket| {
+        let (code, reason) = seat(&mut socket, &served, caller, which).await;
+        let frame = CloseFrame { code, reason: reason.into() };
+        // A peer that is gone cannot be told.
+        drop(socket.send(Message::Close(Some(frame))).await);
+        drop(token);
+    }))
+}
+
+/// A viewer at its place.
+struct Seat<'a> {
+    socket: &'a mut WebSocket,
+    served: &'a Served,
+    caller: Caller,
+    which: Which,
+    viewer: Viewer,
+    paste: Vec<u8>,
+    last_seq: Option<u64>,
+}
+
+async fn seat(socket: &mut WebSocket, served: &Served, caller: Caller, which: Which) -> End {
+    let Ok(first) = tokio::time::timeout(JOIN_WAIT_MAX, socket.recv()).await else {
+        return (close::NO_JOIN, "no join came");
+    };
+    let (have, size) = match first.map(understood) {
+        Some(Ok(Some(FromClient::Join { have, cols, rows, .. }))) => (have, cols.zip(rows)),
+        Some(Err(end)) => return end,
+        _ => return (close::MALFORMED, "the first message is join"),
+    };
+    let Ok(have) = have.map(|it| it.parse()).transpose() else {
+        return (close::MALFORMED, "have is no offset");
+    };
+    match served.hub.view(&caller, &which, have, size).await {
+        Ok(viewer) => {
+            let mut seat = Seat { socket, served, caller, which, viewer, paste: Vec::new(), last_seq: None };
+            match seat.sit().await {
+                Ok(never) | Err(never) => never,
+            }
+        }
+        Err(refusal) => {
+            let refused = FromServer::Refused { seq: None, failure: Failure::from(&refusal) };
+            // The close code tells the rest, should the words not arrive.
+            say(socket, &refused).await.ok();
+            (close::REFUSED, "refused")
+        }
+    }
+}
+
+impl Seat<'_> {
+    async fn sit(&mut self) -> Result<End, End> {
+        self.welcome().await?;
+        let stopping = self.served.stopping.clone();
+        loop {
+            // An arm that is cancelled has taken nothing. What a person types comes first, as in the session's task.
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Ok((close::GOING_AWAY, "the daemon ends; sessions live on")),
+                message = self.socket.recv() => match message {
+                    None => return Ok((close::SESSION_ENDED, "the viewer left")),
+                    Some(message) => self.hear(message).await?,
+                },
+                event = self.viewer.next() => self.show(event).await?,
+            }
+        }
+    }
+
+    async fn welcome(&mut self) -> Result<(), End> {
+        let (cols, rows) = self.viewer.size();
+        let welcome = FromServer::Welcome {
+            protocol: NAME.to_owned(),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            you: words::who(&self.caller.principal),
+            session: self.viewer.session().to_owned(),
+            cols,
+            rows,
+        };
+        say(self.socket, &welcome).await
+    }
+
+    async fn hear(&mut self, message: Result<Message, axum::Error>) -> Result<(), End> {
+        match understood(message)? {
+            None => Ok(()),
+            Some(FromClient::Join { .. }) => Err((close::MALFORMED, "join comes once")),
+            Some(FromClient::Key { seq, bytes }) => {
+                if bytes.0.len() > KEY_BYTES_MAX {
+                    return Err((close::TOO_LARGE, "too many keys at once"));
+                }
+                self.count(seq)?;
+                let typed = self.viewer.key(seq, bytes.0.into()).await;
+                self.refuse(Some(seq), typed).await
+            }
+            Some(FromClient::Paste { seq, part, last }) => self.paste(seq, &part.0, last).await,
+            Some(FromClient::Resize { cols, rows }) => {
+                let resized = self.viewer.resize(cols, rows).await;
+                self.refuse(None, resized).await
+            }
+            Some(FromClient::Seen { offset }) => {
+                // Nothing is decided by it: the socket's own window holds a slow viewer back.
+                offset.parse::<Offset>().map(drop).map_err(|_| (close::MALFORMED, "seen is no offset"))
+            }
+            Some(FromClient::Control { mode }) => {
+                let mode = mode.parse().map_err(|_| (close::MALFORMED, "no such mode"))?;
+                let chosen = self.served.hub.set_mode(&self.caller, &self.which, mode).await;
+                self.refuse(None, chosen).await
+            }
+        }
+    }
+
+    async fn paste(&mut self, seq: u64, part: &[u8], last: bool) -> Result<(), End> {
+        if self.paste.len() + part.len() > PASTE_BYTES_MAX {
+            return Err((close::TOO_LARGE, "the paste is too long"));
+        }
+        self.paste.extend_from_slice(part);
+        if !last {
+            return Ok(());
+        }
+        self.count(seq)?;
+        let pasted = self.viewer.paste(seq, std::mem::take(&mut self.paste).into()).await;
+        self.refuse(Some(seq), pasted).await
+    }
+
+    /// Numbers rise, so that an acknowledgement means one key and no other.
+    fn count(&mut self, seq: u64) -> Result<(), End> {
+        if self.last_seq.is_some_and(|last| seq <= last) {
+            return Err((close::MALFORMED, "numbers of keys rise"));
+        }
+        self.last_seq = Some(seq);
+        Ok(())
+    }
+
+    async fn refuse(&mut self, seq: Option<u64>, done: Result<(), Refusal>) -> Result<(), End> {
+        match done {
+            Ok(()) => Ok(()),
+            Err(refusal) => {
+                say(self.socket, &FromServer::Refused { seq, failure: Failure::from(&refusal) }).await
+            }
+        }
+    }
+
+    async fn show(&mut self, event: ViewEvent) -> Result<(), End> {
+        let message = match event {
+            ViewEvent::Repaint { at, bytes } => {
+                let frame = Frame { kind: Kind::Repaint, from: at, to: at.byte, bytes: &bytes };
+                return send(self.socket, Message::Binary(frame.encode().into())).await;
+            }
+            ViewEvent::Output { from, to, bytes } => {
+                let frame = Frame { kind: Kind::Output, from, to: to.byte, bytes: &bytes };
+                return send(self.socket, Message::Binary(frame.encode().into())).await;
+            }
+            ViewEvent::Closed { reason } => {
+                say(self.socket, &FromServer::Closed { code: close::SESSION_ENDED, reason }).await?;
+                return Err((close::SESSION_ENDED, "the session ended"));
+            }
+            ViewEvent::Gap { from, to, reason } => {
+                FromServer::Gap { from: from.to_string(), to: to.to_string(), reason }
+            }
+            ViewEvent::Echo { sequence, echo } => {
+                let echo = match echo {
+                    Some(true) => Echo::On,
+                    Some(false) => Echo::Off,
+                    None => Echo::Unknown,
+                };
+                FromServer::Echo { seq: sequence, echo }
+            }
+            ViewEvent::Gate { mode, pen } => FromServer::Gate { mode: mode.to_string(), pen },
+            ViewEvent::Run { run, command, state } => {
+                FromServer::Run { id: run.to_string(), command, state: words::run_state(&state) }
+            }
+            ViewEvent::Presence { who } => FromServer::Presence { who },
+            ViewEvent::Size { cols, rows } => FromServer::Size { cols, rows },
+            ViewEvent::State { state } => {
+                let (session, detail) = words::session_state(&state);
+                FromServer::State { session: session.to_owned(), detail }
+            }
+        };
+        say(self.socket, &message).await
+    }
+}
+
+/// Reads a message; nothing where it is the protocol's own (ping, pong).
+fn understood(message: Result<Message, axum::Error>) -> Result<Option<FromClient>, End> {
+    match message {
+        Ok(Message::Text(text)) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|_| (close::MALFORMED, "not a message of this protocol")),
+        Ok(Message::Binary(_)) => Err((close::MALFORMED, "viewers send text")),
+        Ok(Message::Ping(_) | Message::Pong(_)) => Ok(None),
+        Ok(Message::Close(_)) => Err((close::SESSION_ENDED, "the viewer left")),
+        // What is too long cannot be told from what is broken without the library's own type: both end here.
+        Err(error) if error.to_string().contains("too l") => Err((close::TOO_LARGE, "a message is too long")),
+        Err(_) => Err((close::MALFORMED, "not a WebSocket frame")),
+    }
+}
+
+async fn say(socket: &mut WebSocket, message: &FromServer) -> Result<(), End> {
+    let json =
+        serde_json::to_string(message).map_err(|_| (close::MALFORMED, "a message cannot be written"))?;
+    send(socket, Message::Text(json.into())).await
+}
+
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
+    match tokio::time::timeout(SEND_WAIT_MAX, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(_)) => Err((close::SESSION_ENDED, "the viewer left")),
+        Err(_) => Err((close::TOO_SLOW, "the viewer takes nothing")),
+    }
+}

@@ -1,0 +1,162 @@
+//! The engine's words in the published ones.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cotty_core::names::Principal;
+use cotty_engine::report::{
+    Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, RunReport, RunState, RunSummary, ScreenView,
+    SessionState, SessionStatus,
+};
+use cotty_wire::api;
+
+pub(crate) fn who(principal: &Principal) -> api::Who {
+    api::Who { role: principal.role.to_string(), label: principal.label.clone() }
+}
+
+pub(crate) fn connected(connected: Connected) -> api::Connected {
+    api::Connected {
+        created: connected.how == How::Created,
+        session: session(connected.status),
+        notes: connected.notes,
+    }
+}
+
+pub(crate) fn session(status: SessionStatus) -> api::Session {
+    let (state, detail) = session_state(&status.state);
+    api::Session {
+        name: status.name,
+        target: status.target,
+        label: status.label,
+        is_default: status.is_default,
+        state: state.to_owned(),
+        detail,
+        shell: status.shell,
+        pid: status.pid,
+        cwd: status.cwd,
+        mode: status.mode.to_string(),
+        pen: status.pen,
+        running: status.running.map(run),
+        cols: status.size.0,
+        rows: status.size.1,
+        viewers: status.viewers,
+        opened_by: who(&status.opened_by),
+        opened_at_ms: since_1970(status.opened_at),
+        idle_ms: millis(status.idle),
+        idle_timeout_ms: status.idle_timeout.map(millis),
+        warnings: status.warnings,
+        follow: status.follow,
+        next_offset: status.next_offset.to_string(),
+    }
+}
+
+pub(crate) fn session_state(state: &SessionState) -> (&'static str, Option<String>) {
+    match state {
+        SessionState::Opening => ("opening", None),
+        SessionState::Ready => ("ready", None),
+        SessionState::Running(run) => ("running", Some(run.to_string())),
+        SessionState::Unknown(why) => ("unknown", Some(why.clone())),
+        SessionState::Exited(exit) => ("exited", exit.map(|it| it.to_string())),
+        SessionState::Closed(why) => ("closed", Some(why.clone())),
+        SessionState::Lost(why) => ("lost", Some(why.clone())),
+    }
+}
+
+pub(crate) fn run_state(state: &RunState) -> api::State {
+    let named = |name: &str| api::State { state: name.to_owned(), ..api::State::default() };
+    match state {
+        RunState::Completed { exit } => api::State { exit: Some(*exit), ..named("completed") },
+        RunState::RanNothing => named("ran_nothing"),
+        RunState::Running => named("running"),
+        RunState::NeedsInput { kind } => api::State { input: Some(kind.to_string()), ..named("needs_input") },
+        RunState::Interrupted { signal, exit } => {
+            api::State { signal: Some(*signal), exit: Some(*exit), ..named("interrupted") }
+        }
+        RunState::Nested { shell } => api::State { shell: Some(shell.clone()), ..named("nested") },
+        RunState::ShellExited { exit } => api::State { exit: *exit, ..named("shell_exited") },
+        RunState::Lost { reason } => api::State { reason: Some(reason.clone()), ..named("lost") },
+        RunState::Unknown { why } => api::State { reason: Some(why.clone()), ..named("unknown") },
+    }
+}
+
+pub(crate) fn run(report: RunReport) -> api::Run {
+    api::Run {
+        session: report.session,
+        id: report.run.to_string(),
+        state: run_state(&report.state),
+        command: report.command,
+        boundary: report.boundary.to_string(),
+        took_ms: millis(report.took),
+        cwd: report.cwd,
+        from: report.output.from.to_string(),
+        to: report.output.to.to_string(),
+        survivors: report.survivors,
+        notes: report.notes,
+    }
+}
+
+pub(crate) fn text(excerpt: Excerpt) -> api::Text {
+    api::Text {
+        head: excerpt.head,
+        hidden_lines: excerpt.hidden.map_or(0, |(_, count)| count),
+        tail: excerpt.tail,
+        lines: excerpt.lines,
+        gone_bytes: excerpt.gone_bytes,
+    }
+}
+
+pub(crate) fn screen(view: ScreenView) -> api::Screen {
+    api::Screen {
+        session: view.session,
+        screen: view.rows,
+        cursor_col: view.cursor.0,
+        cursor_row: view.cursor.1,
+        cols: view.size.0,
+        rows: view.size.1,
+        title: view.title,
+        alternate: view.alternate,
+        next_offset: view.next_offset.to_string(),
+    }
+}
+
+pub(crate) fn history_entry(entry: HistoryEntry) -> api::HistoryEntry {
+    let plain = api::HistoryEntry { at_ms: since_1970(entry.at), who: who(&entry.who), ..Default::default() };
+    match entry.what {
+        HistoryKind::Ran { run, command, state, took } => api::HistoryEntry {
+            what: "ran".to_owned(),
+            text: command,
+            run: Some(run.to_string()),
+            state: Some(run_state(&state)),
+            took_ms: took.map(millis),
+            ..plain
+        },
+        HistoryKind::Typed(keys) => api::HistoryEntry { what: "typed".to_owned(), text: keys, ..plain },
+        HistoryKind::Noted(words) => api::HistoryEntry { what: "noted".to_owned(), text: words, ..plain },
+    }
+}
+
+pub(crate) fn summary(summary: RunSummary) -> api::RunSummary {
+    api::RunSummary {
+        id: summary.run.to_string(),
+        session: summary.session,
+        command: summary.command,
+        who: who(&summary.who),
+        state: run_state(&summary.state),
+        at_ms: since_1970(summary.at),
+        took_ms: millis(summary.took),
+    }
+}
+
+pub(crate) fn closed(closed: Closed) -> api::Closed {
+    match closed {
+        Closed::Sessions(sessions) => api::Closed { sessions, run: None },
+        Closed::Run(report) => api::Closed { sessions: Vec::new(), run: Some(run(*report)) },
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, millis)
+}
