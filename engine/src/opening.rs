@@ -207,7 +207,7 @@ fn directory(caller: &Caller, order: &Connect, account: &Account) -> Result<Path
     let invalid = |why: String| Refusal::InvalidArgument { what: "cwd", why };
     let Some(wanted) = &order.cwd else {
         let here = caller.cwd.clone().filter(|path| path.is_dir());
-        return Ok(here.unwrap_or_else(|| account.home.clone()));
+        return Ok(here.unwrap_or_else(|| home(account)));
     };
     if wanted.len() > PATH_BYTES_MAX {
         return Err(invalid(format!(
@@ -216,8 +216,8 @@ fn directory(caller: &Caller, order: &Connect, account: &Account) -> Result<Path
         )));
     }
     let wanted = match wanted.strip_prefix("~/") {
-        Some(rest) => account.home.join(rest),
-        None if wanted == "~" => account.home.clone(),
+        Some(rest) => home(account).join(rest),
+        None if wanted == "~" => home(account),
         None => caller.cwd.clone().unwrap_or_default().join(wanted),
     };
     if !wanted.is_absolute() || !wanted.is_dir() {
@@ -225,6 +225,11 @@ fn directory(caller: &Caller, order: &Connect, account: &Account) -> Result<Path
         return Err(invalid(format!("{shown} is not a directory")));
     }
     Ok(wanted)
+}
+
+/// Where cotty's own files are: the same for every shell, whoever opened it.
+fn home(account: &Account) -> PathBuf {
+    std::env::var_os("HOME").map_or_else(|| account.home.clone(), PathBuf::from)
 }
 
 /// Builds a shell's environment anew: the account's own, what the caller's hello may give, and what was asked
@@ -240,11 +245,7 @@ fn environment(
     let mut env: Vec<(OsString, OsString)> = match &caller.whole_env {
         Some(whole) => whole.clone(),
         None => vec![
-            // Where cotty's own files are: the same for every shell, whoever opened it.
-            (
-                "HOME".into(),
-                std::env::var_os("HOME").unwrap_or_else(|| account.home.clone().into_os_string()),
-            ),
+            ("HOME".into(), home(account).into_os_string()),
             ("USER".into(), account.name.clone().into()),
             ("LOGNAME".into(), account.name.clone().into()),
             ("PATH".into(), PATH.into()),

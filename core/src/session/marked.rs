@@ -90,8 +90,8 @@ impl Session {
         {
             return;
         }
-        if self.is_hidden() || !self.is_settled_stage() {
-            self.become_ready();
+        if self.stage != super::Stage::Ready && !self.prompt_due {
+            self.unveil();
             self.kept.ready_at = before.directory.as_ref().map_or(found.start, |(start, _, _)| *start);
         }
         self.kept.serial = serial;
@@ -103,10 +103,6 @@ impl Session {
             self.kept.cwd = Some(path);
         }
         (self.prompt_due, self.done_at) = (true, found.start);
-    }
-
-    fn is_settled_stage(&self) -> bool {
-        self.stage == super::Stage::Ready
     }
 
     /// Judges a D against the run under way; returns whether it speaks of a new prompt of this shell.
@@ -132,7 +128,15 @@ impl Session {
             let ran_nothing = numbered && run.from.is_none() && serial + 1 == run.expected;
             if ran_nothing {
                 run.note(evidence);
-                self.settle(now, RunState::RanNothing, Boundary::Exact, Some(found.start));
+                let interrupted =
+                    run.ladder.ended_by(status).map(|signal| RunState::Interrupted { signal, exit: status });
+                let typed_at = run.typed_at; // It printed nothing.
+                self.settle(
+                    now,
+                    interrupted.unwrap_or(RunState::RanNothing),
+                    Boundary::Exact,
+                    Some(typed_at),
+                );
             }
             return ran_nothing;
         }
@@ -169,6 +173,7 @@ impl Session {
         }
         self.prompt_due = false;
         self.more_wanted = false;
+        self.stage = super::Stage::Ready;
         self.kept.at_prompt = true;
         self.line.begin(column);
         self.prompt_cursor = self.screen.cursor();

@@ -54,19 +54,17 @@ impl Session {
         self.write(Bytes::from(hook));
     }
 
-    /// Notes the first signed prompt: from here on the terminal is shown again.
-    pub(super) fn become_ready(&mut self) {
-        self.stage = Stage::Ready;
+    /// Notes the first signed end of a command: from here on the terminal is shown again.
+    pub(super) fn unveil(&mut self) {
         // The shell's first prompt stands there, and it is about to print its second: in its place.
         let wipe = Bytes::from_static(b"\r\x1b[J");
         self.screen.feed(&wipe);
         self.effects.push_back(Effect::Show { from: self.end, to: self.end, bytes: wipe });
-        self.effects.push_back(Effect::Changed);
     }
 
     /// The hook's own echo is nobody's business.
     pub(super) fn is_hidden(&self) -> bool {
-        matches!(self.stage, Stage::Hooked { .. })
+        matches!(self.stage, Stage::Hooked { .. } | Stage::Unanswered) && !self.prompt_due
     }
 
     pub(super) fn opening_deadline(&self) -> Option<Instant> {

@@ -1,6 +1,6 @@
 //! What a session's task answers: each request in one place.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use cotty_core::gate;
@@ -241,8 +241,13 @@ impl Owner {
         }
         let run = self.survivors_of.remove(0);
 
+        // The kernel tells a start to the hundredth of a second.
+        let Some(since) = self.session.run(run).map(|run| run.since.elapsed() + Duration::from_millis(10))
+        else {
+            return;
+        };
         let shell = self.session.kept().pid;
-        let alive = processes.iter().filter(|it| Some(it.pid) != shell);
+        let alive = processes.iter().filter(|it| Some(it.pid) != shell && it.age <= since);
         let names = alive.take(16).map(|it| format!("{} {}", it.pid, it.comm)).collect();
         self.survivors.retain(|(id, _)| *id != run);
         self.survivors.push((run, names));
@@ -285,7 +290,7 @@ impl Owner {
     pub(super) fn run_startup(&mut self) {
         let Some(command) = self.startup.take() else { return };
         let who = Principal { role: Role::Operator, label: "config".into() };
-        let order = RunOrder { command, wait: std::time::Duration::ZERO, kill_after: None, key: None };
+        let order = RunOrder { command, wait: Duration::ZERO, kill_after: None, key: None };
         if let Err(refusal) = self.try_run(Instant::now(), &who, &order) {
             self.warn(format!("the startup command was not run: {refusal}"));
         }

@@ -3,6 +3,7 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
 use cotty_core::names::{Epoch, Offset};
+use std::time::Duration;
 
 use crate::holder::fields::{
     Fields, Read, Unfit, put_bytes, put_frame, put_list, put_offset, put_option, put_os,
@@ -261,10 +262,12 @@ fn put_process(out: &mut BytesMut, process: &Process) {
     out.put_u32_le(process.pid);
     put_bytes(out, process.comm.as_bytes());
     put_list(out, &process.argv, |out, it| put_bytes(out, it.as_bytes()));
+    out.put_u64_le(u64::try_from(process.age.as_millis()).unwrap_or(u64::MAX));
 }
 
 fn get_process(fields: &mut Fields) -> Read<Process> {
-    Ok(Process { pid: fields.u32()?, comm: fields.string()?, argv: fields.list(Fields::string)? })
+    let (pid, comm, argv) = (fields.u32()?, fields.string()?, fields.list(Fields::string)?);
+    Ok(Process { pid, comm, argv, age: Duration::from_millis(fields.u64()?) })
 }
 
 fn put_exit(out: &mut BytesMut, exit: &Exit) {

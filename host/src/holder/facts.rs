@@ -65,6 +65,7 @@ impl<'terminal> Look<'terminal> {
         let live = self.live().into_iter().filter(|it| Some(it.pid) != self.shell).enumerate();
         let told = |(at, it): (usize, Stat)| Process {
             pid: it.pid,
+            age: it.age(),
             argv: if at < WITH_ARGV_MAX { kernel::argv(it.pid) } else { Vec::new() },
             comm: it.comm,
         };

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 use cotty_core::facts::Facts;
 use cotty_core::names::{Epoch, Offset};
+use std::time::Duration;
 
 use crate::local::pty::Spawn;
 
@@ -193,6 +194,8 @@ pub struct Process {
     pub comm: String,
     /// Its argument list, capped as in `Facts`.
     pub argv: Vec<String>,
+    /// How long ago it was started, in whole milliseconds.
+    pub age: Duration,
 }
 
 /// How a shell ended.

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use cotty_core::facts::Program;
 
@@ -20,6 +21,8 @@ pub(super) struct Stat {
     /// The foreground group of that terminal; 0 if there is none.
     pub(super) foreground: u32,
     pub(super) threads: u32,
+    /// When it was started, in ticks since the machine was.
+    started_ticks: u64,
 }
 
 /// No session is looked at beyond so many processes: a fork bomb must not hold up the holder.
@@ -39,6 +42,15 @@ impl Stat {
     /// Says whether it can still do anything: not a zombie.
     pub(super) fn is_live(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
+    }
+
+    /// Returns how long ago it was started, to the hundredth of a second that the kernel tells.
+    pub(super) fn age(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let up = Duration::try_from(now).unwrap_or_default();
+        let ticks_a_second = rustix::param::clock_ticks_per_second().max(1);
+        let started = Duration::from_millis(self.started_ticks.saturating_mul(1000) / ticks_a_second);
+        up.saturating_sub(started)
     }
 
     /// Returns the process and its executable.
@@ -68,6 +80,7 @@ impl Stat {
             tty: device(number(4)?),
             foreground: id(5)?,
             threads: id(17)?,
+            started_ticks: fields.get(19)?.parse().ok()?,
         })
     }
 }

@@ -62,7 +62,12 @@ fn events() -> Vec<Event> {
         Event::Applied(Applied { sequence: 1, echo: true, canonical: false, shell_reads: true }),
         Event::InputRefused { sequence: 2 },
         Event::Facts(Box::new(facts())),
-        Event::Processes(vec![Process { pid: 1, comm: "sh".into(), argv: vec!["sh".into()] }]),
+        Event::Processes(vec![Process {
+            pid: 1,
+            comm: "sh".into(),
+            argv: vec!["sh".into()],
+            age: std::time::Duration::from_millis(7),
+        }]),
         Event::Lost { from: offset, to: offset },
         Event::Exit(Exit::Status(3)),
         Event::Exit(Exit::Signal(9)),
