@@ -1,1 +1,14 @@
-//! To be written.
+//! The face that agents see: MCP tools over the engine.
+//!
+//! A call comes in by `server`, is understood by `arguments`, with what other servers taught,
+//! carried out by one file of `tools`, and answered by `render`, which alone makes a tool's result. What is
+//! the same for every caller (the handshake and the lists) stands in `lists` and in one generated file.
+
+pub mod lists;
+pub mod server;
+pub mod tools;
+pub mod arguments;
+pub mod render;
+pub mod call;
+
+pub use server::serve;

@@ -68,6 +68,7 @@ const HOUSE: &[Room] = &[
         crates: &["core", "wire", "engine"],
         libraries: Libraries::Only(&[
             "getrandom",
+            "regex",
             "rmcp",
             "schemars",
             "serde",

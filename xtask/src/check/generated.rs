@@ -14,7 +14,10 @@ struct Generated {
 }
 
 /// All of them.
-const GENERATED: &[Generated] = &[];
+const GENERATED: &[Generated] = &[Generated {
+    file: "mcp/src/lists.jsonl",
+    printed_by: &["run", "--quiet", "--package", "cotty-mcp", "--example", "lists"],
+}];
 
 /// Lists the files that are not what their program prints.
 ///

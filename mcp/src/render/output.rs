@@ -1,0 +1,262 @@
+//! Replies that show what was printed: the room that is left decides how much of it is asked for.
+
+use cotty_core::names::{Offset, RunId};
+use cotty_core::refusal::Refusal;
+use cotty_engine::report::{Excerpt, Part, RunReport, RunState, Sent, Stretch, Until, Waited, Which};
+use rmcp::model::CallToolResult;
+
+use super::{Body, Reply, finish, state, words};
+use crate::arguments::Arguments;
+use crate::call::Call;
+
+/// What the caller wants to see.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// How large the reply may be.
+    pub chars_max: usize,
+    /// Which part of the output.
+    pub part: Part,
+    /// What to say about how the arguments were taken.
+    pub notes: Vec<String>,
+}
+
+impl Wanted {
+    /// Returns what these arguments ask for: head and tail of all of it.
+    #[must_use]
+    pub fn of(arguments: &Arguments) -> Self {
+        Self { chars_max: arguments.chars_max(), part: Part::default(), notes: arguments.notes() }
+    }
+}
+
+/// Where output comes from, for the call that reads on.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The session's name.
+    pub session: String,
+    /// The command, where it is one's.
+    pub run: Option<RunId>,
+}
+
+/// Replies with a command as it stands and its output.
+///
+/// # Errors
+///
+/// Refuses where the output cannot be read.
+pub async fn reported(call: &Call, report: &RunReport, wanted: Wanted) -> Result<CallToolResult, Refusal> {
+    let target = target(call, report).await;
+    let searched = wanted.part.pattern.is_some();
+    let open = !report.state.is_settled();
+    let draft = |excerpt: &Excerpt| {
+        let aside = searched.then(|| matches(excerpt));
+        let next = (open || excerpt.hidden.is_some()).then_some(report.output.to);
+        about(report, excerpt, aside.as_deref(), &target, next)
+    };
+    show(call, &report.output, wanted, draft).await
+}
+
+/// Replies to a wait.
+///
+/// # Errors
+///
+/// Refuses where the output cannot be read.
+pub async fn waited(
+    call: &Call,
+    waited: &Waited,
+    until: &Until,
+    from_offset: bool,
+    wanted: Wanted,
+) -> Result<CallToolResult, Refusal> {
+    let aside = met(until, waited.met);
+    let Some(report) = &waited.report else {
+        let draft = |excerpt: &Excerpt| Reply {
+            head: joined("no command has run in this session yet", aside, "Next: ssh_run command=..."),
+            foot: foot(excerpt, None, Some(waited.next_offset)),
+            ..Reply::default()
+        };
+        return show(call, &waited.shown, wanted, draft).await;
+    };
+    let target = target(call, report).await;
+    let next = (from_offset || !report.state.is_settled()).then_some(waited.next_offset);
+    let draft = |excerpt: &Excerpt| {
+        let next = next.or(excerpt.hidden.map(|_| waited.next_offset));
+        about(report, excerpt, aside, &target, next)
+    };
+    show(call, &waited.shown, wanted, draft).await
+}
+
+/// Replies to what was typed.
+///
+/// # Errors
+///
+/// Refuses where the output cannot be read.
+pub async fn sent(call: &Call, sent: &Sent, wanted: Wanted) -> Result<CallToolResult, Refusal> {
+    let aside = sent.matched.map(|it| if it { "expect was seen" } else { "expect was not seen" });
+    let source = Source { session: sent.session.clone(), run: None };
+    let Some(report) = &sent.report else {
+        let draft = |excerpt: &Excerpt| Reply {
+            head: format!("[{}] {}", words::name(&sent.session), joined("typed; nothing runs", aside, "")),
+            foot: foot(excerpt, Some(&source), Some(sent.next_offset)),
+            ..Reply::default()
+        };
+        return show(call, &sent.shown, wanted, draft).await;
+    };
+    let target = target(call, report).await;
+    let draft = |excerpt: &Excerpt| {
+        let mut reply = about(report, excerpt, aside, &target, None);
+        reply.foot = foot(excerpt, Some(&source), Some(sent.next_offset));
+        reply
+    };
+    show(call, &sent.shown, wanted, draft).await
+}
+
+/// Replies with what a session printed lately.
+///
+/// # Errors
+///
+/// Refuses where the output cannot be read.
+pub async fn recent(
+    call: &Call,
+    source: &Source,
+    stretch: &Stretch,
+    wanted: Wanted,
+) -> Result<CallToolResult, Refusal> {
+    let searched = wanted.part.pattern.is_some();
+    let draft = |excerpt: &Excerpt| Reply {
+        head: format!("[{}] output from {}: {}", words::name(&source.session), stretch.from, {
+            if searched { matches(excerpt) } else { words::count(excerpt.lines, "line") }
+        }),
+        foot: foot(excerpt, None, Some(stretch.to)),
+        ..Reply::default()
+    };
+    show(call, stretch, wanted, draft).await
+}
+
+/// Asks for as much of a stretch as has room beside what the draft says, and lays both out.
+async fn show(
+    call: &Call,
+    stretch: &Stretch,
+    wanted: Wanted,
+    draft: impl Fn(&Excerpt) -> Reply,
+) -> Result<CallToolResult, Refusal> {
+    if stretch.from == stretch.to {
+        let mut reply = draft(&Excerpt::default());
+        reply.notes.extend(wanted.notes);
+        reply.foot.insert(0, "no output".to_owned());
+        return Ok(finish(reply, wanted.chars_max));
+    }
+    // Measured with the largest numbers that could stand in it.
+    let widest = Excerpt { hidden: Some((9_999_999, 9_999_999)), lines: 9_999_999, ..Excerpt::default() };
+    let mut measured = draft(&widest);
+    measured.notes.extend(wanted.notes.iter().cloned());
+    let budget = measured.room(wanted.chars_max).max(1);
+    let excerpt = call.hub.text(stretch, Part { budget, ..wanted.part }).await?;
+    let mut reply = draft(&excerpt);
+    reply.notes.extend(wanted.notes);
+    reply.body = body(&excerpt);
+    if reply.body.is_none() {
+        reply.foot.insert(0, "no output".to_owned());
+    }
+    Ok(finish(reply, wanted.chars_max))
+}
+
+/// Returns a reply about a command, without its output.
+#[must_use]
+pub fn about(
+    report: &RunReport,
+    excerpt: &Excerpt,
+    aside: Option<&str>,
+    target: &str,
+    next_offset: Option<Offset>,
+) -> Reply {
+    let source = Source { session: report.session.clone(), run: Some(report.run) };
+    let mut notes = report.notes.clone();
+    if report.joined {
+        notes.push("this call had begun before and was joined; nothing was typed again".to_owned());
+    }
+    let mut foot = foot(excerpt, Some(&source), next_offset);
+    if !report.survivors.is_empty() {
+        let names: Vec<_> = report.survivors.iter().take(20).map(|it| survivor(it)).collect();
+        foot.insert(0, format!("still alive: {}", names.join(", ")));
+    }
+    Reply { notes, head: state::head(report, excerpt.lines, aside, target), body: None, foot }
+}
+
+/// Returns a process id and its name, which the process chose itself.
+fn survivor(text: &str) -> String {
+    match text.split_once(' ') {
+        Some((pid, name)) => format!("{} {}", words::name(pid), words::name(name)),
+        None => words::name(text),
+    }
+}
+
+/// Returns what an excerpt shows.
+#[must_use]
+pub fn body(excerpt: &Excerpt) -> Option<Body> {
+    if excerpt.head.is_empty() && excerpt.tail.is_empty() {
+        return None;
+    }
+    let numbered = excerpt.numbers.len() == excerpt.head.len();
+    let head = if numbered && !excerpt.numbers.is_empty() {
+        let lines = excerpt.numbers.iter().zip(&excerpt.head);
+        lines.map(|(number, line)| format!("{number}: {line}")).collect()
+    } else {
+        excerpt.head.clone()
+    };
+    Some(Body { head, hidden: excerpt.hidden.map_or(0, |it| it.1), tail: excerpt.tail.clone() })
+}
+
+fn foot(excerpt: &Excerpt, source: Option<&Source>, next_offset: Option<Offset>) -> Vec<String> {
+    let mut foot = Vec::new();
+    if excerpt.gone_bytes > 0 {
+        foot.push(format!("{} before this are no longer kept", words::count(excerpt.gone_bytes, "byte")));
+    }
+    match (excerpt.hidden, source) {
+        (Some((first, lines)), Some(Source { session, run: Some(run) })) => foot.push(format!(
+            "{} hidden: ssh_read session={} command={run} from_line={first}",
+            words::count(lines, "line"),
+            words::name(session),
+        )),
+        (Some((_, lines)), _) => {
+            foot.push(format!("{} hidden: a larger max_chars shows more", words::count(lines, "line")));
+        }
+        (None, _) => {}
+    }
+    foot.extend(next_offset.map(|it| format!("next offset {it}")));
+    foot
+}
+
+fn matches(excerpt: &Excerpt) -> String {
+    let hidden = excerpt.hidden.map_or(0, |it| it.1);
+    match excerpt.head.len() as u64 + hidden {
+        1 => "1 line matches".to_owned(),
+        lines => format!("{lines} lines match"),
+    }
+}
+
+fn met(until: &Until, met: bool) -> Option<&'static str> {
+    match (until, met) {
+        (Until::Done, _) => None,
+        (Until::Input, true) => Some("it waits for input"),
+        (Until::Input, false) => Some("it asks for nothing"),
+        (Until::Output, true) => Some("it printed"),
+        (Until::Output, false) => Some("it printed nothing"),
+        (Until::Pattern(_), true) => Some("the pattern was seen"),
+        (Until::Pattern(_), false) => Some("the pattern was not seen"),
+        (Until::Idle, true) => Some("idle for 2 s, which says nothing about being done"),
+        (Until::Idle, false) => Some("it still prints"),
+    }
+}
+
+fn joined(words: &str, aside: Option<&str>, next: &str) -> String {
+    let aside = aside.map(|it| format!(", {it}")).unwrap_or_default();
+    if next.is_empty() { format!("{words}{aside}") } else { format!("{words}{aside}. {next}") }
+}
+
+/// Returns what the command's session is opened on, where the reply will name it.
+async fn target(call: &Call, report: &RunReport) -> String {
+    if !matches!(report.state, RunState::ShellExited { .. } | RunState::Lost { .. }) {
+        return String::new();
+    }
+    let which = Which { session: Some(report.session.clone()), target: None };
+    call.hub.status(&call.caller, &which).await.map_or_else(|_| "local".to_owned(), |it| it.target)
+}

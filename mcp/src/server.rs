@@ -1,0 +1,169 @@
+//! Serves MCP on a stream of bytes: one connection, either era, tools only.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use cotty_core::refusal::Refusal;
+use cotty_engine::hub::Hub;
+use cotty_engine::report::{CallKey, Caller};
+use rmcp::ServerHandler;
+use rmcp::model::{
+    CallToolRequestParams, CallToolResponse, CallToolResult, DiscoverResult, ErrorData, InitializeResult,
+    ListPromptsRequestMethod, ListPromptsResult, ListResourceTemplatesRequestMethod,
+    ListResourceTemplatesResult, ListResourcesRequestMethod, ListResourcesResult, ListToolsResult,
+    PaginatedRequestParams, ProgressNotificationParam, ProtocolVersion,
+};
+use rmcp::service::{QuitReason, RequestContext, RoleServer, ServerInitializeError, ServiceExt};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::MissedTickBehavior;
+
+use crate::call::Call;
+use crate::tools::{self, Order};
+use crate::{lists, render};
+
+/// The `_meta` key under which the shim numbers its calls.
+///
+/// A JSON-RPC id alone would not do: a client that uses one twice would be given its first call's result.
+pub const CALL_KEY: &str = "cotty/call";
+/// No call lasts longer: the shortest time-out among clients is 60 s.
+const CALL_MAX: Duration = Duration::from_secs(50);
+/// After this long a caller who wants to know is told that we are at it.
+const PROGRESS_FIRST: Duration = Duration::from_secs(2);
+/// And then this often.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+/// Serves one connection until its client ends it.
+///
+/// `nonce` names the connecting shim: with a call's number it makes the key by which a call that is sent again
+/// after a break is known.
+///
+/// # Errors
+///
+/// Passes on that the stream broke; an end in order is none.
+pub async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    hub: Hub,
+    caller: Caller,
+    nonce: String,
+) -> io::Result<()> {
+    let server = Server { hub, caller, nonce };
+    let running = match server.serve(stream).await {
+        Ok(running) => running,
+        Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+        Err(error) => return Err(io::Error::other(error)),
+    };
+    match running.waiting().await {
+        Ok(QuitReason::JoinError(error)) | Err(error) => Err(io::Error::other(error)),
+        Ok(_) => Ok(()),
+    }
+}
+
+struct Server {
+    hub: Hub,
+    caller: Caller,
+    nonce: String,
+}
+
+impl Server {
+    fn call(&self, context: &RequestContext<RoleServer>) -> Call {
+        let number = match context.meta.get(CALL_KEY) {
+            Some(number) => number.to_string(),
+            None => context.id.clone().into_json_value().to_string(),
+        };
+        let key = Some(CallKey(format!("{}:{number}", self.nonce)));
+        Call { hub: self.hub.clone(), caller: self.caller.clone(), key }
+    }
+}
+
+impl ServerHandler for Server {
+    fn get_info(&self) -> InitializeResult {
+        lists::info()
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        Ok(lists::discovered())
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let stateless = context.protocol_version().is_some_and(|it| it >= ProtocolVersion::V_2026_07_28);
+        lists::tools(stateless).map_err(|it| ErrorData::internal_error(it.to_string(), None))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let Some(order) = tools::understand(&request.name, request.arguments.unwrap_or_default()) else {
+            let name: String = request.name.chars().take(60).collect();
+            return Err(ErrorData::invalid_params(format!("there is no tool {name:?}"), None));
+        };
+        let call = self.call(&context);
+        // A cancelled call's reply is dropped by the protocol's machinery; dropping the work is ours to do, and
+        // what it has typed stays typed: the command has a handle.
+        let result = tokio::select! {
+            biased;
+            () = context.ct.cancelled() => CallToolResult::success(Vec::new()),
+            result = carried_out(order, &call, &context) => result,
+        };
+        Ok(result.into())
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourcesRequestMethod>())
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListResourceTemplatesRequestMethod>())
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Err(ErrorData::method_not_found::<ListPromptsRequestMethod>())
+    }
+}
+
+/// Carries a call out within its time, and tells a caller who asked for it that it goes on.
+async fn carried_out(order: Order, call: &Call, context: &RequestContext<RoleServer>) -> CallToolResult {
+    let name = order.name();
+    let began = Instant::now();
+    let work = tokio::time::timeout(CALL_MAX, order.carry_out(call));
+    tokio::pin!(work);
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_FIRST, PROGRESS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        // A tick that is cancelled is lost at no cost; the work is not cancelled by it, only waited for again.
+        tokio::select! {
+            biased;
+            done = &mut work => return done.unwrap_or_else(|_| render::refused(&overdue(name))),
+            _ = ticks.tick() => tell(name, began.elapsed(), context).await,
+        }
+    }
+}
+
+fn overdue(name: &str) -> Refusal {
+    Refusal::Internal { what: format!("{name} was not answered within {} s", CALL_MAX.as_secs()) }
+}
+
+async fn tell(name: &str, elapsed: Duration, context: &RequestContext<RoleServer>) {
+    let Some(token) = context.meta.get_progress_token() else { return };
+    let message = format!("{name}: {}", render::words::time(elapsed));
+    let progress = ProgressNotificationParam::new(token, elapsed.as_secs_f64()).with_message(message);
+    // A client that is gone is noticed by the connection's own loop.
+    drop(context.peer.notify_progress(progress).await);
+}

@@ -1,0 +1,115 @@
+//! The tools: what each is called, says of itself and takes, and the one way into them.
+
+use std::time::Duration;
+
+use cotty_core::refusal::Refusal;
+use rmcp::model::CallToolResult;
+use serde_json::{Map, Value};
+
+use crate::arguments::{Arguments, Kind, Param, aliases};
+use crate::call::Call;
+use crate::render;
+
+pub mod connect;
+pub mod run;
+pub mod wait;
+pub mod read;
+pub mod send;
+pub mod list;
+pub mod status;
+pub mod close;
+
+/// What a tool says of itself before it is called.
+#[derive(Debug)]
+pub struct Definition {
+    /// Its name.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// What it does and when to use it: 180 to 300 characters, the words people search for first.
+    pub description: &'static str,
+    /// It changes nothing.
+    pub read_only: bool,
+    /// What it changes may be lost.
+    pub destructive: bool,
+    /// Called twice it does no more than once.
+    pub idempotent: bool,
+    /// It reaches what is not ours: hosts, programs.
+    pub open_world: bool,
+    /// Clients that load tools late are asked to have this one at hand.
+    pub always_load: bool,
+    /// It may return more text than a client expects of a tool.
+    pub long_results: bool,
+    /// What it takes.
+    pub params: &'static [Param],
+}
+
+/// Every tool, in the order of the list.
+pub static ALL: [&Definition; 8] = [
+    &connect::DEFINITION,
+    &run::DEFINITION,
+    &wait::DEFINITION,
+    &read::DEFINITION,
+    &send::DEFINITION,
+    &list::DEFINITION,
+    &status::DEFINITION,
+    &close::DEFINITION,
+];
+
+pub(crate) const SESSION: Param = Param::optional("session", Kind::Text, "Name, else the default");
+pub(crate) const TARGET: Param = Param::optional("target", Kind::Text, "Or open or reuse: local");
+/// For tools that change nothing: they open nothing either.
+pub(crate) const FOUND: Param = Param::optional("target", Kind::Text, "Or by target: local");
+pub(crate) const WAIT: Param = Param::optional("wait_s", Kind::Integer, "20, at most 50");
+pub(crate) const CHARS: Param = Param::optional("max_chars", Kind::Integer, "Default 7500");
+pub(crate) const OFFSET: Param = Param::optional("offset", Kind::Text, "From here, as 1:482");
+
+/// A call understood: its tool, and arguments of the kinds that the tool takes.
+pub struct Order {
+    definition: &'static Definition,
+    arguments: Result<Arguments, Refusal>,
+}
+
+/// Returns what a call asks for; `None` where no tool has that name.
+#[must_use]
+pub fn understand(name: &str, mut arguments: Map<String, Value>) -> Option<Order> {
+    let name = aliases::tool(name, &mut arguments);
+    let definition = ALL.into_iter().find(|it| it.name == name)?;
+    Some(Order { definition, arguments: Arguments::read(definition.name, definition.params, arguments) })
+}
+
+impl Order {
+    /// Returns the tool's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.definition.name
+    }
+
+    /// Carries it out. What is refused is a result as well, so that the model reads what to do next.
+    pub async fn carry_out(self, call: &Call) -> CallToolResult {
+        let done = match self.arguments {
+            Ok(arguments) => dispatch(self.definition.name, call, arguments).await,
+            Err(refusal) => Err(refusal),
+        };
+        done.unwrap_or_else(|refusal| render::refused(&refusal))
+    }
+}
+
+async fn dispatch(name: &'static str, call: &Call, arguments: Arguments) -> Result<CallToolResult, Refusal> {
+    match name {
+        "ssh_connect" => connect::call(call, arguments).await,
+        "ssh_run" => run::call(call, arguments).await,
+        "ssh_wait" => wait::call(call, arguments).await,
+        "ssh_read" => read::call(call, arguments).await,
+        "ssh_send" => send::call(call, arguments).await,
+        "ssh_list" => list::call(call, arguments).await,
+        "ssh_status" => status::call(call, arguments).await,
+        "ssh_close" => close::call(call, arguments).await,
+        _ => Err(Refusal::Internal { what: format!("the tool {name} is listed and not built") }),
+    }
+}
+
+/// Returns seconds as a duration, at least one.
+pub(crate) fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count.max(1))
+}
