@@ -3,3 +3,5 @@
 pub mod instance;
 
 pub mod daemon;
+
+pub mod shim;
