@@ -52,7 +52,7 @@ pub enum Judged {
 }
 
 /// Shells whose prompt means that a command has opened another shell.
-const SHELLS: [&str; 12] =
+pub(crate) const SHELLS: [&str; 12] =
     ["bash", "zsh", "dash", "sh", "ash", "busybox", "ksh", "ksh93", "mksh", "fish", "tcsh", "csh"];
 /// Programs that carry a terminal elsewhere.
 const REMOTES: [&str; 6] = ["ssh", "docker", "kubectl", "telnet", "screen", "podman"];

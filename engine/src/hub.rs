@@ -131,6 +131,7 @@ impl Hub {
             }
             None => {
                 let handle = self.create(caller, &order, &target).await?;
+                self.make_only_default(&handle, &order).await?;
                 (How::Created, handle, Vec::new())
             }
         };
@@ -579,6 +580,16 @@ impl Hub {
                 });
             }
         }
+        self.make_only_default(handle, order).await?;
+        let adjust = Box::new(order.clone());
+        let mut notes = handle.ask(|reply| Request::Adjust { order: adjust, reply }).await?;
+        if order.cwd.is_some() || !order.env.is_empty() {
+            notes.push("cwd and env apply to a new shell only and were not used".to_owned());
+        }
+        Ok(notes)
+    }
+
+    async fn make_only_default(&self, handle: &SessionHandle, order: &Connect) -> Result<(), Refusal> {
         if order.default == Some(true) {
             for other in self.handles() {
                 if other.identity().id != handle.identity().id {
@@ -586,12 +597,7 @@ impl Hub {
                 }
             }
         }
-        let adjust = Box::new(order.clone());
-        let mut notes = handle.ask(|reply| Request::Adjust { order: adjust, reply }).await?;
-        if order.cwd.is_some() || !order.env.is_empty() {
-            notes.push("cwd and env apply to a new shell only and were not used".to_owned());
-        }
-        Ok(notes)
+        Ok(())
     }
 
     /// A call with the same key joins the command that it started before.

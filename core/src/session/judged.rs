@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::{Effect, Session, Stage};
-use crate::facts::Facts;
+use crate::dialect::Shell;
+use crate::facts::{Facts, Program};
 use crate::names::{Boundary, InputKind};
 use crate::probe::{self, Judged, Surroundings};
 use crate::run::RunState;
@@ -24,8 +25,7 @@ impl Session {
         let Some(judged) = self.prober.answer(now, number, judged, facts.foreground) else { return };
         match &self.stage {
             Stage::Waiting { .. } | Stage::Late { .. } => {
-                if judged == Judged::AtShell {
-                    self.kept.executable = facts.shell.executable;
+                if judged == Judged::AtShell && self.adopt_shell(&facts.shell) {
                     self.type_hook(now);
                 }
             }
@@ -36,6 +36,16 @@ impl Session {
         if !self.wants_facts() {
             self.prober.rest();
         }
+    }
+
+    /// Takes the shell for what it is: an rc file may have replaced it. Returns whether it is one that we speak.
+    fn adopt_shell(&mut self, program: &Program) -> bool {
+        let spoken = Shell::of_program(&program.comm);
+        let other =
+            spoken.is_none() && probe::SHELLS.contains(&program.comm.as_str()) && program.comm != "sh";
+        self.plan.shell = spoken.unwrap_or(self.plan.shell);
+        self.kept.executable = program.executable;
+        !other
     }
 
     /// Returns whether a password is being asked for, as far as is known.

@@ -66,6 +66,7 @@ impl Owner {
         let done = self.store.keep(&self.row.id, &kept);
         self.report_trouble(done);
         self.row.kept = kept;
+        self.row.shell = self.session.plan().shell;
         self.run_startup();
     }
 
