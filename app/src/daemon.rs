@@ -1,3 +1,13 @@
-//! The daemon: how it is reached.
+//! The daemon: how it is reached, how it runs, and how it knows who calls.
 
 pub mod reach;
+
+pub mod run;
+
+mod house;
+
+pub mod principal;
+
+pub mod processes;
+
+mod log;

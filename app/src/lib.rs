@@ -1,7 +1,13 @@
-//! The binary's rooms: which instance is meant, and how its daemon is reached.
+//! The binary's rooms: which instance is meant, the command line, the config, and the daemon.
+
+pub mod cli;
+
+pub mod config;
 
 pub mod instance;
 
 pub mod daemon;
 
 pub mod shim;
+
+pub mod hold;

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    // First of all, before anything is read or parsed: clients wait for its first answer.
-    if arguments.next().is_some_and(|it| it == "mcp") {
-        return cotty::shim::run(arguments.collect());
+    // First of all, before anything is read or parsed: clients wait for the first answer of `mcp`, and `hold` stays small.
+    match arguments.next() {
+        Some(it) if it == "mcp" => cotty::shim::run(arguments.collect()),
+        Some(it) if it == "hold" && arguments.len() == 1 => cotty::hold::run(&arguments.collect::<Vec<_>>()),
+        _ => cotty::cli::run(),
     }
-    ExitCode::SUCCESS
 }

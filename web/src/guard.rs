@@ -102,7 +102,8 @@ fn admit(rule: &Rule, house: &dyn House, request: &Request) -> Result<(Caller, H
         });
     }
     if !rule.roles.contains(&judged.principal.role) {
-        return Err(Refusal::PersonOnly { what: rule.path, because: judged.because.clone() });
+        let what = rule.path.rsplit('/').next().unwrap_or(rule.path);
+        return Err(Refusal::PersonOnly { what, because: judged.because.clone() });
     }
     Ok((caller(house, judged, &hello), hello))
 }

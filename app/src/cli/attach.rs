@@ -1,0 +1,312 @@
+//! `cotty attach`: the person's terminal at a session, over `cotty.1`; back again by itself when the daemon was away.
+
+use std::collections::VecDeque;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use cotty_core::names::Offset;
+use cotty_wire::api::Failure;
+use cotty_wire::hello;
+use cotty_wire::socket::{Bytes, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, NAME, close};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::UnixStream;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::cli::client::{Client, escaped, internal};
+use crate::cli::last_row::LastRow;
+use crate::cli::notice::Notice;
+use crate::cli::terminal::Raw;
+use crate::cli::{exit, print};
+
+/// `Ctrl-]`: as it is, and in the two notations that programs may switch a terminal to.
+const DETACH: [&[u8]; 3] = [b"\x1d", b"\x1b[93;5u", b"\x1b[27;5;93~"];
+
+/// A daemon that is away is looked for again this often.
+const AGAIN_MAX: u32 = 20;
+
+/// And after this long each time.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+type Socket = WebSocketStream<UnixStream>;
+
+/// How being attached ended.
+enum End {
+    Detached,
+    Closed(String),
+    Signal,
+    Failed(Failure),
+}
+
+/// What one connection ended with.
+enum Parted {
+    /// For good.
+    End(End),
+    /// The daemon went away.
+    Again,
+}
+
+struct Attached {
+    client: Client,
+    session: String,
+    terminal: Raw,
+    row: LastRow,
+    notice: Notice,
+    /// On its way to the terminal. While there is any, the socket is not read: the daemon holds back what we cannot show.
+    unwritten: VecDeque<u8>,
+    have: Option<Offset>,
+    seq: u64,
+    /// Numbers of keys that were sent and not yet acknowledged.
+    unanswered: VecDeque<u64>,
+}
+
+/// Attaches the present terminal to a session until the person leaves or the session ends.
+pub(crate) async fn attach(client: Client, session: &str) -> Result<ExitCode, Failure> {
+    // Asked first, on the untouched terminal: what is refused here is read as plain text.
+    let socket = open(&client, session).await?;
+    let terminal = Raw::begin().map_err(|error| no_terminal(&error))?;
+    let (cols, rows) = terminal.size();
+    let row = LastRow::new(cols, rows);
+    let mut attached = Attached {
+        client,
+        session: session.to_owned(),
+        terminal,
+        row,
+        notice: Notice::new(session),
+        unwritten: VecDeque::new(),
+        have: None,
+        seq: 0,
+        unanswered: VecDeque::new(),
+    };
+    let end = attached.stay(socket).await.unwrap_or_else(|error| End::Failed(internal(&error.to_string())));
+    let mut last = attached.unwritten.drain(..).collect::<Vec<u8>>();
+    last.extend(attached.row.end());
+    // A terminal that is gone or stopped does not keep us.
+    drop(tokio::time::timeout(Duration::from_millis(500), write_all(&attached.terminal, &last)).await);
+    drop(attached);
+    Ok(match end {
+        End::Detached => told(&format!("detached; cotty attach {session} comes back")),
+        End::Closed(reason) => told(&format!("session {session} ended: {reason}")),
+        End::Signal => ExitCode::from(143),
+        End::Failed(failure) => exit::tell(&failure, false),
+    })
+}
+
+fn told(words: &str) -> ExitCode {
+    print::line(&format!("[{words}]"));
+    ExitCode::SUCCESS
+}
+
+fn no_terminal(error: &io::Error) -> Failure {
+    Failure {
+        kind: "environment-missing".to_owned(),
+        what: format!("attach needs a terminal, and there is none here: {error}"),
+        next: "Run it in a terminal of your own; cotty read shows what the session printed".to_owned(),
+    }
+}
+
+async fn write_all(terminal: &Raw, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = terminal.write(bytes).await?;
+        bytes = &bytes[written..];
+    }
+    Ok(())
+}
+
+async fn open(client: &Client, session: &str) -> Result<Socket, Failure> {
+    let broken =
+        |error: &dyn std::fmt::Display| internal(&format!("the socket could not be opened: {error}"));
+    let stream = client.stream().await?;
+    let uri = format!("ws://cotty/api/v1/socket?session={}", escaped(session));
+    let mut request = uri.into_client_request().map_err(|error| broken(&error))?;
+    let headers = request.headers_mut();
+    headers.insert("Sec-WebSocket-Protocol", NAME.parse().map_err(|error| broken(&error))?);
+    headers.insert(hello::HEADER, client.hello().parse().map_err(|error| broken(&error))?);
+    match tokio_tungstenite::client_async(request, stream).await {
+        Ok((socket, _)) => Ok(socket),
+        Err(Error::Http(answer)) => {
+            let body = answer.body().as_deref().unwrap_or_default();
+            let failed = serde_json::from_slice::<cotty_wire::api::Failed>(body);
+            Err(failed.map_or_else(|_| broken(&answer.status()), |it| it.failure))
+        }
+        Err(error) => Err(broken(&error)),
+    }
+}
+
+impl Attached {
+    async fn stay(&mut self, mut socket: Socket) -> io::Result<End> {
+        let mut resized = signal(SignalKind::window_change())?;
+        let mut ended = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+        let begin = self.row.begin();
+        self.unwritten.extend(begin);
+        loop {
+            match self.converse(&mut socket, &mut resized, &mut ended).await? {
+                Parted::End(end) => return Ok(end),
+                Parted::Again => match self.again(&mut ended).await? {
+                    Ok(found) => socket = found,
+                    Err(end) => return Ok(end),
+                },
+            }
+        }
+    }
+
+    /// Finds the session again. Keys that nobody acknowledged are not sent twice: they may have been typed.
+    async fn again(&mut self, ended: &mut (Signal, Signal)) -> io::Result<Result<Socket, End>> {
+        let dropped = self.unanswered.len();
+        self.unanswered.clear();
+        self.say("the daemon is away; looking for it".to_owned());
+        let mut last = None;
+        for _ in 0..AGAIN_MAX {
+            let looked = tokio::select! {
+                looked = open(&self.client, &self.session) => looked,
+                _ = ended.0.recv() => return Ok(Err(End::Signal)),
+                _ = ended.1.recv() => return Ok(Err(End::Signal)),
+            };
+            match looked {
+                Ok(socket) => {
+                    if dropped == 0 {
+                        self.say("back again; nothing was lost".to_owned());
+                    } else {
+                        self.say(format!("back again; the last {dropped} keys may not have arrived"));
+                    }
+                    return Ok(Ok(socket));
+                }
+                Err(failure) => last = Some(failure),
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+        Ok(Err(End::Failed(last.unwrap_or_else(|| internal("the daemon was not found again")))))
+    }
+
+    async fn converse(
+        &mut self,
+        socket: &mut Socket,
+        resized: &mut Signal,
+        ended: &mut (Signal, Signal),
+    ) -> io::Result<Parted> {
+        let (cols, rows) = self.row.inner_size();
+        let have = self.have.map(|it| it.to_string());
+        let build = env!("CARGO_PKG_VERSION").to_owned();
+        if !tell(socket, &FromClient::Join { have, cols: Some(cols), rows: Some(rows), build }).await {
+            return Ok(Parted::Again);
+        }
+        let mut keys = [0; KEY_BYTES_MAX];
+        loop {
+            self.unwritten.make_contiguous();
+            let (waiting, _) = self.unwritten.as_slices();
+            // An arm that is cancelled has taken nothing.
+            tokio::select! {
+                biased;
+                _ = ended.0.recv() => return Ok(Parted::End(End::Signal)),
+                _ = ended.1.recv() => return Ok(Parted::End(End::Signal)),
+                read = self.terminal.read(&mut keys) => {
+                    let count = read?;
+                    if count == 0 {
+                        return Ok(Parted::End(End::Signal));
+                    }
+                    if let Some(parted) = self.typed(socket, &keys[..count]).await {
+                        return Ok(parted);
+                    }
+                }
+                _ = resized.recv() => {
+                    let (cols, rows) = self.terminal.size();
+                    let out = self.row.resize(cols, rows);
+                    self.unwritten.extend(out);
+                    let (cols, rows) = self.row.inner_size();
+                    if !tell(socket, &FromClient::Resize { cols, rows }).await {
+                        return Ok(Parted::Again);
+                    }
+                }
+                written = self.terminal.write(waiting), if !waiting.is_empty() => {
+                    let count = written?;
+                    self.unwritten.drain(..count);
+                }
+                message = socket.next(), if self.unwritten.is_empty() => {
+                    if let Some(parted) = self.heard(message) {
+                        return Ok(parted);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn typed(&mut self, socket: &mut Socket, keys: &[u8]) -> Option<Parted> {
+        let leaves = DETACH.iter().filter_map(|it| keys.windows(it.len()).position(|part| part == *it)).min();
+        let keys = &keys[..leaves.unwrap_or(keys.len())];
+        if !keys.is_empty() {
+            self.seq += 1;
+            self.unanswered.push_back(self.seq);
+            if !tell(socket, &FromClient::Key { seq: self.seq, bytes: Bytes(keys.to_vec()) }).await {
+                return Some(Parted::Again);
+            }
+        }
+        if leaves.is_some() {
+            // The last keys have left; the daemon reads them before it sees that we are gone.
+            drop(tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await);
+            return Some(Parted::End(End::Detached));
+        }
+        None
+    }
+
+    fn heard(&mut self, message: Option<Result<Message, Error>>) -> Option<Parted> {
+        match message {
+            Some(Ok(Message::Binary(frame))) => {
+                let frame = Frame::decode(&frame)?;
+                if frame.kind == Kind::Repaint {
+                    self.notice.forget_gap();
+                }
+                self.have = Some(frame.end());
+                let out = self.row.pass(frame.bytes);
+                self.unwritten.extend(out);
+                None
+            }
+            Some(Ok(Message::Text(text))) => self.told(serde_json::from_str(&text).ok()?),
+            Some(Ok(Message::Close(Some(frame)))) => match u16::from(frame.code) {
+                close::GOING_AWAY | close::TOO_SLOW => Some(Parted::Again),
+                close::SESSION_ENDED => Some(Parted::End(End::Closed(frame.reason.to_string()))),
+                code => Some(Parted::End(End::Failed(internal(&format!(
+                    "the socket was closed: {code} {}",
+                    frame.reason
+                ))))),
+            },
+            Some(Ok(Message::Close(None)) | Err(_)) | None => Some(Parted::Again),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => None,
+        }
+    }
+
+    fn told(&mut self, message: FromServer) -> Option<Parted> {
+        match message {
+            FromServer::Closed { reason, .. } => return Some(Parted::End(End::Closed(reason))),
+            FromServer::Echo { seq, .. } => {
+                while self.unanswered.front().is_some_and(|it| *it <= seq) {
+                    self.unanswered.pop_front();
+                }
+            }
+            FromServer::Refused { seq: None, failure } if self.have.is_none() => {
+                return Some(Parted::End(End::Failed(failure)));
+            }
+            FromServer::Refused { seq, failure } => {
+                self.unanswered.retain(|it| Some(*it) != seq);
+                self.say(failure.what);
+            }
+            other => self.notice.hear(&other),
+        }
+        let out = self.row.set_line(self.notice.line());
+        self.unwritten.extend(out);
+        None
+    }
+
+    fn say(&mut self, words: String) {
+        self.notice.say(words);
+        let out = self.row.set_line(self.notice.line());
+        self.unwritten.extend(out);
+    }
+}
+
+async fn tell(socket: &mut Socket, message: &FromClient) -> bool {
+    let Ok(json) = serde_json::to_string(message) else { return false };
+    socket.send(Message::text(json)).await.is_ok()
+}

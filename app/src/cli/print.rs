@@ -1,0 +1,161 @@
+//! What commands print: one JSON document, or lines for people.
+
+use std::io::{self, IsTerminal, Write};
+
+use cotty_wire::api::{Failure, History, Output, Run, Runs, Session, Text};
+use serde::Serialize;
+
+use crate::cli::client::internal;
+
+/// Prints a line on standard output. A reader that has left is no failure.
+pub(crate) fn line(text: &str) {
+    drop(writeln!(io::stdout(), "{text}"));
+}
+
+/// Prints a line on standard error.
+pub(crate) fn aside(text: &str) {
+    drop(writeln!(io::stderr(), "{text}"));
+}
+
+/// Prints one document.
+pub(crate) fn document(document: &impl Serialize) -> Result<(), Failure> {
+    let json = serde_json::to_string(document).map_err(|error| internal(&error.to_string()))?;
+    line(&json);
+    Ok(())
+}
+
+/// Prints text as it was printed.
+pub(crate) fn text(text: &Text) {
+    let mut out = io::stdout().lock();
+    if text.gone_bytes > 0 {
+        aside(&format!("[{} bytes before this are no longer kept]", text.gone_bytes));
+    }
+    for line in &text.head {
+        drop(writeln!(out, "{line}"));
+    }
+    if text.hidden_lines > 0 {
+        aside(&format!("[{} lines are left out here]", text.hidden_lines));
+    }
+    for line in &text.tail {
+        drop(writeln!(out, "{line}"));
+    }
+}
+
+/// Prints what a command left, with its state aside where it did not simply end.
+pub(crate) fn output(output: &Output) {
+    text(&output.text);
+    if let Some(run) = output.run.as_ref().filter(|it| it.state.state != "completed") {
+        aside(&format!("[{}]", stands(run)));
+    }
+}
+
+/// Says in one line how a command stands.
+pub(crate) fn stands(run: &Run) -> String {
+    let state = &run.state;
+    let how = match (state.state.as_str(), &state.input, &state.shell, &state.reason) {
+        ("needs_input", Some(input), _, _) => format!("needs input ({input}): cotty attach {}", run.session),
+        ("running", ..) => format!("still runs: cotty read --run {}", run.id),
+        ("nested", _, Some(shell), _) => format!("runs a {shell} that waits at its prompt"),
+        ("ran_nothing", ..) => "held no command".to_owned(),
+        ("shell_exited", ..) => "ended the session's shell".to_owned(),
+        (name, _, _, Some(reason)) => format!("{name}: {reason}"),
+        (name, ..) => match state.exit {
+            Some(exit) => format!("{name}, exit {exit}"),
+            None => name.to_owned(),
+        },
+    };
+    format!("{} {how}", run.id)
+}
+
+/// Prints the list of sessions.
+pub(crate) fn sessions(sessions: &[Session]) {
+    if sessions.is_empty() {
+        aside("No session is open. cotty up opens one");
+        return;
+    }
+    let mut rows = vec![["NAME", "STATE", "SHELL", "MODE", "PEN", "DIRECTORY"].map(str::to_owned)];
+    for session in sessions {
+        let state = match &session.detail {
+            Some(detail) => format!("{} {detail}", session.state),
+            None => session.state.clone(),
+        };
+        let name = if session.is_default { format!("{}*", session.name) } else { session.name.clone() };
+        let pen = session.pen.clone().unwrap_or_else(|| "-".to_owned());
+        let cwd = session.cwd.clone().unwrap_or_else(|| "-".to_owned());
+        rows.push([name, state, session.shell.clone(), session.mode.clone(), pen, cwd]);
+    }
+    table(&rows);
+}
+
+/// Prints everything about one session.
+pub(crate) fn session(session: &Session) {
+    let state =
+        [Some(session.state.clone()), session.detail.clone()].into_iter().flatten().collect::<Vec<_>>();
+    line(&format!("session   {}{}", session.name, if session.is_default { " (default)" } else { "" }));
+    line(&format!("state     {}", clean(&state.join(" "))));
+    line(&format!(
+        "shell     {}{}",
+        session.shell,
+        session.pid.map(|it| format!(", pid {it}")).unwrap_or_default()
+    ));
+    line(&format!("directory {}", clean(session.cwd.as_deref().unwrap_or("-"))));
+    line(&format!("mode      {}", session.mode));
+    line(&format!("pen       {}", clean(session.pen.as_deref().unwrap_or("free"))));
+    line(&format!("size      {}x{}", session.cols, session.rows));
+    if let Some(run) = &session.running {
+        line(&format!("command   {}: {}", stands(run), clean(&run.command)));
+    }
+    for viewer in &session.viewers {
+        line(&format!("here      {}", clean(viewer)));
+    }
+    for warning in &session.warnings {
+        line(&format!("{}   {}", coloured("33", "warning"), clean(warning)));
+    }
+    line(&format!("follow    {}", session.follow));
+}
+
+/// Prints who typed what.
+pub(crate) fn history(history: &History) {
+    for entry in &history.history {
+        let run = entry.run.as_deref().unwrap_or("-");
+        let end = entry.state.as_ref().map_or_else(String::new, |it| match it.exit {
+            Some(exit) => format!(" [{}, exit {exit}]", it.state),
+            None => format!(" [{}]", it.state),
+        });
+        line(&format!("{:9} {:20} {run:6} {}{end}", entry.what, clean(&entry.who.label), clean(&entry.text)));
+    }
+}
+
+/// Prints the newest commands.
+pub(crate) fn runs(runs: &Runs) {
+    for run in &runs.runs {
+        let exit = run.state.exit.map(|it| format!(" {it}")).unwrap_or_default();
+        line(&format!(
+            "{:6} {:12} {}{exit}  {}",
+            run.id,
+            clean(&run.session),
+            run.state.state,
+            clean(&run.command)
+        ));
+    }
+}
+
+fn table<const N: usize>(rows: &[[String; N]]) {
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|it| clean(it)).collect()).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..N).map(width).collect();
+    for row in &rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(it, width)| format!("{it:width$}")).collect();
+        line(cells.join("  ").trim_end());
+    }
+}
+
+/// Takes out what terminals obey: these words may come from a program or an agent.
+fn clean(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
+}
+
+fn coloured(code: &str, text: &str) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+    if plain || !io::stdout().is_terminal() { text.to_owned() } else { format!("\x1b[{code}m{text}\x1b[m") }
+}

@@ -1,0 +1,127 @@
+//! The config file: as written, with the line of every word, then resolved, with nothing left open.
+
+use std::path::Path;
+use std::time::Duration;
+
+use cotty_core::refusal::Refusal;
+
+mod written;
+
+pub use written::Written;
+
+/// What holds once every default is filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What a session is opened on when nothing is said.
+    pub default: Option<String>,
+    /// What new sessions are like.
+    pub session: Session,
+    /// How much there may be.
+    pub limits: Limits,
+    /// Variables of a caller that a new shell gets, besides `SSH_AUTH_SOCK`.
+    pub pass_env: Vec<String>,
+}
+
+/// What new sessions are like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The shell; the account's without one.
+    pub shell: Option<String>,
+    /// `TERM`.
+    pub term: String,
+    /// Columns while nobody is there.
+    pub cols: u16,
+    /// Rows while nobody is there.
+    pub rows: u16,
+    /// A session closes after this long without input and output; never without it.
+    pub idle_timeout: Option<Duration>,
+    /// Words for people.
+    pub label: Option<String>,
+    /// A command that a person's choice runs in every new shell.
+    pub startup: Option<String>,
+}
+
+/// How much there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Living sessions.
+    pub sessions_max: usize,
+    /// Output kept on disk, per session.
+    pub quota_bytes: u64,
+}
+
+/// Nobody reads this many terminals; a program that opens more has gone astray.
+const SESSIONS_MAX: usize = 100;
+
+/// 64 MiB: a day of builds, and a hundred sessions still fit on a small disk.
+const QUOTA_MIB: u64 = 64;
+
+/// Reads and resolves a config file. A file that does not exist says nothing.
+pub fn read(path: &Path) -> Result<Config, Refusal> {
+    let refused = |why: String, remedy: &str| Refusal::Config { why, remedy: remedy.to_owned() };
+    let text = match std::fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8"))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            let why = format!("cannot read {}: {error}", path.display());
+            return Err(refused(why, "Mend its permissions, or name another file in COTTY_CONFIG"));
+        }
+    };
+    let written = Written::parse(&text).map_err(|wrong| {
+        let remedy = format!("{}; then run: cotty config check", wrong.remedy);
+        Refusal::Config { why: format!("{}:{}: {}", path.display(), wrong.line, wrong.what), remedy }
+    })?;
+    Ok(written.into())
+}
+
+impl From<Written> for Config {
+    fn from(written: Written) -> Self {
+        let quota_mib = written.quota_mib.unwrap_or(QUOTA_MIB);
+        Self {
+            default: written.default,
+            session: Session {
+                shell: written.shell,
+                term: written.term.unwrap_or_else(|| "xterm-256color".to_owned()),
+                cols: written.cols.unwrap_or(120),
+                rows: written.rows.unwrap_or(40),
+                idle_timeout: written.idle_timeout.flatten(),
+                label: written.label,
+                startup: written.startup,
+            },
+            limits: Limits {
+                sessions_max: written.sessions_max.unwrap_or(SESSIONS_MAX),
+                quota_bytes: quota_mib * 1024 * 1024,
+            },
+            pass_env: written.pass_env,
+        }
+    }
+}
+
+impl Config {
+    /// Writes it as a config file that says everything.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let quoted = |text: &str| toml_edit::Value::from(text).to_string();
+        let line = |name: &str, value: Option<&String>| match value {
+            Some(value) => format!("{name} = {}\n", quoted(value)),
+            None => format!("# {name} is not set\n"),
+        };
+        let idle =
+            self.session.idle_timeout.map_or_else(|| "off".to_owned(), |it| format!("{}s", it.as_secs()));
+        let pass: Vec<String> = self.pass_env.iter().map(|it| quoted(it)).collect();
+        [
+            line("default", self.default.as_ref()),
+            format!("pass_env = [{}]\n\n[session]\n", pass.join(", ")),
+            line("shell", self.session.shell.as_ref()),
+            line("term", Some(&self.session.term)),
+            format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),
+            line("idle_timeout", Some(&idle)),
+            line("label", self.session.label.as_ref()),
+            line("startup", self.session.startup.as_ref()),
+            format!("\n[limits]\nsessions_max = {}\n", self.limits.sessions_max),
+            format!("quota_mib = {}\n", self.limits.quota_bytes / (1024 * 1024)),
+        ]
+        .concat()
+    }
+}

@@ -1,0 +1,206 @@
+//! The daemon itself: a clean start, the sessions, the socket, and an orderly end.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use cotty_core::refusal::Refusal;
+use cotty_engine::hub::{Hub, HubSettings, SessionDefaults};
+use cotty_host::holder::client::HolderProgram;
+use cotty_host::state_dir::Lock;
+use cotty_web::server::{Served, serve};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::{self, Config};
+use crate::daemon::house::{Family, own_card};
+use crate::daemon::log;
+use crate::daemon::reach::Started;
+use crate::instance::{CARD, Instance, SOCKET, storage};
+
+/// The argument of the second stage.
+pub const SERVING: &str = "--serving";
+
+/// Held by the daemon of an instance for as long as it lives.
+const LIVING: &str = "daemon.living";
+
+/// The daemon before us has this long to end.
+const PREDECESSOR_WAIT_MAX: Duration = Duration::from_secs(8);
+
+/// Requests that are under way at the end have this long.
+const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
+/// Without sessions and viewers it ends itself after this long.
+const IDLE_MAX: Duration = Duration::from_secs(600);
+
+/// Deep enough for every parser below us.
+const STACK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Starts the daemon proper with a clean environment and ends.
+///
+/// `/proc/PID/environ` shows the first block of a process for ever, so what the caller's environment holds must never
+/// have been ours; and whoever started us is left without a child to wait for.
+pub fn start_over(instance: &Instance) -> io::Result<()> {
+    let path = std::env::current_exe()?;
+    Command::new(if path.exists() { path } else { "/proc/self/exe".into() })
+        .args(["--instance", &instance.name, "daemon", SERVING])
+        .env_clear()
+        .envs(clean_environment())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+}
+
+/// Runs the daemon until it has a reason to end.
+pub fn run(instance: &Instance) -> ExitCode {
+    let mut begun = begin(instance).and_then(|(living, config)| {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_stack_size(STACK_BYTES)
+            .build()
+            .map_err(|error| Refusal::Internal { what: error.to_string() })?;
+        Ok((living, config, runtime))
+    });
+    let served = match &mut begun {
+        Ok((_, config, runtime)) => runtime.block_on(live(instance, config)),
+        Err(refusal) => Err(refusal.clone()),
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(refusal) => {
+            tracing::error!(%refusal, "the daemon stopped");
+            tell(&Started::from(refusal));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn begin(instance: &Instance) -> Result<(Lock, Config), Refusal> {
+    // Only a leader of its group is refused, and that one has no terminal to lose either.
+    rustix::process::setsid().ok();
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    // Typed passwords pass through our memory: no copy of it is ever written.
+    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    log::begin(instance)?;
+    let config = config::read(&instance.config)?;
+    Ok((succeed(instance)?, config))
+}
+
+/// Waits until the daemon before us has ended.
+fn succeed(instance: &Instance) -> Result<Lock, Refusal> {
+    let end = Instant::now() + PREDECESSOR_WAIT_MAX;
+    loop {
+        if let Some(lock) = instance.state.try_lock(LIVING).map_err(|error| storage(&error))? {
+            return Ok(lock);
+        }
+        if Instant::now() > end {
+            let pid =
+                instance.card().map_or_else(|| "unknown pid".to_owned(), |it| format!("pid {}", it.pid));
+            return Err(Refusal::Internal { what: format!("another daemon ({pid}) does not end") });
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+async fn live(instance: &Instance, config: &Config) -> Result<(), Refusal> {
+    let internal = |error: io::Error| Refusal::Internal { what: error.to_string() };
+    let hub = Hub::open(settings(instance, config)?).await?;
+    let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
+    listener.set_nonblocking(true).map_err(internal)?;
+    let listener = UnixListener::from_std(listener).map_err(internal)?;
+    let card = own_card(instance);
+    let json =
+        serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
+    instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
+    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config.pass_env.clone());
+    let served = Served { hub, house, tasks: TaskTracker::new(), stopping: CancellationToken::new() };
+    let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
+    tell(&Started::Ready);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening");
+    let serving = served.tasks.spawn(serve(listener, served.clone()));
+    let reason = tokio::select! {
+        _ = terminated.recv() => "SIGTERM",
+        _ = interrupted.recv() => "SIGINT",
+        () = ending.cancelled() => "asked to",
+        () = idle(&served.hub) => "idle",
+    };
+    drop(serving);
+    tracing::info!(reason, "ending");
+    farewell(instance, &served).await;
+    Ok(())
+}
+
+/// Ends in this order: nobody new, those who are there, the sessions' owners. The sessions live on with their holder.
+async fn farewell(instance: &Instance, served: &Served) {
+    for name in [SOCKET, CARD] {
+        // What is left behind is stale, and known to be: nothing answers.
+        drop(std::fs::remove_file(instance.state.file(name)));
+    }
+    served.stopping.cancel();
+    served.tasks.close();
+    if tokio::time::timeout(FAREWELL_MAX, served.tasks.wait()).await.is_err() {
+        tracing::info!(left = served.tasks.len(), "requests were left unanswered");
+    }
+    served.hub.shut_down().await;
+}
+
+/// Returns when nothing has lived for [`IDLE_MAX`].
+async fn idle(hub: &Hub) {
+    loop {
+        let idle = hub.idle_since().map_or(Duration::ZERO, |it| it.elapsed());
+        match IDLE_MAX.checked_sub(idle) {
+            Some(left) if !left.is_zero() => tokio::time::sleep(left).await,
+            _ => return,
+        }
+    }
+}
+
+fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal> {
+    let executable =
+        std::env::current_exe().map_err(|error| Refusal::Internal { what: error.to_string() })?;
+    let session = &config.session;
+    Ok(HubSettings {
+        state_dir: instance.state.clone(),
+        holder: HolderProgram {
+            executable: if executable.exists() { executable } else { "/proc/self/exe".into() },
+            arguments: vec!["hold".into(), instance.state.path().into()],
+            environment: clean_environment(),
+        },
+        defaults: SessionDefaults {
+            default_target: config.default.clone(),
+            shell: session.shell.clone(),
+            term: session.term.clone(),
+            cols: session.cols,
+            rows: session.rows,
+            idle_timeout: session.idle_timeout,
+            label: session.label.clone(),
+            startup: session.startup.clone(),
+            quota_bytes: config.limits.quota_bytes,
+            sessions_max: config.limits.sessions_max,
+        },
+    })
+}
+
+fn clean_environment() -> Vec<(OsString, OsString)> {
+    let is_ours = |name: &OsString| {
+        name == "HOME" || name == "PATH" || name == "LANG" || name.as_encoded_bytes().starts_with(b"COTTY_")
+    };
+    std::env::vars_os().filter(|(name, _)| is_ours(name)).collect()
+}
+
+/// Says the one word that the starter waits for, and closes the pipe: from here on nothing is said there.
+fn tell(started: &Started) {
+    let word = serde_json::to_vec(started).unwrap_or_default();
+    // The starter may have given up; we serve whoever comes all the same.
+    drop(io::stdout().write_all(&word).and_then(|()| io::stdout().flush()));
+    if let Ok(nothing) = std::fs::OpenOptions::new().write(true).open("/dev/null") {
+        rustix::stdio::dup2_stdout(nothing).ok();
+    }
+}
