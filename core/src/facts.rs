@@ -48,6 +48,9 @@ pub struct Member {
 pub enum Blocked {
     /// Seen in `/proc/PID/syscall`: a read on this terminal, or a poll, select or epoll whose descriptors include it.
     OnTerminal,
+    /// Seen there: a read of one byte of this terminal. A shell without a line editor reads its commands in
+    /// blocks and its `read` builtin byte by byte (dash 0.5.12: 8,192 and 1).
+    OnTerminalByte,
     /// Seen there: something else, or it is not blocked at all.
     #[default]
     Elsewhere,

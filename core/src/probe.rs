@@ -92,7 +92,7 @@ fn judge_foreground(facts: &Facts, around: &Surroundings, shell_in_front: bool) 
     };
     if shell_in_front && reader.program.pid == facts.shell.pid {
         // A prompt of its own, its second prompt, or a builtin such as `read`.
-        return (judge_shell(facts, around), boundary);
+        return (judge_shell(facts, around, reader), boundary);
     }
     let comm = reader.program.comm.as_str();
     let remote = REMOTES.contains(&comm) && !facts.canonical;
@@ -110,7 +110,7 @@ fn judge_foreground(facts: &Facts, around: &Surroundings, shell_in_front: bool) 
 }
 
 /// The shell itself reads: a line editor leaves the terminal raw, a builtin leaves it canonical.
-fn judge_shell(facts: &Facts, around: &Surroundings) -> Judged {
+fn judge_shell(facts: &Facts, around: &Surroundings, reader: &Member) -> Judged {
     let at_editor = !facts.canonical || !around.shell.edits_lines();
     if around.more_wanted && at_editor {
         return Judged::Waits(InputKind::IncompleteSyntax);
@@ -120,7 +120,9 @@ fn judge_shell(facts: &Facts, around: &Surroundings) -> Judged {
     }
     match (facts.canonical, facts.echo) {
         (true, false) => Judged::Waits(InputKind::Secret),
-        (true, true) if around.shell.edits_lines() => Judged::Waits(InputKind::Line),
+        (true, true) if around.shell.edits_lines() || reader.blocked == Blocked::OnTerminalByte => {
+            Judged::Waits(InputKind::Line)
+        }
         _ => Judged::AtShell,
     }
 }
@@ -153,7 +155,7 @@ fn waits(member: &Member, facts: &Facts, shell_in_front: bool) -> bool {
         return false;
     }
     match &member.blocked {
-        Blocked::OnTerminal => true,
+        Blocked::OnTerminal | Blocked::OnTerminalByte => true,
         Blocked::Elsewhere => false,
         // Another user's process hides what it is blocked on: asleep with the echo off is called a secret.
         Blocked::Unseen { .. } if member.foreign => facts.canonical && !facts.echo,

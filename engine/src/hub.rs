@@ -485,10 +485,8 @@ impl Hub {
 
     /// A session that cannot be found again: its open command is settled as lost, its output is kept.
     fn write_off(&self, row: &SessionRow, refusal: &Refusal) -> Result<(), Refusal> {
-        let reason = match refusal {
-            Refusal::Lost { reason, .. } => reason.clone(),
-            other => other.to_string(),
-        };
+        let reason =
+            if let Refusal::Lost { reason, .. } = refusal { reason.clone() } else { refusal.to_string() };
         for mut run in self.0.store.runs(Some(&row.id), 8)? {
             if !run.state.is_settled() {
                 run.state = crate::report::RunState::Lost { reason: reason.clone() };

@@ -285,8 +285,8 @@ pub(crate) fn random_hex(bytes: usize) -> Result<String, Refusal> {
 
 /// Says in our words why a holder did not do it.
 pub(crate) fn refused(error: &HolderError) -> Refusal {
-    match error {
-        HolderError::State(state) => Refusal::Storage { why: state.to_string() },
-        other => Refusal::CannotStart { why: other.to_string() },
+    if let HolderError::State(state) = error {
+        return Refusal::Storage { why: state.to_string() };
     }
+    Refusal::CannotStart { why: error.to_string() }
 }

@@ -227,9 +227,10 @@ impl Drop for Viewer {
 }
 
 fn weight(event: &ViewEvent) -> usize {
-    match event {
-        ViewEvent::Repaint { bytes, .. } | ViewEvent::Output { bytes, .. } => bytes.len(),
-        _ => 0,
+    if let ViewEvent::Repaint { bytes, .. } | ViewEvent::Output { bytes, .. } = event {
+        bytes.len()
+    } else {
+        0
     }
 }
 

@@ -73,10 +73,6 @@ impl Session {
             Judged::Running { .. } | Judged::Gone => RunState::Running,
             Judged::Waits(kind) => RunState::NeedsInput { kind: *kind },
             Judged::Nested(shell) => RunState::Nested { shell: shell.clone() },
-            // Its own prompt would have been signed: this is a builtin that reads.
-            Judged::AtShell if !self.plan.shell.edits_lines() => {
-                RunState::NeedsInput { kind: InputKind::Line }
-            }
             Judged::AtShell => {
                 RunState::Unknown { why: "the shell reads a line and signed no prompt".into() }
             }

@@ -175,10 +175,7 @@ impl Hub {
 
     /// A session that ended while it was asked says so in the words of its end.
     pub(super) fn explain(&self, handle: &SessionHandle, refusal: Refusal) -> Refusal {
-        match refusal {
-            Refusal::SessionClosed { .. } => self.why_ended(handle),
-            other => other,
-        }
+        if matches!(refusal, Refusal::SessionClosed { .. }) { self.why_ended(handle) } else { refusal }
     }
 
     pub(super) fn why_ended(&self, handle: &SessionHandle) -> Refusal {

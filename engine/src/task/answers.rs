@@ -78,14 +78,10 @@ impl Owner {
 
     /// Returns whether waiting alone may end the reason of a refusal.
     pub(super) fn may_pass(&self, refusal: &Refusal) -> bool {
-        match refusal {
-            Refusal::PersonTyping { .. } => true,
-            Refusal::NotReady { .. } => {
-                matches!(self.session.stage(), Stage::Waiting { .. } | Stage::Hooked { .. })
-            }
-            Refusal::NotAtPrompt { .. } => self.session.current().is_none(),
-            _ => false,
-        }
+        let opening = matches!(self.session.stage(), Stage::Waiting { .. } | Stage::Hooked { .. });
+        let between = matches!(refusal, Refusal::NotAtPrompt { .. }) && self.session.current().is_none();
+        let is_early = matches!(refusal, Refusal::NotReady { .. }) && opening;
+        matches!(refusal, Refusal::PersonTyping { .. }) || is_early || between
     }
 
     /// Judges a command, keeps it, and types it, in this order.

@@ -53,7 +53,9 @@ impl Typed {
 impl Owner {
     /// Notes that the terminal took inputs up to a sequence, and whether it showed them.
     pub(super) fn note_applied(&mut self, applied: &Applied) {
-        while let Some(keys) = self.typed.waiting.pop_front_if(|keys| keys.sequence <= applied.sequence) {
+        while self.typed.waiting.front().is_some_and(|keys| keys.sequence <= applied.sequence)
+            && let Some(keys) = self.typed.waiting.pop_front()
+        {
             if let Some((seat, sequence)) = keys.seat
                 && let Some(seat) = self.viewers.get(seat)
             {

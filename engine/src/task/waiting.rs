@@ -151,15 +151,39 @@ impl Waiter {
         }
     }
 
-    /// Returns when it wants to be looked at again, whatever happens meanwhile.
-    fn look_at(&self, last_active: Instant) -> Instant {
+    /// Returns when it wants to be looked at again, whatever happens meanwhile. A moment that has passed
+    /// without an answer waits for something to happen.
+    fn look_at(&self, now: Instant, last_active: Instant) -> Instant {
         let sooner = match &self.what {
             What::Pending { again, .. } => Some(*again),
             What::Until { until: Until::Idle, asked, .. } => Some(last_active.max(*asked) + IDLE),
             What::Sent { run: None, sent, .. } => Some(last_active.max(*sent) + SETTLED),
-            _ => None,
+            What::Run { .. }
+            | What::Until { .. }
+            | What::Sent { .. }
+            | What::Ready { .. }
+            | What::Killed { .. } => None,
         };
-        sooner.map_or(self.deadline, |it| it.min(self.deadline))
+        sooner.filter(|at| *at > now).map_or(self.deadline, |it| it.min(self.deadline))
+    }
+
+    /// Returns the output that it matches against a pattern.
+    fn seen(&mut self) -> Option<&mut Seen> {
+        if let What::Until { seen, until: Until::Pattern(_), .. } | What::Sent { seen, expect: Some(_), .. } =
+            &mut self.what
+        {
+            return Some(seen);
+        }
+        None
+    }
+
+    /// Returns the command that it waits for the end of.
+    fn command(&self) -> Option<RunId> {
+        match &self.what {
+            What::Run { run, .. } | What::Killed { killed: Killed { run, .. }, .. } => Some(*run),
+            What::Until { run, .. } | What::Sent { run, .. } => *run,
+            What::Pending { .. } | What::Ready { .. } => None,
+        }
     }
 }
 
@@ -182,35 +206,29 @@ impl Owner {
             Err(refusal) => return drop(reply.send(Err(refusal))),
         };
         let begin = report.as_ref().map(|report| report.output.from.byte);
-        let from = order.offset.filter(|it| it.epoch == end.epoch).map(|it| it.byte).or(match order.until {
-            Until::Pattern(_) => {
-                begin.or_else(|| self.session.current().map(|run| run.from.unwrap_or(end.byte)))
-            }
-            _ => None,
-        });
-        let from = from.unwrap_or(end.byte).min(end.byte);
+        let matches = matches!(order.until, Until::Pattern(_));
+        let begin = begin.or_else(|| self.session.current().and_then(|run| run.from)).filter(|_| matches);
+        let asked = order.offset.filter(|it| it.epoch == end.epoch).map(|it| it.byte);
+        let from = asked.or(begin).unwrap_or(end.byte).min(end.byte);
         let mut seen = Seen::default();
-        if matches!(order.until, Until::Pattern(_)) {
+        if matches {
             let bytes = texts::read_tail(&self.state_dir, &self.stretch(from, end.byte), MATCHED_BYTES_MAX);
             seen.feed(&bytes);
         }
-        let shown_from = order.offset.map_or(from, |_| from);
-        let what = What::Until { run, until: order.until, from: shown_from, seen, asked: now, reply };
+        let what = What::Until { run, until: order.until, from, seen, asked: now, reply };
         self.wait_on(Waiter { deadline: now + order.wait, what });
     }
 
     pub(super) fn waiting_deadline(&self) -> Option<Instant> {
-        let last_active = self.session.last_active();
-        self.waiters.iter().map(|waiter| waiter.look_at(last_active)).min()
+        let (now, last_active) = (Instant::now(), self.session.last_active());
+        self.waiters.iter().map(|waiter| waiter.look_at(now, last_active)).min()
     }
 
     /// Lets those who wait for output see it.
     pub(super) fn note_output(&mut self, bytes: &Bytes) {
         for waiter in &mut self.waiters {
-            match &mut waiter.what {
-                What::Until { seen, until: Until::Pattern(_), .. } => seen.feed(bytes),
-                What::Sent { seen, expect: Some(_), .. } => seen.feed(bytes),
-                _ => {}
+            if let Some(seen) = waiter.seen() {
+                seen.feed(bytes);
             }
         }
     }
@@ -236,16 +254,10 @@ impl Owner {
     pub(super) fn refuse_waiters(&mut self, refusal: &Refusal) {
         // Who waits for a command gets the command as it stands: it was settled with the session.
         for waiter in std::mem::take(&mut self.waiters) {
-            match &waiter.what {
-                What::Run { run, .. } | What::Killed { killed: Killed { run, .. }, .. }
-                    if self.session.run(*run).is_some_and(|run| run.state.is_settled()) =>
-                {
-                    self.serve(waiter, Instant::now());
-                }
-                What::Until { run: Some(_), .. } | What::Sent { .. } if self.row.ended.is_some() => {
-                    self.serve(waiter, Instant::now());
-                }
-                _ => waiter.refuse(refusal),
+            if waiter.command().is_some_and(|run| self.is_settled(run)) {
+                self.serve(waiter, Instant::now());
+            } else {
+                waiter.refuse(refusal);
             }
         }
     }

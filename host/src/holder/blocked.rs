@@ -57,8 +57,12 @@ pub(super) fn blocked(stat: &Stat, tty: u64, eyes: Eyes) -> Blocked {
             break;
         }
         match fs::read_to_string(format!("/proc/{}/task/{thread}/syscall", stat.pid)) {
-            Ok(line) if waits_for(stat, &line, tty) => return Blocked::OnTerminal,
-            Ok(_) => {}
+            Ok(line) => {
+                let seen = waits_for(stat, &line, tty);
+                if seen != Blocked::Elsewhere {
+                    return seen;
+                }
+            }
             Err(error) => hidden = !is_gone(&error, stat.pid),
         }
     }
@@ -71,21 +75,26 @@ fn is_gone(error: &io::Error, pid: u32) -> bool {
     absent && !fs::exists(format!("/proc/{pid}/stat")).unwrap_or(false)
 }
 
-fn waits_for(stat: &Stat, line: &str, tty: u64) -> bool {
+fn waits_for(stat: &Stat, line: &str, tty: u64) -> Blocked {
     let mut fields = line.split_ascii_whitespace();
     // "running", or -1 where it is blocked outside of a system call.
-    let Some(number) = fields.next().and_then(|it| it.parse::<u64>().ok()) else { return false };
+    let Some(number) = fields.next().and_then(|it| it.parse::<u64>().ok()) else { return Blocked::Elsewhere };
     let mut argument = || {
         let text = fields.next().and_then(|it| it.strip_prefix("0x"));
         text.and_then(|it| u64::from_str_radix(it, 16).ok()).unwrap_or(0)
     };
-    let (first, second) = (argument(), argument());
-    match call_of(number) {
+    let (first, second, third) = (argument(), argument(), argument());
+    let waits = match call_of(number) {
         Call::Read => is_terminal(stat, first, tty),
         Call::Poll => polled(stat, first, second).iter().any(|it| is_terminal(stat, *it, tty)),
         Call::Select => selected(stat, first, second).iter().any(|it| is_terminal(stat, *it, tty)),
         Call::Epoll => awaited(stat, first).iter().any(|it| is_terminal(stat, *it, tty)),
         Call::Other => false,
+    };
+    match waits {
+        false => Blocked::Elsewhere,
+        true if call_of(number) == Call::Read && third == 1 => Blocked::OnTerminalByte,
+        true => Blocked::OnTerminal,
     }
 }
 

@@ -388,6 +388,7 @@ fn put_member(out: &mut BytesMut, member: &Member) {
     out.put_u8(member.foreign.into());
     match &member.blocked {
         Blocked::OnTerminal => out.put_u8(0),
+        Blocked::OnTerminalByte => out.put_u8(3),
         Blocked::Elsewhere => out.put_u8(1),
         Blocked::Unseen { channel, terminal, socket } => {
             out.put_u8(2);
@@ -406,6 +407,7 @@ fn get_member(fields: &mut Fields) -> Read<Member> {
         foreign: fields.bool()?,
         blocked: match fields.u8()? {
             0 => Blocked::OnTerminal,
+            3 => Blocked::OnTerminalByte,
             1 => Blocked::Elsewhere,
             2 => Blocked::Unseen {
                 channel: fields.string()?,

@@ -10,7 +10,9 @@ fn member<'facts>(facts: &'facts Facts, comm: &str) -> Option<&'facts Member> {
 }
 
 fn reads(facts: &Facts, comm: &str) -> bool {
-    member(facts, comm).is_some_and(|it| it.state == 'S' && it.blocked == Blocked::OnTerminal)
+    member(facts, comm).is_some_and(|it| {
+        it.state == 'S' && matches!(it.blocked, Blocked::OnTerminal | Blocked::OnTerminalByte)
+    })
 }
 
 fn works(facts: &Facts, comm: &str) -> bool {
@@ -18,7 +20,8 @@ fn works(facts: &Facts, comm: &str) -> bool {
 }
 
 fn at_prompt(facts: &Facts) -> bool {
-    facts.foreground == facts.shell.pid && facts.members.iter().any(|it| it.blocked == Blocked::OnTerminal)
+    facts.foreground == facts.shell.pid
+        && facts.members.iter().any(|it| matches!(it.blocked, Blocked::OnTerminal | Blocked::OnTerminalByte))
 }
 
 async fn bash(world: &World) -> Client {
@@ -96,7 +99,9 @@ fn every_way_of_waiting_for_a_descriptor_is_seen() {
     block_on(async {
         let world = World::new();
         let mut bash = bash(&world).await;
-        let reading = |it: &Facts| it.members.iter().any(|it| it.blocked == Blocked::OnTerminal);
+        let reading = |it: &Facts| {
+            it.members.iter().any(|it| matches!(it.blocked, Blocked::OnTerminal | Blocked::OnTerminalByte))
+        };
         let python = |it: &Facts| it.foreground != it.shell.pid && reading(it);
         for program in [
             "import select; select.select([0],[],[])",

@@ -48,7 +48,12 @@ fn facts() -> Facts {
         foreground: 4,
         echo: true,
         canonical: true,
-        members: vec![member(Blocked::OnTerminal), member(unseen), member(Blocked::Elsewhere)],
+        members: vec![
+            member(Blocked::OnTerminal),
+            member(unseen),
+            member(Blocked::Elsewhere),
+            member(Blocked::OnTerminalByte),
+        ],
         inner: Inner::Terminal(Box::new(inner)),
     }
 }
