@@ -348,12 +348,7 @@ impl Refusal {
     #[must_use]
     pub fn next_step(&self) -> String {
         match self {
-            Self::ClosedByOperator { session, mode: Mode::AgentOnly } => {
-                format!("Press Ctrl-C to interrupt, or a person changes it: cotty mode {session} human-first")
-            }
-            Self::ClosedByOperator { session, .. } => {
-                format!("Tell the person and wait; a person opens it: cotty mode {session} human-first")
-            }
+            Self::ClosedByOperator { session, mode } => open_for_all(session, *mode),
             Self::RunInProgress { session, run } => {
                 format!(
                     "Next: ssh_wait command={run}, ssh_close id={run}, or another session (ssh_connect name=...); ssh_status session={session} tells more"
@@ -384,11 +379,7 @@ impl Refusal {
             Self::TooMany { .. } => "Close some first: ssh_list, ssh_close".to_owned(),
             Self::ShellExited { session, target, .. }
             | Self::SessionClosed { session, target, .. }
-            | Self::Lost { session, target, .. } => {
-                format!(
-                    "Next: ssh_connect target={target} name={session} opens a new shell; ssh_read session={session} still reads the old output"
-                )
-            }
+            | Self::Lost { session, target, .. } => new_shell(session, target),
             Self::NotReady { session, .. } => {
                 format!(
                     "Next: ssh_read session={session} view=screen; a person can look: cotty attach {session}"
@@ -420,4 +411,18 @@ impl Refusal {
             }
         }
     }
+}
+
+fn open_for_all(session: &str, mode: Mode) -> String {
+    let meanwhile = match mode {
+        Mode::AgentOnly => "Press Ctrl-C to interrupt, or a person changes it",
+        Mode::Common | Mode::HumanFirst | Mode::HumanOnly => "Tell the person and wait; a person opens it",
+    };
+    format!("{meanwhile}: cotty mode {session} human-first")
+}
+
+fn new_shell(session: &str, target: &str) -> String {
+    format!(
+        "Next: ssh_connect target={target} name={session} opens a new shell; ssh_read session={session} still reads the old output"
+    )
 }
