@@ -3,6 +3,8 @@
 use cotty_core::excerpt::{Excerpt, Hidden, escaped_len};
 use proptest::prelude::*;
 
+use crate::laws::tried;
+
 #[test]
 fn what_fits_is_shown_whole() {
     let mut excerpt = Excerpt::new(100);
@@ -33,6 +35,7 @@ fn a_line_that_is_too_long_is_cut_in_its_middle() {
 }
 
 proptest! {
+    #![proptest_config(tried(256))]
     #[test]
     fn the_budget_is_kept(lines in prop::collection::vec(".{0,200}", 0..60), budget in 100usize..2000) {
         let mut excerpt = Excerpt::new(budget);

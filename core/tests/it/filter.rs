@@ -4,6 +4,7 @@ use cotty_core::filter::Filter;
 use cotty_core::marks::Key;
 use proptest::prelude::*;
 
+use crate::laws::tried;
 use crate::streams::{cuts, pieces, stream};
 
 fn filtered(stream: &[u8]) -> Vec<u8> {
@@ -107,7 +108,7 @@ fn a_sequence_without_end_is_swallowed_and_takes_no_memory() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(tried(1000))]
     #[test]
     fn bytes_cut_anywhere_give_the_same_view(stream in stream(), cuts in cuts()) {
         let mut filter = Filter::new(Key::new("key"));

@@ -7,3 +7,4 @@ mod oracle;
 mod text;
 mod excerpt;
 mod streams;
+mod laws;

@@ -3,6 +3,7 @@
 use cotty_core::marks::{Found, Key, Mark, MarkKind, Marks};
 use proptest::prelude::*;
 
+use crate::laws::tried;
 use crate::streams::{cuts, pieces, stream};
 
 fn find(stream: &[u8]) -> Vec<Found> {
@@ -72,7 +73,7 @@ fn the_key_is_not_shown() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(tried(1000))]
     #[test]
     fn bytes_cut_anywhere_give_the_same_marks(stream in stream(), cuts in cuts()) {
         let mut marks = Marks::new(Key::new("key"), 0);

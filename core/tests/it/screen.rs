@@ -3,6 +3,7 @@
 use cotty_core::screen::{Screen, clamp};
 use proptest::prelude::*;
 
+use crate::laws::tried;
 use crate::streams::{cuts, pieces, stream};
 
 fn screen(stream: &[u8]) -> Screen {
@@ -96,7 +97,7 @@ fn the_main_screen_stands_behind_the_alternate_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(800))]
+    #![proptest_config(tried(800))]
     #[test]
     fn bytes_cut_anywhere_give_the_same_screen(stream in stream(), cuts in cuts()) {
         let mut cut = Screen::new(20, 6);

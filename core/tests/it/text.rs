@@ -3,6 +3,7 @@
 use cotty_core::text::{LastLine, Lines};
 use proptest::prelude::*;
 
+use crate::laws::tried;
 use crate::streams::{cuts, pieces, stream};
 
 fn lines_of<'a>(cols: u16, pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<String>, LastLine) {
@@ -93,7 +94,7 @@ fn what_is_not_seen_is_not_there() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(tried(600))]
     #[test]
     fn bytes_cut_anywhere_give_the_same_text(stream in stream(), cuts in cuts(), cols in 2u16..100) {
         let whole = lines_of(cols, [&stream[..]]);
