@@ -142,10 +142,21 @@ impl Emulator {
         }
         let alternate = self.term.grid().clone();
         self.term.swap_alt();
+        self.unwrap_at_edge();
         let main = self.term.grid().clone();
         self.term.swap_alt();
         *self.term.grid_mut() = alternate;
         Some(main)
+    }
+
+    /// Forgets that the row goes on at whose edge the cursor waits: no sequence restores both, for what brings the
+    /// cursor there begins the row's end anew. The next character wraps it again.
+    pub(super) fn unwrap_at_edge(&mut self) {
+        let grid = self.term.grid_mut();
+        if grid.cursor.input_needs_wrap {
+            let (line, last) = (grid.cursor.point.line, Column(grid.columns() - 1));
+            grid[line][last].flags.remove(Flags::WRAPLINE);
+        }
     }
 
     fn mend_all(&mut self) {
@@ -239,6 +250,9 @@ impl Handler for Emulator {
             self.make_room();
         }
         self.term.input(c);
+        if self.term.mode().contains(TermMode::INSERT) {
+            self.mend_at_cursor(); // What was pushed over the edge may have been half of a wide character.
+        }
     }
 
     #[inline]

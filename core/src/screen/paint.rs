@@ -51,6 +51,7 @@ const SWITCHES: [(TermMode, &str, &str); 14] = [
 /// Returns the bytes.
 pub(super) fn paint(emulator: &mut Emulator) -> Vec<u8> {
     let hidden = emulator.hidden_main();
+    emulator.unwrap_at_edge();
     let mut painter = Painter { out: String::with_capacity(4 * 1024), pen: Pen::default() };
     painter.out.push_str(CLEAN);
     painter.tabs(&emulator.tabs);
