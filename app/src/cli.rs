@@ -229,7 +229,18 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
             why: "the daemon starts it with a state directory, and nobody else does".to_owned(),
         })),
         Order::Daemon { serving } => daemon(arguments.instance.as_deref(), serving),
-        order => {
+        order @ (Order::Up { .. }
+        | Order::Attach { .. }
+        | Order::Ls { .. }
+        | Order::Run { .. }
+        | Order::Send { .. }
+        | Order::Read { .. }
+        | Order::Status { .. }
+        | Order::Close { .. }
+        | Order::Mode { .. }
+        | Order::Why { .. }
+        | Order::Stop
+        | Order::Restart) => {
             let instance = Instance::find(arguments.instance.as_deref()).map_err(unreachable_daemon)?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| internal(&error.to_string()))?;

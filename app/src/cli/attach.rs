@@ -255,11 +255,11 @@ impl Attached {
         match message {
             Some(Ok(Message::Binary(frame))) => {
                 let frame = Frame::decode(&frame)?;
-                if frame.kind == Kind::Repaint {
-                    self.notice.forget_gap();
-                }
                 self.have = Some(frame.end());
-                let out = self.row.pass(frame.bytes);
+                let out = match frame.kind {
+                    Kind::Output => self.row.pass(frame.bytes),
+                    Kind::Repaint => self.row.pass_repaint(frame.bytes),
+                };
                 self.unwritten.extend(out);
                 None
             }
@@ -278,21 +278,19 @@ impl Attached {
     }
 
     fn told(&mut self, message: FromServer) -> Option<Parted> {
-        match message {
-            FromServer::Closed { reason, .. } => return Some(Parted::End(End::Closed(reason))),
-            FromServer::Echo { seq, .. } => {
-                while self.unanswered.front().is_some_and(|it| *it <= seq) {
-                    self.unanswered.pop_front();
-                }
+        self.notice.hear(&message);
+        if let FromServer::Closed { reason, .. } = message {
+            return Some(Parted::End(End::Closed(reason)));
+        } else if let FromServer::Echo { seq, .. } = message {
+            while self.unanswered.front().is_some_and(|it| *it <= seq) {
+                self.unanswered.pop_front();
             }
-            FromServer::Refused { seq: None, failure } if self.have.is_none() => {
+        } else if let FromServer::Refused { seq, failure } = message {
+            if seq.is_none() && self.have.is_none() {
                 return Some(Parted::End(End::Failed(failure)));
             }
-            FromServer::Refused { seq, failure } => {
-                self.unanswered.retain(|it| Some(*it) != seq);
-                self.say(failure.what);
-            }
-            other => self.notice.hear(&other),
+            self.unanswered.retain(|it| Some(*it) != seq);
+            self.notice.say(failure.what);
         }
         let out = self.row.set_line(self.notice.line());
         self.unwritten.extend(out);

@@ -136,10 +136,7 @@ fn query_string(query: &Query) -> String {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(query) else { return String::new() };
     let pairs: Vec<String> = fields
         .iter()
-        .map(|(name, value)| match value {
-            serde_json::Value::String(text) => format!("{name}={}", escaped(text)),
-            other => format!("{name}={other}"),
-        })
+        .map(|(name, value)| format!("{name}={}", escaped(value.as_str().unwrap_or(&value.to_string()))))
         .collect();
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }

@@ -6,6 +6,9 @@
 /// A longer control sequence is passed on unread: no program means anything by it.
 const PARAMETERS_MAX: usize = 64;
 
+/// A cursor that was saved and not restored within so much output was not meant to be: the line is drawn again.
+const SAVED_BYTES_MAX: usize = 4096;
+
 /// A stream of output on its way to a terminal of so many rows.
 #[derive(Debug)]
 pub(crate) struct LastRow {
@@ -15,8 +18,8 @@ pub(crate) struct LastRow {
     held: Vec<u8>,
     line: String,
     drawn: bool,
-    // Between a program's own save and restore our save would take its place.
-    saved: bool,
+    // Between a program's own save and restore our save would take its place. Counts what was printed since.
+    saved: Option<usize>,
     origin: bool,
     alternate: bool,
 }
@@ -44,7 +47,7 @@ impl LastRow {
             held: Vec::new(),
             line: String::new(),
             drawn: false,
-            saved: false,
+            saved: None,
             origin: false,
             alternate: false,
         }
@@ -106,6 +109,16 @@ impl LastRow {
         for byte in bytes {
             self.step(*byte, &mut out);
         }
+        self.saved = self.saved.map(|it| it + bytes.len()).filter(|it| *it <= SAVED_BYTES_MAX);
+        self.draw(&mut out);
+        out
+    }
+
+    /// Passes a repaint on. It ends with the cursor that the program saved, which is not waited for.
+    pub(crate) fn pass_repaint(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = self.pass(bytes);
+        self.saved = None;
+        self.drawn = false;
         self.draw(&mut out);
         out
     }
@@ -168,8 +181,8 @@ impl LastRow {
                 self.release(out);
                 self.state = State::Ground;
                 match byte {
-                    b'7' if first => self.saved = true,
-                    b'8' if first => self.saved = false,
+                    b'7' if first => self.saved = Some(0),
+                    b'8' if first => self.saved = None,
                     b'c' if first => self.start_afresh(out),
                     b'8' => self.drawn = false, // ESC # 8 fills the screen.
                     _ => {}
@@ -205,8 +218,8 @@ impl LastRow {
         }
         match (last, body) {
             (b'J', _) => self.drawn = false,
-            (b's', b"") => self.saved = true,
-            (b'u', b"") => self.saved = false,
+            (b's', b"") => self.saved = Some(0),
+            (b'u', b"") => self.saved = None,
             (b'p', b"!") => self.start_afresh(out),
             (b'h' | b'l', [b'?', modes @ ..]) => self.modes(last == b'h', modes, out),
             _ => {}
@@ -237,7 +250,7 @@ impl LastRow {
                 6 => self.origin = on,
                 47 | 1047 | 1049 => {
                     self.alternate = on;
-                    self.saved = false;
+                    self.saved = None;
                     // Some terminals have a region for each screen.
                     out.extend_from_slice(format!("\x1b7{}\x1b8", self.region()).as_bytes());
                     self.drawn = false;
@@ -251,7 +264,7 @@ impl LastRow {
     /// After a reset: the region is gone, and so is what was saved.
     fn start_afresh(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("\x1b7{}\x1b8", self.region()).as_bytes());
-        (self.saved, self.origin, self.drawn) = (false, false, false);
+        (self.saved, self.origin, self.drawn) = (None, false, false);
     }
 
     fn region(&self) -> String {
@@ -259,7 +272,12 @@ impl LastRow {
     }
 
     fn draw(&mut self, out: &mut Vec<u8>) {
-        if self.drawn || self.saved || self.origin || self.state != State::Ground || !self.has_room() {
+        if self.drawn
+            || self.saved.is_some()
+            || self.origin
+            || self.state != State::Ground
+            || !self.has_room()
+        {
             return;
         }
         // One column stays free: nothing is ever written where the terminal might wrap.

@@ -58,13 +58,6 @@ impl Notice {
         self.said = Some(words);
     }
 
-    /// The screen is whole again.
-    pub(crate) fn forget_gap(&mut self) {
-        if self.said.as_deref().is_some_and(|it| it.starts_with("output is missing")) {
-            self.said = None;
-        }
-    }
-
     /// Returns the line.
     pub(crate) fn line(&self) -> String {
         let mut parts = vec![self.session.clone()];

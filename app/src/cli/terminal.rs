@@ -23,7 +23,10 @@ impl Raw {
         let before = tcgetattr(&file)?;
         let mut raw = before.clone();
         raw.make_raw();
-        #[expect(deprecated, reason = "it is unsound for types that lend another's descriptor; ours owns its own")]
+        #[expect(
+            deprecated,
+            reason = "it is unsound for types that lend another's descriptor; ours owns its own"
+        )]
         let file = AsyncFd::new(file)?;
         tcsetattr(file.get_ref(), OptionalActions::Drain, &raw)?;
         Ok(Self { file, before })

@@ -1,0 +1,27 @@
+//! The config file, and what is said where it is wrong.
+
+use cotty_testkit::home::Home;
+
+#[test]
+fn an_unknown_key_stops_the_daemon_and_names_line_and_remedy() {
+    let home = Home::new();
+    home.write_config("[session]\n\nshel = \"bash\"\n");
+    for order in [&["config", "check"][..], &["ls"], &["up"]] {
+        let output = home.run(order);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{order:?}: {text}");
+        assert!(text.contains("config.toml:3: there is no key session.shel"), "{text}");
+        assert!(text.contains("Write session.shell"), "{text}");
+    }
+}
+
+#[test]
+fn what_it_says_holds() {
+    let home = Home::new();
+    home.write_config("[session]\ncols = 99\nrows = 33\nlabel = \"mine\"\n");
+    let output = home.run(&["up", "web1", "--json"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains(r#""cols":99,"rows":33"#) && text.contains(r#""label":"mine""#), "{text}");
+    let shown = home.run(&["config", "show"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("cols = 99"));
+}
