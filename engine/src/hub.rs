@@ -13,6 +13,7 @@ use cotty_host::holder::client::{Holder, HolderProgram, Terminal};
 use cotty_host::state_dir::StateDir;
 use tokio_util::task::TaskTracker;
 
+use crate::clock;
 use crate::handle::{Identity, SessionHandle};
 use crate::opening;
 use crate::report::{
@@ -97,7 +98,7 @@ impl Hub {
             opening: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             next_seat: AtomicU64::new(1),
-            empty_since: Mutex::new(Some(Instant::now())),
+            empty_since: Mutex::new(Some(clock::now())),
         }));
         hub.find_living_again().await?;
         Ok(hub)
@@ -550,7 +551,7 @@ impl Hub {
             sessions.remove(name);
         }
         if sessions.is_empty() {
-            *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now());
         }
         drop(sessions);
         match self.0.store.forget_oldest() {

@@ -12,3 +12,4 @@ mod texts;
 mod plain;
 mod keys;
 mod store;
+mod clock;

@@ -18,6 +18,7 @@ use cotty_host::local::account::Account;
 use cotty_host::local::pty::Spawn;
 use cotty_host::state_dir::StateDir;
 
+use crate::clock;
 use crate::hub::SessionDefaults;
 use crate::report::{Caller, Connect};
 use crate::store::{RunRow, SessionRow, Store};
@@ -91,7 +92,7 @@ pub(crate) async fn open(
 ) -> Result<(Session, Terminal), Refusal> {
     let order = OpenTerminal { id: row.id.clone(), term, epoch: row.epoch, quota_bytes, spawn };
     let (_, terminal) = holder.open(order).await.map_err(|error| refused(&error))?;
-    Ok((Session::new(plan_of(row), Instant::now()), terminal))
+    Ok((Session::new(plan_of(row), clock::now()), terminal))
 }
 
 /// Attaches to the terminal of a session that an earlier life of the daemon had.
@@ -106,7 +107,7 @@ pub(crate) async fn resume(
     let at = Offset { epoch: row.epoch, byte: listed.state.acknowledged_byte };
     let (attached, terminal) = holder.attach(&row.id, term, at).await.map_err(|error| refused(&error))?;
     let screen = screen_at(state_dir, row, at);
-    let now = Instant::now();
+    let now = clock::now();
     let applied = attached.applied_sequence;
     let mut session = Session::resume(plan_of(row), now, row.kept.clone(), at.byte, applied, &screen);
     let under_way = store.runs(Some(&row.id), 1)?.into_iter().find(|run| !run.state.is_settled());

@@ -21,6 +21,7 @@ use cotty_host::holder::frame::{Event, Exit, Order};
 use cotty_host::state_dir::StateDir;
 use tokio::sync::mpsc;
 
+use crate::clock;
 use crate::report::Stretch;
 use crate::request::Request;
 use crate::store::{SessionRow, Store};
@@ -85,7 +86,7 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
     let mut owner = Owner::new(parts.session, parts.row, parts.store, parts.state_dir, parts.startup);
     loop {
         owner.carry_out_effects();
-        owner.serve_waiters(Instant::now());
+        owner.serve_waiters(clock::now());
         owner.orders.drain(..).for_each(|order| orders.push(order));
         if let Some(ended) = owner.over.take() {
             owner.leave(&ended);
@@ -154,7 +155,7 @@ impl Owner {
     }
 
     fn pass_deadlines(&mut self) {
-        let now = Instant::now();
+        let now = clock::now();
         self.session.handle_timeout(now);
         if self.idle_deadline().is_some_and(|at| at <= now) {
             self.end("closed: idle", "idle");
@@ -169,7 +170,7 @@ impl Owner {
     }
 
     fn take_event(&mut self, event: Result<Option<Event>, HolderError>) {
-        let now = Instant::now();
+        let now = clock::now();
         match event {
             Ok(Some(Event::Output { offset, bytes })) => self.session.handle_output(now, offset.byte, &bytes),
             Ok(Some(Event::Applied(applied))) => {
@@ -210,7 +211,7 @@ impl Owner {
     }
 
     fn lose(&mut self, reason: &str) {
-        self.session.handle_lost(Instant::now(), reason);
+        self.session.handle_lost(clock::now(), reason);
         self.end(&format!("lost: {reason}"), reason);
     }
 
@@ -219,7 +220,7 @@ impl Owner {
         if self.over.is_some() {
             return;
         }
-        self.session.handle_lost(Instant::now(), words);
+        self.session.handle_lost(clock::now(), words);
         self.carry_out_effects();
         self.flush_typed();
         let ended = self.ending.take().unwrap_or_else(|| ended.to_owned());

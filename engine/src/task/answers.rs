@@ -13,6 +13,7 @@ use cotty_host::holder::frame::{Order, Process};
 use super::typed::Keys;
 use super::waiting::{Killed, Waiter};
 use super::{Ended, Owner};
+use crate::clock;
 use crate::keys;
 use crate::report::{
     Connect, Enter, RunOrder, RunReport, ScreenView, SendOrder, SessionState, SessionStatus, Stretch,
@@ -26,7 +27,7 @@ const RECENT_BYTES: u64 = 256 * 1024;
 
 impl Owner {
     pub(super) fn answer(&mut self, request: Request) {
-        let now = Instant::now();
+        let now = clock::now();
         match request {
             Request::Run { who, order, reply } => self.answer_run(now, who, order, reply),
             Request::Join { run, wait, reply } => {
@@ -238,7 +239,8 @@ impl Owner {
         let run = self.survivors_of.remove(0);
 
         // The kernel tells a start to the hundredth of a second.
-        let Some(since) = self.session.run(run).map(|run| run.since.elapsed() + Duration::from_millis(10))
+        let Some(since) =
+            self.session.run(run).map(|run| clock::since(run.since) + Duration::from_millis(10))
         else {
             return;
         };
@@ -287,7 +289,7 @@ impl Owner {
         let Some(command) = self.startup.take() else { return };
         let who = Principal { role: Role::Operator, label: "config".into() };
         let order = RunOrder { command, wait: Duration::ZERO, kill_after: None, key: None };
-        if let Err(refusal) = self.try_run(Instant::now(), &who, &order) {
+        if let Err(refusal) = self.try_run(clock::now(), &who, &order) {
             self.warn(format!("the startup command was not run: {refusal}"));
         }
     }
@@ -429,7 +431,7 @@ impl Owner {
             command: run.command.clone(),
             state: run.state.clone(),
             boundary: run.boundary,
-            took: run.took.unwrap_or_else(|| run.since.elapsed()),
+            took: run.took.unwrap_or_else(|| clock::since(run.since)),
             cwd: run.cwd.clone(),
             output,
             survivors: self.survivors(run.id).cloned().unwrap_or_default(),
@@ -494,7 +496,7 @@ impl Owner {
             viewers: self.viewers.labels(),
             opened_by: row.opened_by.clone(),
             opened_at: row.opened_at,
-            idle: self.session.last_active().elapsed(),
+            idle: clock::since(self.session.last_active()),
             idle_timeout: row.idle_timeout,
             warnings: self.status_warnings(),
             follow: format!("cotty attach {}", row.name),

@@ -7,6 +7,7 @@ use cotty_core::session::Effect;
 use cotty_host::holder::frame::{Order, SignalTo};
 
 use super::{IN_FLIGHT_BYTES_MAX, Owner};
+use crate::clock;
 use crate::report::SessionState;
 use crate::store::RunRow;
 use crate::viewers::ViewEvent;
@@ -200,7 +201,7 @@ impl Owner {
             from: run.from,
             to: run.to,
             cols: self.session.plan().size.0,
-            at: std::time::SystemTime::now() - run.took.unwrap_or_else(|| run.since.elapsed()),
+            at: std::time::SystemTime::now() - run.took.unwrap_or_else(|| clock::since(run.since)),
             took: run.took,
             state: run.state.clone(),
             boundary: run.boundary,

@@ -9,6 +9,7 @@ use cotty_core::names::Principal;
 use cotty_host::holder::frame::Applied;
 
 use super::Owner;
+use crate::clock;
 use crate::viewers::ViewEvent;
 
 /// An entry is closed by a line end, by another typist, after this pause …
@@ -66,7 +67,7 @@ impl Owner {
     }
 
     fn note_keys(&mut self, keys: &Keys, shown: bool) {
-        let now = Instant::now();
+        let now = clock::now();
         if self.typed.entry.as_ref().is_some_and(|entry| entry.who != keys.who || entry.last + PAUSE < now) {
             self.flush_typed();
         }

@@ -10,6 +10,7 @@ use cotty_core::run::RunState;
 use regex::Regex;
 
 use super::{Owner, WAITERS_MAX};
+use crate::clock;
 use crate::plain::Plain;
 use crate::report::{
     RunOrder, RunReport, SendOrder, Sent, SessionState, SessionStatus, Until, WaitOrder, Waited,
@@ -220,7 +221,7 @@ impl Owner {
     }
 
     pub(super) fn waiting_deadline(&self) -> Option<Instant> {
-        let (now, last_active) = (Instant::now(), self.session.last_active());
+        let (now, last_active) = (clock::now(), self.session.last_active());
         self.waiters.iter().map(|waiter| waiter.look_at(now, last_active)).min()
     }
 
@@ -255,7 +256,7 @@ impl Owner {
         // Who waits for a command gets the command as it stands: it was settled with the session.
         for waiter in std::mem::take(&mut self.waiters) {
             if waiter.command().is_some_and(|run| self.is_settled(run)) {
-                self.serve(waiter, Instant::now());
+                self.serve(waiter, clock::now());
             } else {
                 waiter.refuse(refusal);
             }
