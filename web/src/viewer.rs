@@ -25,6 +25,9 @@ const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
 /// A viewer that takes nothing for this long is sent away; it finds the session again when it comes back.
 const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
 
+/// A viewer has this long to hear why it was sent away.
+const PART_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// How a connection ends: a close code, and a word for logs.
 type End = (u16, &'static str);
 
@@ -46,11 +49,19 @@ pub(crate) async fn open(
     let token = served.tasks.token();
     Ok(upgrade.on_upgrade(async move |mut socket| {
         let (code, reason) = seat(&mut socket, &served, caller, which).await;
-        let frame = CloseFrame { code, reason: reason.into() };
-        // A peer that is gone cannot be told.
-        drop(socket.send(Message::Close(Some(frame))).await);
+        part(&mut socket, code, reason).await;
         drop(token);
     }))
+}
+
+/// Says why, then reads what is still under way: a socket that is closed with unread bytes takes the reason with it.
+async fn part(socket: &mut WebSocket, code: u16, reason: &'static str) {
+    let goodbye = async {
+        // A peer that is gone cannot be told; one that closed first is answered by the next read.
+        socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await.ok();
+        while let Some(Ok(_)) = socket.recv().await {}
+    };
+    tokio::time::timeout(PART_WAIT_MAX, goodbye).await.ok();
 }
 
 /// A viewer at its place.

@@ -98,17 +98,15 @@ impl Client {
             .map_err(|error| internal(&error.to_string()))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|it| cut(&it))?;
-        let conversation = async {
+        let conversation = async move {
             let answer = sender.send_request(request).await?;
             let status = answer.status();
             let limited = http_body_util::Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
             Ok::<_, hyper::Error>((status, limited.collect().await))
         };
-        // The connection is driven beside the question, and dropped when it is answered.
-        let (status, body) = tokio::select! {
-            answered = conversation => answered.map_err(|it| cut(&it))?,
-            ended = connection => return Err(ended.err().map_or_else(|| lost("it closed the connection"), |it| cut(&it))),
-        };
+        // The connection is driven beside the question, and ends with it: whatever is wrong with it, the question knows.
+        let (answered, _) = tokio::join!(conversation, connection);
+        let (status, body) = answered.map_err(|it| cut(&it))?;
         let bytes = body.map_err(|error| lost(&error.to_string()))?.to_bytes();
         if status == StatusCode::OK {
             return serde_json::from_slice(&bytes).map_err(|error| newer(&error.to_string()));

@@ -32,9 +32,26 @@ pub(crate) fn tell(failure: &Failure, json: bool) -> ExitCode {
         let document = serde_json::to_string(&Failed { failure: failure.clone() }).unwrap_or_default();
         drop(writeln!(std::io::stdout(), "{document}"));
     } else {
-        drop(writeln!(stderr, "cotty: {}\n{}", failure.what, failure.next));
+        drop(writeln!(stderr, "cotty: {}\n{}", failure.what, next(failure)));
     }
     ExitCode::from(code(&failure.kind))
+}
+
+/// Returns what a person does next: the daemon's advice names tools, which are an agent's.
+fn next(failure: &Failure) -> &str {
+    match failure.kind.as_str() {
+        "session-not-found" => "cotty ls lists what there is; cotty up NAME opens one",
+        "ambiguous-session" => "Name one of them; cotty ls lists them",
+        "busy" => "cotty ls --runs shows what runs; cotty close HANDLE ends it; cotty attach NAME joins it",
+        "not-found" => "cotty ls --runs lists the commands",
+        "shell-exited" | "lost" => {
+            "cotty up NAME opens a new shell; cotty read NAME still reads the old output"
+        }
+        "terminal-state" => "cotty read NAME --view screen shows what is there; cotty attach NAME joins it",
+        "conflict" if !failure.next.contains("cotty") => "Choose another name, or close that session first",
+        "limit" => "Close some first (cotty ls, cotty close), or send less",
+        _ => &failure.next,
+    }
 }
 
 fn code(kind: &str) -> u8 {

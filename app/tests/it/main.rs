@@ -5,3 +5,4 @@ mod command_line;
 mod config;
 mod daemon;
 mod principal;
+mod socket;

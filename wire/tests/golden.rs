@@ -1,0 +1,131 @@
+//! The protocols as they are spoken, held by files: a change of a file is a change of a protocol.
+//!
+//! `COTTY_GOLDEN=write` writes them anew.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use cotty_core::names::{Epoch, Offset};
+use cotty_core::refusal::Refusal;
+use cotty_wire::api::{Failed, Failure, Run, State, Who};
+use cotty_wire::hello::{Hello, Terminal, to_header};
+use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, Kind, close};
+
+fn held(name: &str, lines: &[String]) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let now = lines.join("\n") + "\n";
+    if std::env::var_os("COTTY_GOLDEN").is_some() {
+        std::fs::write(&path, &now).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        now,
+        "{name} differs; COTTY_GOLDEN=write writes it anew"
+    );
+}
+
+fn json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap()
+}
+
+fn failure() -> Failure {
+    Failure::from(&Refusal::SessionNotFound { session: "web9".to_owned(), open: vec!["web1".to_owned()] })
+}
+
+#[test]
+fn what_a_viewer_says() {
+    let messages = [
+        FromClient::Join { have: None, cols: None, rows: None, build: String::new() },
+        FromClient::Join {
+            have: Some("1:48213".to_owned()),
+            cols: Some(120),
+            rows: Some(39),
+            build: "0.1.0".to_owned(),
+        },
+        FromClient::Key { seq: 1, bytes: Bytes(b"ls\r\x03\xc3\xa4\xff".to_vec()) },
+        FromClient::Paste { seq: 2, part: Bytes(b"two\nlines".to_vec()), last: true },
+        FromClient::Resize { cols: 80, rows: 24 },
+        FromClient::Seen { offset: "1:48300".to_owned() },
+        FromClient::Control { mode: "human-only".to_owned() },
+    ];
+    held("from_client.jsonl", &messages.iter().map(json).collect::<Vec<_>>());
+    for message in messages {
+        assert_eq!(serde_json::from_str::<FromClient>(&json(&message)).unwrap(), message);
+    }
+}
+
+#[test]
+fn what_the_daemon_says() {
+    let you = Who { role: "operator".to_owned(), label: "attach pts/3".to_owned() };
+    let state =
+        State { state: "needs_input".to_owned(), input: Some("secret".to_owned()), ..State::default() };
+    let messages = [
+        FromServer::Welcome {
+            protocol: "cotty.1".to_owned(),
+            build: "0.1.0".to_owned(),
+            you,
+            session: "web1".to_owned(),
+            cols: 120,
+            rows: 39,
+        },
+        FromServer::Gap { from: "1:10".to_owned(), to: "1:20".to_owned(), reason: "the quota".to_owned() },
+        FromServer::Echo { seq: 1, echo: Echo::On },
+        FromServer::Echo { seq: 2, echo: Echo::Off },
+        FromServer::Echo { seq: 3, echo: Echo::Unknown },
+        FromServer::Presence { who: vec!["attach pts/3".to_owned()] },
+        FromServer::Run { id: "c7".to_owned(), command: "sudo true".to_owned(), state },
+        FromServer::Gate { mode: "human-first".to_owned(), pen: Some("c7 (codex)".to_owned()) },
+        FromServer::Size { cols: 80, rows: 23 },
+        FromServer::State { session: "ready".to_owned(), detail: None },
+        FromServer::Refused { seq: Some(4), failure: failure() },
+        FromServer::Closed { code: close::SESSION_ENDED, reason: "closed by a person".to_owned() },
+    ];
+    held("from_server.jsonl", &messages.iter().map(json).collect::<Vec<_>>());
+    for message in messages {
+        assert_eq!(serde_json::from_str::<FromServer>(&json(&message)).unwrap(), message);
+    }
+}
+
+#[test]
+fn frames_of_terminal_bytes() {
+    let from = Offset { epoch: Epoch(1), byte: 48_213 };
+    let frames = [
+        Frame { kind: Kind::Output, from, to: 48_220, bytes: b"\x1b[31mhi" },
+        Frame { kind: Kind::Repaint, from, to: 48_213, bytes: b"" },
+    ];
+    let hex = |frame: &Frame<'_>| frame.encode().iter().map(|it| format!("{it:02x}")).collect::<String>();
+    held("frames.hex", &frames.iter().map(hex).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_hello_and_its_header() {
+    let hello = Hello {
+        protocol: 1,
+        version: "0.1.0".to_owned(),
+        cwd: Some("/home/ä 100%".to_owned()),
+        client: "codex 0.169".to_owned(),
+        nonce: "5f0c".to_owned(),
+        env: BTreeMap::from([("SSH_AUTH_SOCK".to_owned(), "/run/agent.sock".to_owned())]),
+        terminal: Some(Terminal { tty: Some("/dev/pts/3".to_owned()), cols: 120, rows: 40 }),
+    };
+    held("hello.txt", &[json(&hello), to_header(&json(&hello))]);
+}
+
+#[test]
+fn a_command_and_a_failure_of_the_api() {
+    let run = Run {
+        session: "web1".to_owned(),
+        id: "c7".to_owned(),
+        command: "make".to_owned(),
+        state: State { state: "completed".to_owned(), exit: Some(2), ..State::default() },
+        boundary: "exact".to_owned(),
+        took_ms: 1200,
+        cwd: Some("/srv".to_owned()),
+        from: "1:10".to_owned(),
+        to: "1:99".to_owned(),
+        survivors: Vec::new(),
+        notes: Vec::new(),
+    };
+    held("api.jsonl", &[json(&run), json(&Failed { failure: failure() })]);
+    assert_eq!(serde_json::from_str::<Run>(&json(&run)).unwrap(), run);
+}
