@@ -15,6 +15,8 @@ pub mod sessions;
 
 /// What a refusal may measure: the rest of a longer one is somebody's text, not ours.
 const REFUSAL_CHARS_MAX: usize = 2_000;
+/// What is said of lines that were left out here, beyond what the engine left out and counted.
+const DID_NOT_FIT: &str = "not all lines fit: a larger max_chars shows more";
 /// What a note or a part of the foot may measure.
 const LINE_CHARS_MAX: usize = 600;
 
@@ -46,7 +48,8 @@ impl Reply {
     /// Returns what is left for the body of a reply of this size.
     #[must_use]
     pub fn room(&self, chars_max: usize) -> usize {
-        let empty = Self { body: Some(Body { hidden: u64::MAX, ..Body::default() }), ..self.clone() };
+        let (head, tail) = (vec![String::new()], vec![String::new()]);
+        let empty = Self { body: Some(Body { head, hidden: u64::MAX, tail }), ..self.clone() };
         chars_max.saturating_sub(words::escaped_len(&empty.lay_out("000000")))
     }
 
@@ -57,7 +60,8 @@ impl Reply {
         if let Some(body) = &self.body {
             lines.push(format!("--- {word} ---"));
             lines.extend(body.head.iter().map(|it| words::clean(it)));
-            if body.hidden > 0 {
+            // Between two parts only: what is missing at an end is told by the foot.
+            if body.hidden > 0 && !body.head.is_empty() && !body.tail.is_empty() {
                 lines.push(format!("--- {word}: {} lines hidden ---", body.hidden));
             }
             lines.extend(body.tail.iter().map(|it| words::clean(it)));
@@ -114,10 +118,12 @@ fn take_first(lines: &mut Vec<String>) -> Option<String> {
 pub fn finish(mut reply: Reply, chars_max: usize) -> CallToolResult {
     let word = reply.boundary();
     let mut text = reply.lay_out(&word);
-    loop {
-        let excess = words::escaped_len(&text).saturating_sub(chars_max);
-        let Some(body) = reply.body.as_mut().filter(|_| excess > 0) else { break };
-        if !body.shrink(excess) {
+    if words::escaped_len(&text) > chars_max && reply.body.is_some() {
+        reply.foot.push(DID_NOT_FIT.to_owned());
+        text = reply.lay_out(&word);
+    }
+    while let excess @ 1.. = words::escaped_len(&text).saturating_sub(chars_max) {
+        if !reply.body.as_mut().is_some_and(|it| it.shrink(excess)) {
             break;
         }
         text = reply.lay_out(&word);

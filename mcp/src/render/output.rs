@@ -28,13 +28,13 @@ impl Wanted {
     }
 }
 
-/// Where output comes from, for the call that reads on.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// The session's name.
-    pub session: String,
-    /// The command, where it is one's.
-    pub run: Option<RunId>,
+/// Where shown output begins, for the call that reads on: lines are counted from there.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin {
+    /// With a command.
+    Run(RunId),
+    /// At a place in what the session printed.
+    Offset(Offset),
 }
 
 /// Replies with a command as it stands and its output.
@@ -49,7 +49,7 @@ pub async fn reported(call: &Call, report: &RunReport, wanted: Wanted) -> Result
     let draft = |excerpt: &Excerpt| {
         let aside = searched.then(|| matches(excerpt));
         let next = (open || excerpt.hidden.is_some()).then_some(report.output.to);
-        about(report, excerpt, aside.as_deref(), &target, next)
+        about(report, excerpt, Origin::Run(report.run), aside.as_deref(), &target, next)
     };
     show(call, &report.output, wanted, draft).await
 }
@@ -77,9 +77,10 @@ pub async fn waited(
     };
     let target = target(call, report).await;
     let next = (from_offset || !report.state.is_settled()).then_some(waited.next_offset);
+    let origin = if from_offset { Origin::Offset(waited.shown.from) } else { Origin::Run(report.run) };
     let draft = |excerpt: &Excerpt| {
         let next = next.or(excerpt.hidden.map(|_| waited.next_offset));
-        about(report, excerpt, aside, &target, next)
+        about(report, excerpt, origin, aside, &target, next)
     };
     show(call, &waited.shown, wanted, draft).await
 }
@@ -91,21 +92,17 @@ pub async fn waited(
 /// Refuses where the output cannot be read.
 pub async fn sent(call: &Call, sent: &Sent, wanted: Wanted) -> Result<CallToolResult, Refusal> {
     let aside = sent.matched.map(|it| if it { "expect was seen" } else { "expect was not seen" });
-    let source = Source { session: sent.session.clone(), run: None };
+    let origin = Origin::Offset(sent.shown.from);
     let Some(report) = &sent.report else {
         let draft = |excerpt: &Excerpt| Reply {
             head: format!("[{}] {}", words::name(&sent.session), joined("typed; nothing runs", aside, "")),
-            foot: foot(excerpt, Some(&source), Some(sent.next_offset)),
+            foot: foot(excerpt, Some((&sent.session, origin)), Some(sent.next_offset)),
             ..Reply::default()
         };
         return show(call, &sent.shown, wanted, draft).await;
     };
     let target = target(call, report).await;
-    let draft = |excerpt: &Excerpt| {
-        let mut reply = about(report, excerpt, aside, &target, None);
-        reply.foot = foot(excerpt, Some(&source), Some(sent.next_offset));
-        reply
-    };
+    let draft = |excerpt: &Excerpt| about(report, excerpt, origin, aside, &target, Some(sent.next_offset));
     show(call, &sent.shown, wanted, draft).await
 }
 
@@ -116,16 +113,16 @@ pub async fn sent(call: &Call, sent: &Sent, wanted: Wanted) -> Result<CallToolRe
 /// Refuses where the output cannot be read.
 pub async fn recent(
     call: &Call,
-    source: &Source,
+    session: &str,
     stretch: &Stretch,
     wanted: Wanted,
 ) -> Result<CallToolResult, Refusal> {
     let searched = wanted.part.pattern.is_some();
     let draft = |excerpt: &Excerpt| Reply {
-        head: format!("[{}] output from {}: {}", words::name(&source.session), stretch.from, {
+        head: format!("[{}] output from {}: {}", words::name(session), stretch.from, {
             if searched { matches(excerpt) } else { words::count(excerpt.lines, "line") }
         }),
-        foot: foot(excerpt, None, Some(stretch.to)),
+        foot: foot(excerpt, Some((session, Origin::Offset(stretch.from))), Some(stretch.to)),
         ..Reply::default()
     };
     show(call, stretch, wanted, draft).await
@@ -145,11 +142,19 @@ async fn show(
         return Ok(finish(reply, wanted.chars_max));
     }
     // Measured with the largest numbers that could stand in it.
-    let widest = Excerpt { hidden: Some((9_999_999, 9_999_999)), lines: 9_999_999, ..Excerpt::default() };
+    let numbers = wanted.part.pattern.iter().map(|_| 1).collect();
+    let hidden = Some((9_999_999, 9_999_999));
+    let widest = Excerpt { hidden, lines: 9_999_999, numbers, ..Excerpt::default() };
     let mut measured = draft(&widest);
     measured.notes.extend(wanted.notes.iter().cloned());
     let budget = measured.room(wanted.chars_max).max(1);
-    let excerpt = call.hub.text(stretch, Part { budget, ..wanted.part }).await?;
+    let mut excerpt = call.hub.text(stretch, Part { budget, ..wanted.part.clone() }).await?;
+    let (lines, numbers) = lengths(&excerpt);
+    if numbers > 0 && lines + numbers > budget {
+        // Numbers before lines are ours, and not in the engine's count: what was asked for shrinks by their share.
+        let budget = (budget * lines / (lines + numbers)).max(1);
+        excerpt = call.hub.text(stretch, Part { budget, ..wanted.part }).await?;
+    }
     let mut reply = draft(&excerpt);
     reply.notes.extend(wanted.notes);
     reply.body = body(&excerpt);
@@ -164,16 +169,16 @@ async fn show(
 pub fn about(
     report: &RunReport,
     excerpt: &Excerpt,
+    origin: Origin,
     aside: Option<&str>,
     target: &str,
     next_offset: Option<Offset>,
 ) -> Reply {
-    let source = Source { session: report.session.clone(), run: Some(report.run) };
     let mut notes = report.notes.clone();
     if report.joined {
         notes.push("this call had begun before and was joined; nothing was typed again".to_owned());
     }
-    let mut foot = foot(excerpt, Some(&source), next_offset);
+    let mut foot = foot(excerpt, Some((&report.session, origin)), next_offset);
     if !report.survivors.is_empty() {
         let names: Vec<_> = report.survivors.iter().take(20).map(|it| survivor(it)).collect();
         foot.insert(0, format!("still alive: {}", names.join(", ")));
@@ -205,24 +210,35 @@ pub fn body(excerpt: &Excerpt) -> Option<Body> {
     Some(Body { head, hidden: excerpt.hidden.map_or(0, |it| it.1), tail: excerpt.tail.clone() })
 }
 
-fn foot(excerpt: &Excerpt, source: Option<&Source>, next_offset: Option<Offset>) -> Vec<String> {
+fn foot(excerpt: &Excerpt, begun: Option<(&str, Origin)>, next_offset: Option<Offset>) -> Vec<String> {
     let mut foot = Vec::new();
     if excerpt.gone_bytes > 0 {
         foot.push(format!("{} before this are no longer kept", words::count(excerpt.gone_bytes, "byte")));
     }
-    match (excerpt.hidden, source) {
-        (Some((first, lines)), Some(Source { session, run: Some(run) })) => foot.push(format!(
-            "{} hidden: ssh_read session={} command={run} from_line={first}",
-            words::count(lines, "line"),
-            words::name(session),
-        )),
-        (Some((_, lines)), _) => {
-            foot.push(format!("{} hidden: a larger max_chars shows more", words::count(lines, "line")));
-        }
-        (None, _) => {}
+    if let Some((first, lines)) = excerpt.hidden {
+        let lines = words::count(lines, "line");
+        foot.push(match begun {
+            Some((session, origin)) => {
+                let origin = match origin {
+                    Origin::Run(run) => format!("command={run}"),
+                    Origin::Offset(offset) => format!("offset={offset}"),
+                };
+                let session = words::name(session);
+                let searched = if excerpt.numbers.is_empty() { "" } else { " pattern=..." };
+                format!("{lines} hidden: ssh_read session={session} {origin} from_line={first}{searched}")
+            }
+            None => format!("{lines} hidden: a larger max_chars shows more"),
+        });
     }
     foot.extend(next_offset.map(|it| format!("next offset {it}")));
     foot
+}
+
+/// Returns the characters of an excerpt's lines, and those of the numbers before them.
+fn lengths(excerpt: &Excerpt) -> (usize, usize) {
+    let lines = excerpt.head.iter().chain(&excerpt.tail).map(|it| words::escaped_len(it) + 2).sum();
+    let numbers = excerpt.numbers.iter().map(|it| it.to_string().len() + 2).sum();
+    (lines, numbers)
 }
 
 fn matches(excerpt: &Excerpt) -> String {

@@ -72,7 +72,7 @@ pub fn commands(runs: &[RunSummary]) -> CallToolResult {
     let entries = runs.iter().map(|it| {
         let command = words::line(&it.command, COMMAND_CHARS_MAX);
         let state = state::brief(&it.state);
-        let who = format!("{} {}", it.who.role, words::name(&it.who.label));
+        let who = format!("{} {}", it.who.role, words::label(&it.who.label));
         let age = now.duration_since(it.at).unwrap_or_default();
         let took = words::time(it.took);
         let text = format!(
@@ -176,7 +176,7 @@ fn facts(status: &SessionStatus, detail: bool, now: SystemTime) -> Map<String, V
         put("running", running(status));
         put(
             "opened_by",
-            json!(format!("{} {}", status.opened_by.role, words::name(&status.opened_by.label))),
+            json!(format!("{} {}", status.opened_by.role, words::label(&status.opened_by.label))),
         );
         put("uptime_s", json!(now.duration_since(status.opened_at).unwrap_or_default().as_secs()));
         put("idle_timeout_s", json!(status.idle_timeout.map(|it| it.as_secs())));

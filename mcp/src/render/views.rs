@@ -49,7 +49,7 @@ pub fn evidence(run: RunId, evidence: &str, wanted: Wanted) -> CallToolResult {
 #[must_use]
 pub fn entry(entry: &HistoryEntry, now: SystemTime) -> String {
     let age = words::time(now.duration_since(entry.at).unwrap_or_default());
-    let who = format!("{} {}", entry.who.role, words::name(&entry.who.label));
+    let who = format!("{} {}", entry.who.role, words::label(&entry.who.label));
     let what = match &entry.what {
         HistoryKind::Ran { run, command, state, took } => {
             let took = took.map(|it| format!(" in {}", words::time(it))).unwrap_or_default();

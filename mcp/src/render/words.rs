@@ -67,6 +67,12 @@ pub fn name(text: &str) -> String {
     quoted
 }
 
+/// Returns how a caller calls itself. It is no program's output, and may hold blanks.
+#[must_use]
+pub fn label(text: &str) -> String {
+    line(text, 80)
+}
+
 /// Returns how many characters a text has as JSON writes it.
 #[must_use]
 pub fn escaped_len(text: &str) -> usize {

@@ -8,7 +8,7 @@ use rmcp::model::CallToolResult;
 use super::{CHARS, Definition, FOUND, OFFSET, SESSION};
 use crate::arguments::{Arguments, Kind, Param};
 use crate::call::Call;
-use crate::render::output::{self, Source, Wanted};
+use crate::render::output::{self, Wanted};
 use crate::render::{sessions, views};
 
 /// How many lines `tail` shows where nothing is said.
@@ -130,9 +130,8 @@ async fn of_session(call: &Call, view: &str, arguments: &Arguments) -> Result<Ca
     let which = arguments.which();
     let status = call.hub.status(&call.caller, &which).await?;
     let stretch = call.hub.recent(&call.caller, &which, arguments.offset()?).await?;
-    let source = Source { session: status.name, run: None };
     let part = part(view, arguments)?;
-    output::recent(call, &source, &stretch, Wanted { part, ..Wanted::of(arguments) }).await
+    output::recent(call, &status.name, &stretch, Wanted { part, ..Wanted::of(arguments) }).await
 }
 
 fn part(view: &str, arguments: &Arguments) -> Result<Part, Refusal> {
