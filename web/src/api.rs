@@ -11,7 +11,7 @@ use cotty_wire::api;
 
 use crate::answer::{Answer, Asked, Order};
 use crate::house::Ending;
-use crate::server::Served;
+use crate::house::Served;
 use crate::words;
 
 /// No call waits longer: whoever wants more asks again.

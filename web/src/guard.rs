@@ -16,12 +16,22 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use crate::answer::{Refused, not_understood};
+use crate::house::Served;
 use crate::house::{House, Judged};
-use crate::routes::Greeting;
-use crate::server::Served;
 
 /// More than this of a client's name is cut off: it stands in lists and status lines.
 const LABEL_CHARACTERS_MAX: usize = 60;
+
+/// What a request must say of its caller first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Greeting {
+    /// Nothing.
+    Silent,
+    /// A hello of any protocol: these requests stay as they are, so that every version can ask for them.
+    AnyProtocol,
+    /// A hello of the daemon's own protocol.
+    SameProtocol,
+}
 
 /// What one row of the table asks of a request.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use axum::routing::{MethodRouter, get, post};
 use cotty_core::names::Role;
 
 use crate::answer::BODY_BYTES_MAX;
-use crate::server::Served;
+pub use crate::guard::Greeting;
+use crate::house::Served;
 use crate::{api, guard, viewer};
 
 /// Where a request came in.
@@ -18,17 +19,6 @@ use crate::{api, guard, viewer};
 pub enum Listener {
     /// The unix socket of the instance.
     Unix,
-}
-
-/// What a request must say of its caller first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Greeting {
-    /// Nothing.
-    Silent,
-    /// A hello of any protocol: these requests stay as they are, so that every version can ask for them.
-    AnyProtocol,
-    /// A hello of the daemon's own protocol.
-    SameProtocol,
 }
 
 /// One row of the table.

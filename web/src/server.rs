@@ -1,36 +1,19 @@
 //! The server on the unix socket: takes connections, has each peer judged, and serves HTTP/1.1 on it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use cotty_engine::hub::Hub;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixStream};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::house::{House, Judged, Peer};
+use crate::house::{House, Judged, Peer, Served};
 use crate::routes::{Listener, router};
 
 /// A request's head that is not there after this long ends its connection.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
-
-/// What there is to serve, and how it ends.
-#[derive(Clone)]
-pub struct Served {
-    /// The sessions.
-    pub hub: Hub,
-    /// What only the binary knows.
-    pub house: Arc<dyn House>,
-    /// Everything that is spawned; ends after `stopping`.
-    pub tasks: TaskTracker,
-    /// No new connections, and the end of those that are there.
-    pub stopping: CancellationToken,
-}
 
 /// Takes connections until `stopping`. Those that are there end by themselves; `tasks` says when.
 pub async fn serve(listener: UnixListener, served: Served) {

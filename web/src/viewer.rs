@@ -16,7 +16,7 @@ use cotty_wire::socket::{
 };
 
 use crate::answer::{Asked, Refused};
-use crate::server::Served;
+use crate::house::Served;
 use crate::words;
 
 /// A viewer that does not say what it wants within this time is sent away.

@@ -2,6 +2,8 @@
 //!
 //! `COTTY_GOLDEN=write` writes them anew.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests: what fails there fails the test")]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -1,5 +1,11 @@
 //! Stories with the real binary: real processes, real terminals, a home of their own each.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests: what fails there fails the test"
+)]
+
 mod attach;
 mod command_line;
 mod config;
