@@ -116,6 +116,14 @@ fn a_cursor_that_came_back_to_the_edge_of_a_wrapped_row_waits_there_again() {
     }
 }
 
+#[test]
+fn a_restored_cursor_may_stand_outside_of_the_region_in_origin_mode() {
+    let mut first = screen(b"\x1b[2;3H\x1b7\x1b[4;5r\x1b[?6hin\x1b8\x1b[31m");
+    let mut second = screen(&first.repaint());
+    assert_eq!(first.cursor(), (2, 1));
+    assert_eq!(look(&mut second), look(&mut first));
+}
+
 proptest! {
     #![proptest_config(tried(800))]
     #[test]
