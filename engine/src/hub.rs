@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use cotty_core::names::{Epoch, Mode, Offset, Role, RunId};
 use cotty_core::refusal::Refusal;
-use cotty_host::holder::client::{Holder, HolderProgram, Terminal};
+use cotty_host::holder::client::{Holder, Terminal};
 use cotty_host::state_dir::StateDir;
 use tokio_util::task::TaskTracker;
 
@@ -22,45 +22,11 @@ use crate::report::{
 };
 use crate::reports;
 use crate::request::Request;
+use crate::settings::{HubSettings, SessionDefaults};
 use crate::store::{SessionRow, Store};
 use crate::task::{self, Ended, Parts};
 use crate::texts;
-use crate::viewers::Viewer;
-
-/// What a new session gets where nothing else is asked for.
-#[derive(Clone, Debug)]
-pub struct SessionDefaults {
-    /// What `connect` without a target means.
-    pub default_target: Option<String>,
-    /// The shell, by name or path.
-    pub shell: Option<String>,
-    /// `TERM`.
-    pub term: String,
-    /// Columns.
-    pub cols: u16,
-    /// Rows.
-    pub rows: u16,
-    /// Closes a session that nobody uses.
-    pub idle_timeout: Option<Duration>,
-    /// Words for people.
-    pub label: Option<String>,
-    /// A command that is run at the first prompt.
-    pub startup: Option<String>,
-    /// What is kept of a session's output.
-    pub quota_bytes: u64,
-    /// How many sessions may be open.
-    pub sessions_max: usize,
-}
-
-/// What a hub is made of.
-pub struct HubSettings {
-    /// Where everything is kept.
-    pub state_dir: StateDir,
-    /// How a holder is started.
-    pub holder: HolderProgram,
-    /// What new sessions get.
-    pub defaults: SessionDefaults,
-}
+use crate::viewer::Viewer;
 
 /// The engine, from the outside. Cheap to clone.
 #[derive(Clone)]

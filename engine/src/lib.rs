@@ -1,7 +1,9 @@
 //! Runs sessions: one task owns one session and its terminal, and the hub finds them.
 
 pub mod hub;
-pub mod viewers;
+pub mod settings;
+pub mod viewer;
+pub mod seats;
 pub mod report;
 mod opening;
 mod task;

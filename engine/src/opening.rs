@@ -19,8 +19,8 @@ use cotty_host::local::pty::Spawn;
 use cotty_host::state_dir::StateDir;
 
 use crate::clock;
-use crate::hub::SessionDefaults;
 use crate::report::{Caller, Connect};
+use crate::settings::SessionDefaults;
 use crate::store::{RunRow, SessionRow, Store};
 use crate::texts;
 
@@ -35,11 +35,6 @@ const PATH_BYTES_MAX: usize = 4096;
 pub(crate) struct Opening {
     pub(crate) row: SessionRow,
     pub(crate) spawn: Spawn,
-}
-
-/// Returns the name of the file that keeps a session's screen, relative to the state directory.
-pub(crate) fn snapshot_name(id: &str) -> String {
-    format!("sessions/{id}/screen")
 }
 
 /// Decides on shell, directory, environment and size of a new local session.
@@ -150,7 +145,7 @@ fn plan_of(row: &SessionRow) -> Plan {
 
 /// Returns bytes that paint the screen as it was at an offset: what was kept of it, and the output since.
 fn screen_at(state_dir: &StateDir, row: &SessionRow, at: Offset) -> Vec<u8> {
-    let kept = state_dir.read(&snapshot_name(&row.id)).ok().flatten();
+    let kept = state_dir.read(&texts::snapshot_name(&row.id)).ok().flatten();
     let kept = kept.as_deref().and_then(read_snapshot).filter(|(since, _)| {
         since.epoch == at.epoch && since.byte <= at.byte && at.byte - since.byte <= 4 * REREAD_BYTES_MAX
     });

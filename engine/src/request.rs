@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use crate::report::{
     Connect, RunOrder, RunReport, ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited,
 };
-use crate::viewers::Seat;
+use crate::seats::Seat;
 
 /// Where an answer goes. A dropped receiver is a caller that has gone.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;

@@ -24,8 +24,8 @@ use tokio::sync::mpsc;
 use crate::clock;
 use crate::report::Stretch;
 use crate::request::Request;
+use crate::seats::{ViewEvent, Viewers};
 use crate::store::{SessionRow, Store};
-use crate::viewers::{ViewEvent, Viewers};
 use typed::Typed;
 use waiting::Waiter;
 

@@ -19,6 +19,11 @@ pub(crate) fn reader(state_dir: &StateDir, session_id: &str) -> SegmentReader {
     SegmentReader::open(state_dir.session(session_id))
 }
 
+/// Returns the name of the file that keeps a session's screen, relative to the state directory.
+pub(crate) fn snapshot_name(id: &str) -> String {
+    format!("sessions/{id}/screen")
+}
+
 /// Reads the last bytes of a stretch; less where they are gone.
 pub(crate) fn read_tail(state_dir: &StateDir, stretch: &Stretch, bytes_max: usize) -> Vec<u8> {
     let from = stretch.from.byte.max(stretch.to.byte.saturating_sub(bytes_max as u64));

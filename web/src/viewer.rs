@@ -9,7 +9,8 @@ use axum::response::Response;
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
 use cotty_engine::report::{Caller, Which};
-use cotty_engine::viewers::{ViewEvent, Viewer};
+use cotty_engine::seats::ViewEvent;
+use cotty_engine::viewer::Viewer;
 use cotty_wire::api::Failure;
 use cotty_wire::socket::{
     Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, MESSAGE_BYTES_MAX, NAME, PASTE_BYTES_MAX, close,

@@ -6,7 +6,8 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::hub::{Hub, HubSettings, SessionDefaults};
+use cotty_engine::hub::Hub;
+use cotty_engine::settings::{HubSettings, SessionDefaults};
 use cotty_host::holder::client::HolderProgram;
 use cotty_host::state_dir::Lock;
 use cotty_web::house::Served;

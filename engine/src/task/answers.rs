@@ -19,8 +19,8 @@ use crate::report::{
     Connect, Enter, RunOrder, RunReport, ScreenView, SendOrder, SessionState, SessionStatus, Stretch,
 };
 use crate::request::{Reply, Request};
+use crate::seats::{Seat, ViewEvent};
 use crate::store::{CallRow, RunRow};
-use crate::viewers::{Seat, ViewEvent};
 
 /// What is shown of a session's output where no place is named.
 const RECENT_BYTES: u64 = 256 * 1024;
@@ -68,13 +68,7 @@ impl Owner {
     }
 
     fn answer_run(&mut self, now: Instant, who: Principal, order: RunOrder, reply: Reply<RunReport>) {
-        match self.try_run(now, &who, &order) {
-            Ok(run) => self.wait_on(Waiter::run(run, now + order.wait, false, reply)),
-            Err(refusal) if !order.wait.is_zero() && self.may_pass(&refusal) => {
-                self.wait_on(Waiter::pending(who, order, now, reply));
-            }
-            Err(refusal) => drop(reply.send(Err(refusal))),
-        }
+        self.try_or_wait(now + order.wait, now, who, order, reply);
     }
 
     /// Returns whether waiting alone may end the reason of a refusal.

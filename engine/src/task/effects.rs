@@ -9,8 +9,8 @@ use cotty_host::holder::frame::{Order, SignalTo};
 use super::{IN_FLIGHT_BYTES_MAX, Owner};
 use crate::clock;
 use crate::report::SessionState;
+use crate::seats::ViewEvent;
 use crate::store::RunRow;
-use crate::viewers::ViewEvent;
 
 /// A command that prints more than this has its beginning kept in the store; one that prints less is read again
 /// from where it was typed, should the daemon end meanwhile.
@@ -175,7 +175,7 @@ impl Owner {
         let (cols, rows) = self.session.plan().size;
         let mut content = format!("{} {cols} {rows}\n", self.session.end()).into_bytes();
         content.extend(self.session.repaint());
-        let name = crate::opening::snapshot_name(&self.row.id);
+        let name = crate::texts::snapshot_name(&self.row.id);
         if let Err(error) = self.state_dir.write(&name, &content) {
             self.warn(format!("the screen could not be kept: {error}"));
         }

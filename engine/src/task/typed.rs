@@ -10,7 +10,7 @@ use cotty_host::holder::frame::Applied;
 
 use super::Owner;
 use crate::clock;
-use crate::viewers::ViewEvent;
+use crate::seats::ViewEvent;
 
 /// An entry is closed by a line end, by another typist, after this pause …
 const PAUSE: Duration = Duration::from_secs(2);

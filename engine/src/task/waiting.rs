@@ -39,7 +39,10 @@ enum What {
     Pending {
         who: Principal,
         order: RunOrder,
+        /// When to try again, whatever happens.
         again: Instant,
+        /// A prompt is what it waits for.
+        prompt_due: bool,
         reply: Reply<RunReport>,
     },
     Run {
@@ -105,9 +108,15 @@ impl Waiter {
         Self { deadline, what: What::Run { run, joined, reply } }
     }
 
-    pub(super) fn pending(who: Principal, order: RunOrder, now: Instant, reply: Reply<RunReport>) -> Self {
-        let deadline = now + order.wait;
-        Self { deadline, what: What::Pending { who, order, again: now + TRY_AGAIN, reply } }
+    fn pending(
+        who: Principal,
+        order: RunOrder,
+        deadline: Instant,
+        again: Instant,
+        prompt_due: bool,
+        reply: Reply<RunReport>,
+    ) -> Self {
+        Self { deadline, what: What::Pending { who, order, again, prompt_due, reply } }
     }
 
     pub(super) fn ready(deadline: Instant, reply: Reply<SessionStatus>) -> Self {
@@ -270,7 +279,9 @@ impl Owner {
             return true;
         }
         match &waiter.what {
-            What::Pending { again, .. } => *again <= now || self.session.is_at_prompt(),
+            What::Pending { again, prompt_due, .. } => {
+                *again <= now || (*prompt_due && self.session.is_at_prompt())
+            }
             What::Run { run, .. } => self.has_stopped(*run),
             What::Ready { .. } => self.state() != SessionState::Opening,
             What::Until { run, until, from, seen, asked, .. } => match until {
@@ -309,7 +320,7 @@ impl Owner {
     fn serve(&mut self, waiter: Waiter, now: Instant) {
         match waiter.what {
             What::Pending { who, order, reply, .. } => {
-                self.try_again(waiter.deadline, now, who, order, reply)
+                self.try_or_wait(waiter.deadline, now, who, order, reply)
             }
             What::Run { run, joined, reply } => {
                 let report = self.report(run).map(|report| RunReport { joined, ..self.with_news(report) });
@@ -336,7 +347,8 @@ impl Owner {
         }
     }
 
-    fn try_again(
+    /// Tries a command; where only time stands in its way, it waits for its turn.
+    pub(super) fn try_or_wait(
         &mut self,
         deadline: Instant,
         now: Instant,
@@ -345,10 +357,13 @@ impl Owner {
         reply: Reply<RunReport>,
     ) {
         match self.try_run(now, &who, &order) {
-            Ok(run) => self.waiters.push(Waiter::run(run, deadline, false, reply)),
+            Ok(run) => self.wait_on(Waiter::run(run, deadline, false, reply)),
             Err(refusal) if deadline > now && self.may_pass(&refusal) => {
-                let what = What::Pending { who, order, again: now + TRY_AGAIN, reply };
-                self.waiters.push(Waiter { deadline, what });
+                // A person's pause is known; everything else is looked at again soon, a prompt at once.
+                let pause = self.session.gate().grace_left(now, &who).unwrap_or(TRY_AGAIN);
+                let prompt_due = !self.session.is_at_prompt();
+                let again = now + pause.max(TRY_AGAIN);
+                self.wait_on(Waiter::pending(who, order, deadline, again, prompt_due, reply));
             }
             Err(refusal) => drop(reply.send(Err(refusal))),
         }

@@ -1,4 +1,4 @@
-//! Who watches a session, and how they are kept up without ever slowing it.
+//! The viewers of a session as its task sees them, kept up without ever slowing it.
 //!
 //! Each viewer has a queue of its own, bounded in bytes. One that falls behind gets nothing more until it has
 //! read what is there; then it is shown the present screen and goes on from it.
@@ -10,12 +10,9 @@ use bytes::Bytes;
 use cotty_core::filter::Filter;
 use cotty_core::marks::Key;
 use cotty_core::names::{Mode, Offset, Principal, RunId};
-use cotty_core::refusal::Refusal;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 
-use crate::handle::SessionHandle;
 use crate::report::{RunState, SessionState};
-use crate::request::Request;
 
 /// What a viewer may fall behind.
 const BACKLOG_BYTES_MAX: usize = 1024 * 1024;
@@ -106,127 +103,16 @@ pub(crate) struct Seat {
     backlog: Arc<Backlog>,
 }
 
+/// How far a viewer is behind; shared between its place and itself.
 #[derive(Default)]
-struct Backlog {
-    bytes: AtomicUsize,
-    lagging: AtomicBool,
-    caught_up: Notify,
+pub(crate) struct Backlog {
+    pub(crate) bytes: AtomicUsize,
+    pub(crate) lagging: AtomicBool,
+    pub(crate) caught_up: Notify,
 }
 
-/// A viewer, from the outside. Dropping it leaves the session.
-pub struct Viewer {
-    session: SessionHandle,
-    name: String,
-    seat: u64,
-    size: (u16, u16),
-    events: mpsc::Receiver<ViewEvent>,
-    backlog: Arc<Backlog>,
-}
-
-impl Viewer {
-    pub(crate) fn seat(
-        session: SessionHandle,
-        name: String,
-        id: u64,
-        who: Principal,
-        size: Option<(u16, u16)>,
-        present: (u16, u16),
-    ) -> (Seat, Self) {
-        let (sender, events) = mpsc::channel(BACKLOG_EVENTS_MAX);
-        let backlog = Arc::new(Backlog::default());
-        let seat = Seat { id, who, size, events: sender, backlog: Arc::clone(&backlog) };
-        (seat, Self { session, name, seat: id, size: present, events, backlog })
-    }
-
-    /// Waits for the next event. Cancel-safe.
-    pub async fn next(&mut self) -> ViewEvent {
-        loop {
-            match self.events.try_recv() {
-                Ok(event) => return self.took(event),
-                Err(mpsc::error::TryRecvError::Disconnected) => {
-                    return ViewEvent::Closed { reason: "the session has ended".into() };
-                }
-                Err(mpsc::error::TryRecvError::Empty) => {}
-            }
-            if self.backlog.lagging.load(Ordering::Acquire) {
-                // Everything that was there has been read: ask for the present screen, and wait for it.
-                let asked = self.session.tell(Request::Repaint { seat: self.seat }).await;
-                if asked.is_err() {
-                    return ViewEvent::Closed { reason: "the session has ended".into() };
-                }
-            }
-            tokio::select! {
-                event = self.events.recv() => match event {
-                    Some(event) => return self.took(event),
-                    None => return ViewEvent::Closed { reason: "the session has ended".into() },
-                },
-                () = self.backlog.caught_up.notified() => {}
-            }
-        }
-    }
-
-    /// Returns the session's name.
-    #[must_use]
-    pub fn session(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns the terminal's size as last told.
-    #[must_use]
-    pub fn size(&self) -> (u16, u16) {
-        self.size
-    }
-
-    /// Types a person's keys.
-    ///
-    /// # Errors
-    ///
-    /// Says why they were not taken.
-    pub async fn key(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
-        self.type_in(sequence, bytes, false).await
-    }
-
-    /// Pastes a text: bracketed where the program asks for it.
-    ///
-    /// # Errors
-    ///
-    /// Says why it was not taken.
-    pub async fn paste(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
-        self.type_in(sequence, bytes, true).await
-    }
-
-    /// Says how large this viewer is.
-    ///
-    /// # Errors
-    ///
-    /// Says that the session has ended.
-    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Refusal> {
-        self.session.tell(Request::SeatSize { seat: self.seat, cols, rows }).await
-    }
-
-    async fn type_in(&self, sequence: u64, bytes: Bytes, paste: bool) -> Result<(), Refusal> {
-        let (reply, answer) = oneshot::channel();
-        let keys = Request::Keys { seat: self.seat, sequence, bytes, paste, reply };
-        self.session.tell(keys).await?;
-        answer.await.map_err(|_| self.session.gone())?
-    }
-
-    fn took(&mut self, event: ViewEvent) -> ViewEvent {
-        self.backlog.bytes.fetch_sub(weight(&event), Ordering::AcqRel);
-        if let ViewEvent::Size { cols, rows } = event {
-            self.size = (cols, rows);
-        }
-        event
-    }
-}
-
-impl Drop for Viewer {
-    fn drop(&mut self) {
-        self.session.tell_now(Request::Leave { seat: self.seat });
-    }
-}
-
-fn weight(event: &ViewEvent) -> usize {
+/// Returns what an event counts for in a backlog.
+pub(crate) fn weight(event: &ViewEvent) -> usize {
     if let ViewEvent::Repaint { bytes, .. } | ViewEvent::Output { bytes, .. } = event {
         bytes.len()
     } else {
@@ -290,6 +176,17 @@ impl Viewers {
 }
 
 impl Seat {
+    /// Makes a place, and the queue that it fills.
+    pub(crate) fn new(
+        id: u64,
+        who: Principal,
+        size: Option<(u16, u16)>,
+    ) -> (Self, mpsc::Receiver<ViewEvent>, Arc<Backlog>) {
+        let (events, queue) = mpsc::channel(BACKLOG_EVENTS_MAX);
+        let backlog = Arc::new(Backlog::default());
+        (Self { id, who, size, events, backlog: Arc::clone(&backlog) }, queue, backlog)
+    }
+
     pub(crate) fn tell(&self, event: ViewEvent) {
         if self.backlog.lagging.load(Ordering::Acquire) {
             return;

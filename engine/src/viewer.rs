@@ -1,0 +1,124 @@
+//! A viewer of a session, from the outside.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use cotty_core::names::Principal;
+use cotty_core::refusal::Refusal;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::handle::SessionHandle;
+use crate::request::Request;
+use crate::seats::{Backlog, Seat, ViewEvent, weight};
+
+/// A viewer, from the outside. Dropping it leaves the session.
+pub struct Viewer {
+    session: SessionHandle,
+    name: String,
+    seat: u64,
+    size: (u16, u16),
+    events: mpsc::Receiver<ViewEvent>,
+    backlog: Arc<Backlog>,
+}
+
+impl Viewer {
+    pub(crate) fn seat(
+        session: SessionHandle,
+        name: String,
+        id: u64,
+        who: Principal,
+        size: Option<(u16, u16)>,
+        present: (u16, u16),
+    ) -> (Seat, Self) {
+        let (seat, events, backlog) = Seat::new(id, who, size);
+        (seat, Self { session, name, seat: id, size: present, events, backlog })
+    }
+
+    /// Waits for the next event. Cancel-safe.
+    pub async fn next(&mut self) -> ViewEvent {
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => return self.took(event),
+                Err(mpsc::error::TryRecvError::Disconnected) => {
+                    return ViewEvent::Closed { reason: "the session has ended".into() };
+                }
+                Err(mpsc::error::TryRecvError::Empty) => {}
+            }
+            if self.backlog.lagging.load(Ordering::Acquire) {
+                // Everything that was there has been read: ask for the present screen, and wait for it.
+                let asked = self.session.tell(Request::Repaint { seat: self.seat }).await;
+                if asked.is_err() {
+                    return ViewEvent::Closed { reason: "the session has ended".into() };
+                }
+            }
+            tokio::select! {
+                event = self.events.recv() => match event {
+                    Some(event) => return self.took(event),
+                    None => return ViewEvent::Closed { reason: "the session has ended".into() },
+                },
+                () = self.backlog.caught_up.notified() => {}
+            }
+        }
+    }
+
+    /// Returns the session's name.
+    #[must_use]
+    pub fn session(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the terminal's size as last told.
+    #[must_use]
+    pub fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Types a person's keys.
+    ///
+    /// # Errors
+    ///
+    /// Says why they were not taken.
+    pub async fn key(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
+        self.type_in(sequence, bytes, false).await
+    }
+
+    /// Pastes a text: bracketed where the program asks for it.
+    ///
+    /// # Errors
+    ///
+    /// Says why it was not taken.
+    pub async fn paste(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
+        self.type_in(sequence, bytes, true).await
+    }
+
+    /// Says how large this viewer is.
+    ///
+    /// # Errors
+    ///
+    /// Says that the session has ended.
+    pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Refusal> {
+        self.session.tell(Request::SeatSize { seat: self.seat, cols, rows }).await
+    }
+
+    async fn type_in(&self, sequence: u64, bytes: Bytes, paste: bool) -> Result<(), Refusal> {
+        let (reply, answer) = oneshot::channel();
+        let keys = Request::Keys { seat: self.seat, sequence, bytes, paste, reply };
+        self.session.tell(keys).await?;
+        answer.await.map_err(|_| self.session.gone())?
+    }
+
+    fn took(&mut self, event: ViewEvent) -> ViewEvent {
+        self.backlog.bytes.fetch_sub(weight(&event), Ordering::AcqRel);
+        if let ViewEvent::Size { cols, rows } = event {
+            self.size = (cols, rows);
+        }
+        event
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.session.tell_now(Request::Leave { seat: self.seat });
+    }
+}
