@@ -202,6 +202,22 @@ fn a_call_that_ends_the_daemon_every_time_is_given_up() {
 }
 
 #[test]
+fn a_connection_that_is_cut_before_its_answer_is_made_again() {
+    let (state, listener) = state();
+    let mut shim = Shim::start(state.path());
+    shim.greet();
+    shim.call(7);
+    for _ in 0..3 {
+        drop(Daemon::meet(&listener));
+    }
+    let mut daemon = Daemon::upgrade(&listener);
+    daemon.greet();
+    assert_eq!(daemon.hear()["id"], 7);
+    daemon.answer(&json!(7));
+    assert!(shim.hear()["result"].get("isError").is_none());
+}
+
+#[test]
 fn a_daemon_that_refuses_is_quoted_and_the_shim_lives_on() {
     let (state, listener) = state();
     let mut shim = Shim::start(state.path());

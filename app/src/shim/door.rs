@@ -11,6 +11,7 @@ use cotty_mcp::render;
 use cotty_wire::hello::{HEADER, Hello, PROTOCOL, UPGRADE_MCP, to_header};
 use serde::Deserialize;
 
+use crate::config;
 use crate::daemon::reach::reach;
 use crate::instance::Instance;
 
@@ -18,6 +19,8 @@ use crate::instance::Instance;
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
 /// The head and the body of the answer to it have a few hundred bytes.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// How often a connection may be cut before it is answered.
+const TRIES_MAX: u32 = 4;
 /// What is the caller's own, whatever the config says.
 const PASSED_ALWAYS: [&str; 1] = ["SSH_AUTH_SOCK"];
 
@@ -41,20 +44,39 @@ struct Failure {
 ///
 /// What is said for the caller who must be told that it failed are the refusal's words.
 pub(super) fn open(instance: Option<&str>, client: &str, nonce: &str) -> Result<Opened, String> {
-    let stream = Instance::find(instance)
-        .and_then(|it| reach(&it))
-        .map_err(|refusal| render::refusal_words(&refusal))?;
-    upgrade(stream, client, nonce).unwrap_or_else(|error| {
-        let what = format!("the daemon did not answer the first request: {error}");
-        Err(render::refusal_words(&Refusal::Internal { what }))
-    })
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let (stream, passed) = reached(instance).map_err(|refusal| render::refusal_words(&refusal))?;
+        match upgrade(stream, &hello(client, nonce, &passed)) {
+            Ok(answered) => return answered,
+            // A daemon that is being ended still has its socket for a moment: the next one answers.
+            Err(error) if tries < TRIES_MAX && is_cut(&error) => {}
+            Err(error) => {
+                let what = format!("the daemon did not answer the first request: {error}");
+                return Err(render::refusal_words(&Refusal::Internal { what }));
+            }
+        }
+    }
 }
 
-fn upgrade(mut stream: UnixStream, client: &str, nonce: &str) -> io::Result<Result<Opened, String>> {
+fn is_cut(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
+}
+
+/// Returns a connection, and the names of the variables that the config passes on.
+fn reached(instance: Option<&str>) -> Result<(UnixStream, Vec<String>), Refusal> {
+    let instance = Instance::find(instance)?;
+    let mut passed = config::read(&instance.config)?.pass_env;
+    passed.extend(PASSED_ALWAYS.map(str::to_owned));
+    Ok((reach(&instance)?, passed))
+}
+
+fn upgrade(mut stream: UnixStream, hello: &Hello) -> io::Result<Result<Opened, String>> {
     stream.set_read_timeout(Some(ANSWER_WAIT_MAX))?;
     stream.set_write_timeout(Some(ANSWER_WAIT_MAX))?;
-    let hello = serde_json::to_string(&hello(client, nonce))?;
-    let hello = to_header(&hello);
+    let hello = to_header(&serde_json::to_string(hello)?);
     let request = format!(
         "GET /mcp HTTP/1.1\r\nHost: cotty\r\nConnection: Upgrade\r\nUpgrade: {UPGRADE_MCP}\r\n{HEADER}: {hello}\r\n\r\n"
     );
@@ -73,9 +95,8 @@ fn upgrade(mut stream: UnixStream, client: &str, nonce: &str) -> io::Result<Resu
     Ok(Err(refused(&mut stream, &head, bytes)?))
 }
 
-fn hello(client: &str, nonce: &str) -> Hello {
-    let env: BTreeMap<_, _> =
-        PASSED_ALWAYS.iter().filter_map(|it| Some(((*it).to_owned(), env::var(it).ok()?))).collect();
+fn hello(client: &str, nonce: &str, passed: &[String]) -> Hello {
+    let env: BTreeMap<_, _> = passed.iter().filter_map(|it| Some((it.clone(), env::var(it).ok()?))).collect();
     Hello {
         protocol: PROTOCOL,
         version: env!("CARGO_PKG_VERSION").to_owned(),
