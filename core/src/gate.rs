@@ -180,6 +180,13 @@ pub fn is_interrupt(keys: &[u8]) -> bool {
     !keys.is_empty() && keys.iter().all(|&key| key == INTERRUPT)
 }
 
+/// Returns whether nothing of these keys can be left for a later reader: they end in a key that sends or drops
+/// the line (Enter, Ctrl-C, Ctrl-D, Ctrl-Z, Ctrl-\\).
+#[must_use]
+pub fn leaves_nothing(keys: &[u8]) -> bool {
+    keys.last().is_none_or(|&key| matches!(key, b'\r' | b'\n' | INTERRUPT | 0x04 | 0x1a | 0x1c))
+}
+
 /// Returns whether these keys send what is on the line.
 #[must_use]
 pub fn sends_line(keys: &[u8]) -> bool {

@@ -344,7 +344,10 @@ impl Hub {
             self.handles()
         } else {
             let which = Which { session: Some(id.to_owned()), target: None };
-            vec![self.living(caller, &which, Duration::ZERO).await?]
+            match self.find(caller, &which, Duration::ZERO).await? {
+                finding::Place::Living(handle) => vec![handle],
+                finding::Place::Ended(row) => return Ok(Closed::Sessions(vec![row.name])), // Twice does no harm.
+            }
         };
         let mut closed = Vec::new();
         for handle in handles {

@@ -75,6 +75,11 @@ impl Store {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Returns the last number that was given out.
+    pub(crate) fn newest_number(&self) -> u64 {
+        self.next_number.load(Ordering::Relaxed).saturating_sub(1)
+    }
+
     /// Keeps a session as it is opened.
     pub(crate) fn add_session(&self, row: &SessionRow) -> Result<(), Refusal> {
         self.with(|db| row.insert(db))

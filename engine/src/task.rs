@@ -178,7 +178,7 @@ impl Owner {
                     && sequence <= applied.sequence
                 {
                     self.in_flight.pop_front();
-                    self.session.handle_applied(bytes, applied.echo);
+                    self.session.handle_applied(bytes, applied.echo, applied.canonical);
                 }
                 self.note_applied(&applied);
             }

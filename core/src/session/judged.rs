@@ -62,9 +62,9 @@ impl Session {
 
     pub(super) fn wants_facts_unwatched(&self) -> bool {
         let opening = matches!(self.stage, Stage::Waiting { .. } | Stage::Late { .. });
-        let ahead = self.typed_ahead && self.is_at_prompt() && self.gate.draft().is_some();
+        let ahead = self.is_verifying_draft() && self.gate.draft().is_some();
         let ends = self.run.as_ref().is_some_and(|run| run.ladder.next().is_some());
-        opening || (ahead && self.plan.shell.edits_lines()) || ends
+        opening || ahead || ends
     }
 
     fn conclude(&mut self, judged: &Judged, boundary: Boundary, facts: &Facts) {

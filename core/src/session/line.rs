@@ -72,6 +72,6 @@ impl Session {
         self.gate.hand_to(id);
         self.screen.forget_addressed();
         self.run = Some(run);
-        self.effects.push_back(Effect::Began(id));
+        self.effects.extend([Effect::Began(id), Effect::Changed]);
     }
 }

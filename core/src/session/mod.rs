@@ -360,6 +360,23 @@ impl Session {
         }
     }
 
+    /// Takes the number for a command that is submitted now, so that numbers follow time.
+    pub fn take_number(&mut self) -> Option<u64> {
+        self.spare_number.take()
+    }
+
+    /// Returns the newest command: the one under way, or the one settled last.
+    #[must_use]
+    pub fn newest_run(&self) -> Option<&Run> {
+        self.run.as_ref().or(self.recent.back())
+    }
+
+    /// Returns whether it is still open if keys typed ahead stand at the prompt: facts will tell soon.
+    #[must_use]
+    pub fn is_verifying_draft(&self) -> bool {
+        self.typed_ahead && self.is_at_prompt() && self.plan.shell.edits_lines()
+    }
+
     /// Gives the number for the next command that begins by itself.
     pub fn give_number(&mut self, number: u64) {
         self.spare_number = Some(number);
@@ -389,9 +406,14 @@ impl Session {
         self.disturb(now);
     }
 
-    /// Notes that the terminal's keeper has applied an input, and whether the terminal echoed then.
-    pub fn handle_applied(&mut self, bytes: usize, echoed: bool) {
+    /// Notes that the terminal's keeper has applied an input, and whether the terminal echoed then and gave
+    /// whole lines.
+    pub fn handle_applied(&mut self, bytes: usize, echoed: bool, whole_lines: bool) {
         self.unwritten = self.unwritten.saturating_sub(bytes);
+        if !whole_lines && !self.plan.shell.edits_lines() && !self.kept.at_prompt {
+            // Only a program sets raw mode here, and it took the key; no cursor at a prompt would ever tell.
+            self.typed_ahead = false;
+        }
         if !echoed && let Some(echo) = self.run.as_mut().and_then(|run| run.echo.as_mut()) {
             echo.not_echoed();
         }
@@ -466,6 +488,7 @@ impl Session {
         self.screen.forget_addressed();
         self.last_active = now;
         let accepted = self.write(keys.into());
+        self.effects.push_back(Effect::Changed);
         self.disturb(now);
         accepted
     }
@@ -481,7 +504,7 @@ impl Session {
                 run.ladder.note_interrupt();
             }
         }
-        self.typed_ahead = !at_prompt && !gate::sends_line(&keys) && !gate::is_interrupt(&keys);
+        self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys);
         self.gate.note_keys(now, who, &keys);
         self.last_typist = Some(who.clone());
         if gate::sends_line(&keys) {
@@ -672,6 +695,6 @@ impl Session {
             self.recent.pop_front();
         }
         self.recent.push_back(run);
-        self.effects.push_back(Effect::Settled(id));
+        self.effects.extend([Effect::Settled(id), Effect::Changed]);
     }
 }

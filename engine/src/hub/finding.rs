@@ -132,7 +132,7 @@ impl Hub {
     }
 
     pub(super) fn newest(&self) -> u64 {
-        self.0.store.runs(None, 1).ok().and_then(|rows| rows.first().map(|row| row.id.number)).unwrap_or(0)
+        self.0.store.newest_number()
     }
 
     fn row_by_id(&self, id: &str) -> Result<Option<SessionRow>, Refusal> {

@@ -271,7 +271,7 @@ impl RunRow {
         limit: usize,
     ) -> rusqlite::Result<Vec<Self>> {
         let sql = format!(
-            "SELECT {RUN_COLUMNS} FROM runs WHERE (?1 IS NULL OR session = ?1) ORDER BY number DESC LIMIT ?2"
+            "SELECT {RUN_COLUMNS} FROM runs WHERE (?1 IS NULL OR session = ?1) ORDER BY at_ms DESC, number DESC LIMIT ?2"
         );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         db.prepare_cached(&sql)?.query_map(params![session, limit], Self::read)?.collect()

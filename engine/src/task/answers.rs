@@ -76,7 +76,9 @@ impl Owner {
         let opening = matches!(self.session.stage(), Stage::Waiting { .. } | Stage::Hooked { .. });
         let between = matches!(refusal, Refusal::NotAtPrompt { .. }) && self.session.current().is_none();
         let is_early = matches!(refusal, Refusal::NotReady { .. }) && opening;
-        matches!(refusal, Refusal::PersonTyping { .. }) || is_early || between
+        let open_draft =
+            matches!(refusal, Refusal::DraftOnTheLine { .. }) && self.session.is_verifying_draft();
+        matches!(refusal, Refusal::PersonTyping { .. }) || is_early || between || open_draft
     }
 
     /// Judges a command, keeps it, and types it, in this order.
@@ -89,7 +91,8 @@ impl Owner {
         let (text, kill_after) = (order.command.clone(), order.kill_after);
         let nobody = RunId { kind: RunKind::Command, number: 0 };
         self.session.judge(now, who, &Input::Command { run: nobody, text: text.clone(), kill_after })?;
-        let id = RunId { kind: RunKind::Command, number: self.store.number() };
+        let number = self.session.take_number().unwrap_or_else(|| self.store.number());
+        let id = RunId { kind: RunKind::Command, number };
         let kept = self.session.kept();
         let row = RunRow {
             id,

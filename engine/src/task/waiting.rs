@@ -335,10 +335,14 @@ impl Owner {
             What::Sent { run, expect, from, seen, reply, .. } => {
                 let run = run.or_else(|| self.newest_since(from));
                 let report = run.and_then(|run| self.report(run).ok()).map(|report| self.with_news(report));
+                // What a settled command printed ends before the next prompt.
+                let end = self.session.end().byte;
+                let settled = report.as_ref().filter(|report| report.state.is_settled());
+                let to = settled.map_or(end, |report| report.output.to.byte.max(from));
                 let sent = Sent {
                     report,
                     matched: expect.map(|expect| seen.matches(&expect)),
-                    shown: self.stretch(from, self.session.end().byte),
+                    shown: self.stretch(from, to),
                     next_offset: self.session.end(),
                     session: self.row.name.clone(),
                 };
@@ -398,11 +402,7 @@ impl Owner {
 
     /// Returns the command that keys at the prompt have begun.
     fn newest_since(&self, from: u64) -> Option<RunId> {
-        if let Some(run) = self.session.current() {
-            return Some(run.id);
-        }
-        let newest = self.store.runs(Some(&self.row.id), 1).ok()?;
-        newest.first().filter(|row| row.typed_at >= from).map(|row| row.id)
+        self.session.newest_run().filter(|run| run.typed_at >= from).map(|run| run.id)
     }
 
     /// Adds what people did since the last reply: said once, from our own state.
