@@ -127,7 +127,7 @@ impl Hub {
         if let Some(joined) = self.join(&order).await? {
             return Ok(joined);
         }
-        let handle = self.living(caller, which, order.wait).await?;
+        let handle = self.opened(caller, which, order.wait).await?;
         let answer = handle.ask(|reply| Request::Run { who, order, reply }).await;
         answer.map_err(|refusal| self.explain(&handle, refusal))
     }
@@ -137,13 +137,13 @@ impl Hub {
     /// # Errors
     ///
     /// Says what is not there.
-    pub async fn wait(&self, caller: &Caller, which: &Which, order: WaitOrder) -> Result<Waited, Refusal> {
+    pub async fn wait(&self, _caller: &Caller, which: &Which, order: WaitOrder) -> Result<Waited, Refusal> {
         let handle = match order.run {
             Some(run) => match self.handle_of_run(run)? {
                 Some(handle) => handle,
                 None => return self.waited_before(run),
             },
-            None => self.living(caller, which, Duration::ZERO).await?,
+            None => self.living(which).await?,
         };
         let run = order.run;
         match handle.ask(|reply| Request::Wait { order, reply }).await {
@@ -159,7 +159,7 @@ impl Hub {
     /// Says why they were not typed.
     pub async fn send(&self, caller: &Caller, which: &Which, order: SendOrder) -> Result<Sent, Refusal> {
         let who = caller.principal.clone();
-        let handle = self.living(caller, which, Duration::ZERO).await?;
+        let handle = self.opened(caller, which, order.wait).await?;
         let answer = handle.ask(|reply| Request::Send { who, order, reply }).await;
         answer.map_err(|refusal| self.explain(&handle, refusal))
     }
@@ -169,8 +169,8 @@ impl Hub {
     /// # Errors
     ///
     /// Says that the session is not there or has ended.
-    pub async fn screen(&self, caller: &Caller, which: &Which) -> Result<ScreenView, Refusal> {
-        let handle = self.living(caller, which, Duration::ZERO).await?;
+    pub async fn screen(&self, _caller: &Caller, which: &Which) -> Result<ScreenView, Refusal> {
+        let handle = self.living(which).await?;
         handle.ask(Request::Screen).await.map_err(|refusal| self.explain(&handle, refusal))
     }
 
@@ -195,11 +195,11 @@ impl Hub {
     /// Says that the session is not there.
     pub async fn recent(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         which: &Which,
         from: Option<Offset>,
     ) -> Result<Stretch, Refusal> {
-        match self.find(caller, which, Duration::ZERO).await? {
+        match self.find(which).await? {
             finding::Place::Living(handle) => handle.ask(|reply| Request::Recent { from, reply }).await,
             finding::Place::Ended(row) => Ok(self.recent_of_row(&row, from)),
         }
@@ -224,11 +224,11 @@ impl Hub {
     /// Says that the session is not there.
     pub async fn history(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         which: &Which,
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Refusal> {
-        let id = self.id_of(caller, which).await?;
+        let id = self.id_of(which).await?;
         let runs = self.0.store.runs(Some(&id), limit)?;
         let mut entries: Vec<HistoryEntry> = self
             .0
@@ -297,12 +297,12 @@ impl Hub {
     /// Says that the session is not there.
     pub async fn runs(
         &self,
-        caller: &Caller,
+        _caller: &Caller,
         which: &Which,
         limit: usize,
     ) -> Result<Vec<RunSummary>, Refusal> {
         let named = which.session.is_some() || which.target.is_some();
-        let id = if named { Some(self.id_of(caller, which).await?) } else { None };
+        let id = if named { Some(self.id_of(which).await?) } else { None };
         let names: BTreeMap<String, String> =
             self.0.store.sessions()?.into_iter().map(|row| (row.id, row.name)).collect();
         let name = |id: &str| names.get(id).cloned().unwrap_or_default();
@@ -315,8 +315,8 @@ impl Hub {
     /// # Errors
     ///
     /// Says that it is not there.
-    pub async fn status(&self, caller: &Caller, which: &Which) -> Result<SessionStatus, Refusal> {
-        match self.find(caller, which, Duration::ZERO).await? {
+    pub async fn status(&self, _caller: &Caller, which: &Which) -> Result<SessionStatus, Refusal> {
+        match self.find(which).await? {
             finding::Place::Living(handle) => {
                 handle.ask(Request::Status).await.map_err(|refusal| self.explain(&handle, refusal))
             }
@@ -344,7 +344,7 @@ impl Hub {
             self.handles()
         } else {
             let which = Which { session: Some(id.to_owned()), target: None };
-            match self.find(caller, &which, Duration::ZERO).await? {
+            match self.find(&which).await? {
                 finding::Place::Living(handle) => vec![handle],
                 finding::Place::Ended(row) => return Ok(Closed::Sessions(vec![row.name])), // Twice does no harm.
             }
@@ -368,7 +368,7 @@ impl Hub {
     pub async fn set_mode(&self, caller: &Caller, which: &Which, mode: Mode) -> Result<(), Refusal> {
         person_only(caller, "choosing who may write")?;
         let who = caller.principal.clone();
-        let handle = self.living(caller, which, Duration::ZERO).await?;
+        let handle = self.living(which).await?;
         handle.ask(|reply| Request::SetMode { who, mode, reply }).await
     }
 
@@ -384,7 +384,7 @@ impl Hub {
         _have: Option<Offset>,
         size: Option<(u16, u16)>,
     ) -> Result<Viewer, Refusal> {
-        let handle = self.living(caller, which, Duration::ZERO).await?;
+        let handle = self.living(which).await?;
         let present =
             handle.ask(Request::Status).await.map_err(|refusal| self.explain(&handle, refusal))?.size;
         let id = self.0.next_seat.fetch_add(1, Ordering::Relaxed);

@@ -23,7 +23,10 @@ pub(super) fn begin(instance: &Instance) -> Result<(), Refusal> {
         open(&path).map_err(|error| Refusal::Storage { why: format!("{}: {error}", path.display()) })?;
     rustix::stdio::dup2_stderr(&file)
         .map_err(|error| Refusal::Storage { why: format!("{}: {error}", path.display()) })?;
-    let filter = EnvFilter::try_from_env("COTTY_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var("COTTY_LOG").unwrap_or_else(|_| "info".to_owned());
+    // rmcp logs whole messages, terminal output among them: nothing of that belongs into a log.
+    let filter = EnvFilter::try_new(format!("{wanted},rmcp=error"))
+        .unwrap_or_else(|_| EnvFilter::new("info,rmcp=error"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)

@@ -24,13 +24,8 @@ pub(super) enum Place {
 }
 
 impl Hub {
-    /// Finds the session that a call names; a target is opened where it is not.
-    pub(super) async fn find(
-        &self,
-        caller: &Caller,
-        which: &Which,
-        wait: Duration,
-    ) -> Result<Place, Refusal> {
+    /// Finds the session that a call names. Nothing is opened: a call that only looks says so honestly.
+    pub(super) async fn find(&self, which: &Which) -> Result<Place, Refusal> {
         if let Some(name) = &which.session {
             let living = self.handle_by_name(name);
             return match living {
@@ -39,25 +34,33 @@ impl Hub {
             };
         }
         if let Some(target) = &which.target {
-            let order = Connect { target: Some(target.clone()), wait, ..Connect::default() };
-            let connected = self.connect(caller, order, None).await?;
-            let handle = self.handle_by_name(&connected.status.name);
-            return handle.map(Place::Living).ok_or(Refusal::NoSession);
+            let order = Connect { target: Some(target.clone()), ..Connect::default() };
+            let open = self.handles().iter().map(|handle| handle.identity().name.clone()).collect();
+            let missing = Refusal::SessionNotFound { session: texts::one_line(target), open };
+            return self.matching(&order, target).map(|(handle, _)| Place::Living(handle)).ok_or(missing);
         }
         self.the_one_meant().await.map(Place::Living)
     }
 
     /// The same for calls that need a living one.
-    pub(super) async fn living(
+    pub(super) async fn living(&self, which: &Which) -> Result<SessionHandle, Refusal> {
+        match self.find(which).await? {
+            Place::Living(handle) => Ok(handle),
+            Place::Ended(row) => Err(reports::ended(&row)),
+        }
+    }
+
+    /// The same for calls that act: a target that is named and not open is opened.
+    pub(super) async fn opened(
         &self,
         caller: &Caller,
         which: &Which,
         wait: Duration,
     ) -> Result<SessionHandle, Refusal> {
-        match self.find(caller, which, wait).await? {
-            Place::Living(handle) => Ok(handle),
-            Place::Ended(row) => Err(reports::ended(&row)),
-        }
+        let (None, Some(target)) = (&which.session, &which.target) else { return self.living(which).await };
+        let order = Connect { target: Some(target.clone()), wait, ..Connect::default() };
+        let connected = self.connect(caller, order, None).await?;
+        self.handle_by_name(&connected.status.name).ok_or(Refusal::NoSession)
     }
 
     /// Without a name: the default session, or the only one.
@@ -153,8 +156,8 @@ impl Hub {
             .ok_or_else(|| Refusal::RunNotFound { handle: "of that session".into(), expired: true })
     }
 
-    pub(super) async fn id_of(&self, caller: &Caller, which: &Which) -> Result<String, Refusal> {
-        match self.find(caller, which, Duration::ZERO).await? {
+    pub(super) async fn id_of(&self, which: &Which) -> Result<String, Refusal> {
+        match self.find(which).await? {
             Place::Living(handle) => Ok(handle.identity().id.clone()),
             Place::Ended(row) => Ok(row.id),
         }
