@@ -351,10 +351,11 @@ impl Session {
 
     /// Says whether anybody waits: only then are facts asked for while a command runs.
     pub fn set_watched(&mut self, now: Instant, watched: bool) {
-        if watched && !self.watched && self.wants_facts() {
+        let begins = watched && !self.watched;
+        self.watched = watched;
+        if begins && self.wants_facts() {
             self.prober.disturb(now);
         }
-        self.watched = watched;
         if !watched && !self.wants_facts_unwatched() {
             self.prober.rest();
         }
