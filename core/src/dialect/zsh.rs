@@ -1,8 +1,9 @@
 //! zsh 5.
 //!
 //! `preexec` counts commands and marks their start, `precmd` marks their end. Before `precmd` zsh draws its own
-//! end-of-line mark (`PROMPT_SP`); a mark of ours in front of it tells where the output ended. At the prompt a
-//! `#` is no comment, so commands with one go through `eval`, where it is.
+//! end-of-line mark (`PROMPT_SP`); a mark of ours in front of it tells where the output ended. The last `precmd`
+//! mends a prompt that a user or a theme has replaced: one that is not signed would never be known for a prompt.
+//! At the prompt a `#` is no comment, so commands with one go through `eval`, where it is.
 //!
 //! zsh has stored the typed line before it runs. At the start of a session the history is what the file holds,
 //! so a list pushed by `fc -p` and read again from that file is the same without our line; the one below it is
@@ -19,8 +20,8 @@ pub(super) fn hook(key: &str) -> String {
             r#"__m(){{ local s=$?;printf '{ended}' "$PWD" "$s" "$__c" "$$" "$__t" "$((__n+=1))";return $s;}};"#
         ),
         format!(r"__x(){{ printf '\033]133;C;c=%s;k={key}\007' $((__c+=1));}};"),
-        "precmd_functions=(__m $precmd_functions);preexec_functions+=(__x);".to_owned(),
-        format!(r#"PS1="$PS1"{};"#, in_prompt("B")),
+        format!(r#"__b(){{ [[ $PS1 = *{key}* ]]||PS1="$PS1"{};}};"#, in_prompt("B")),
+        "precmd_functions=(__m $precmd_functions __b);preexec_functions+=(__x);".to_owned(),
         format!(r#"PS2={}"$PS2"{};"#, in_prompt("S"), in_prompt("T")),
         format!(r#"PROMPT_EOL_MARK={}"${{PROMPT_EOL_MARK-%B%S%#%s%b}}";"#, in_prompt("E")),
         r#"if [[ -n $HISTFILE ]];then __h=$SAVEHIST;SAVEHIST=0;fc -p "$HISTFILE" $HISTSIZE $__h;else __h=$HISTSIZE;fc -p;HISTSIZE=$__h;fi;unset __h"#.to_owned(),
