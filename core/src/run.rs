@@ -128,6 +128,10 @@ pub struct Run {
     pub blank: bool,
     /// Its output ends at zsh's own end-of-line mark.
     pub eol_mark: bool,
+    /// Where its first line was over: what follows is the shell's own, if it does not run it.
+    pub(crate) line_end: Option<u64>,
+    /// Where what the shell said instead of running it ended.
+    pub(crate) unrun_to: Option<u64>,
     pub(crate) echo: Option<EchoSkip>,
     pub(crate) ladder: Ladder,
 }
@@ -153,6 +157,8 @@ impl Run {
             typed_during: false,
             blank: false,
             eol_mark: false,
+            line_end: None,
+            unrun_to: None,
             echo: None,
             ladder: Ladder::default(),
         }
@@ -283,6 +289,11 @@ impl Ladder {
         self.next_at = Some(now + RUNG);
         self.sent.push(signal);
         Some(signal)
+    }
+
+    /// A signal was sent, or somebody pressed Ctrl-C.
+    pub(crate) fn has_begun(&self) -> bool {
+        !self.sent.is_empty()
     }
 
     /// Every rung was tried.

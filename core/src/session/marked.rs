@@ -128,15 +128,9 @@ impl Session {
             let ran_nothing = numbered && run.from.is_none() && serial + 1 == run.expected;
             if ran_nothing {
                 run.note(evidence);
-                let interrupted =
-                    run.ladder.ended_by(status).map(|signal| RunState::Interrupted { signal, exit: status });
-                let typed_at = run.typed_at; // It printed nothing.
-                self.settle(
-                    now,
-                    interrupted.unwrap_or(RunState::RanNothing),
-                    Boundary::Exact,
-                    Some(typed_at),
-                );
+                self.settle_unrun(now, before, found.start, status);
+            } else if run.from.is_none() {
+                run.unrun_to = run.unrun_to.or(Some(end_before(before, found.start)));
             }
             return ran_nothing;
         }
@@ -163,6 +157,22 @@ impl Session {
         true
     }
 
+    /// Settles a command that the shell read and did not run: it is empty, somebody interrupted it, or the shell did
+    /// not understand it and has said so.
+    fn settle_unrun(&mut self, now: Instant, before: &Before, prompt: u64, status: i32) {
+        let Some(run) = &mut self.run else { return };
+        let (state, to) = if let Some(signal) = run.ladder.ended_by(status) {
+            (RunState::Interrupted { signal, exit: status }, run.typed_at)
+        } else if run.blank || status == 0 || run.ladder.has_begun() {
+            (RunState::RanNothing, run.typed_at)
+        } else {
+            run.from = run.line_end;
+            let to = run.unrun_to.unwrap_or_else(|| end_before(before, prompt));
+            (RunState::Completed { exit: status }, to)
+        };
+        self.settle(now, state, Boundary::Exact, Some(to));
+    }
+
     fn handle_prompt(&mut self) {
         let column = self.screen.cursor().0;
         if !self.prompt_due {
@@ -184,6 +194,9 @@ impl Session {
     /// Follows the echo of a typed command, where only that tells where its output begins.
     pub(super) fn follow_echo(&mut self, from: u64, bytes: &[u8]) {
         let Some(run) = self.run.as_mut().filter(|run| run.from.is_none()) else { return };
+        if let (None, Some(place)) = (run.line_end, bytes.iter().position(|&byte| byte == b'\n')) {
+            run.line_end = Some(from + place as u64 + 1);
+        }
         if let Some(echoed) = run.echo.as_mut().and_then(|echo| echo.feed(bytes)) {
             run.from = Some(from + echoed as u64);
             run.echo = None;
@@ -191,4 +204,10 @@ impl Session {
             self.screen.forget_addressed();
         }
     }
+}
+
+/// Returns where the output before a prompt's marks ended.
+fn end_before(before: &Before, mark: u64) -> u64 {
+    let directory = before.directory.as_ref().filter(|(_, end, _)| *end == mark).map(|(start, _, _)| *start);
+    before.ended.or(directory).unwrap_or(mark)
 }
