@@ -54,16 +54,24 @@ impl Typed {
 impl Owner {
     /// Notes that the terminal took inputs up to a sequence, and whether it showed them.
     pub(super) fn note_applied(&mut self, applied: &Applied) {
+        let shown = self.was_shown(applied);
         while self.typed.waiting.front().is_some_and(|keys| keys.sequence <= applied.sequence)
             && let Some(keys) = self.typed.waiting.pop_front()
         {
             if let Some((seat, sequence)) = keys.seat
                 && let Some(seat) = self.viewers.get(seat)
             {
-                seat.tell(ViewEvent::Echo { sequence, echo: Some(applied.echo || applied.shell_reads) });
+                seat.tell(ViewEvent::Echo { sequence, echo: Some(shown) });
             }
-            self.note_keys(&keys, applied.echo || applied.shell_reads);
+            self.note_keys(&keys, shown);
         }
+    }
+
+    /// Returns whether keys could be seen: the terminal echoed, or the shell's line editor did. A shell in front is
+    /// not enough, for `read -s` is the shell too: it reads whole lines, or reads while a command runs.
+    fn was_shown(&self, applied: &Applied) -> bool {
+        let at_prompt = self.session.current().is_none_or(|run| !run.has_started());
+        applied.echo || (applied.shell_reads && !applied.canonical && at_prompt)
     }
 
     fn note_keys(&mut self, keys: &Keys, shown: bool) {
