@@ -59,7 +59,7 @@ impl Owner {
             let epoch = self.row.epoch;
             self.viewers.show(Offset { epoch, byte: from }, Offset { epoch, byte: to }, bytes);
         }
-        self.note_output(bytes);
+        self.note_output(from, bytes);
     }
 
     fn keep_prompt(&mut self) {

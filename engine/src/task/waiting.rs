@@ -13,7 +13,7 @@ use super::{Owner, WAITERS_MAX};
 use crate::clock;
 use crate::plain::Plain;
 use crate::report::{
-    RunOrder, RunReport, SendOrder, Sent, SessionState, SessionStatus, Until, WaitOrder, Waited,
+    RunOrder, RunReport, SendOrder, Sent, SessionState, SessionStatus, Stretch, Until, WaitOrder, Waited,
 };
 use crate::request::Reply;
 use crate::texts;
@@ -54,6 +54,8 @@ enum What {
         run: Option<RunId>,
         until: Until,
         from: u64,
+        /// Output is shown from here on; without it all of the command's.
+        shown: Option<u64>,
         seen: Seen,
         asked: Instant,
         reply: Reply<Waited>,
@@ -225,7 +227,8 @@ impl Owner {
             let bytes = texts::read_tail(&self.state_dir, &self.stretch(from, end.byte), MATCHED_BYTES_MAX);
             seen.feed(&bytes);
         }
-        let what = What::Until { run, until: order.until, from, seen, asked: now, reply };
+        let shown = order.offset.is_some().then_some(from);
+        let what = What::Until { run, until: order.until, from, shown, seen, asked: now, reply };
         self.wait_on(Waiter { deadline: now + order.wait, what });
     }
 
@@ -234,12 +237,27 @@ impl Owner {
         self.waiters.iter().map(|waiter| waiter.look_at(now, last_active)).min()
     }
 
-    /// Lets those who wait for output see it.
-    pub(super) fn note_output(&mut self, bytes: &Bytes) {
+    /// Lets those who wait for output see it: of a command's only what came after its echo.
+    pub(super) fn note_output(&mut self, from: u64, bytes: &Bytes) {
         for waiter in &mut self.waiters {
-            if let Some(seen) = waiter.seen() {
+            let run = waiter.command().and_then(|run| self.session.run(run));
+            let begin = run.map_or(Some(from), |run| run.from);
+            let Some(begin) = begin else { continue };
+            let echoed = usize::try_from(begin.saturating_sub(from)).unwrap_or(usize::MAX);
+            if let Some(seen) = waiter.seen()
+                && let Some(bytes) = bytes.get(echoed..)
+            {
                 seen.feed(bytes);
             }
+        }
+    }
+
+    /// Returns whether anything was printed after `from`, the echo of a command apart.
+    fn has_printed(&self, run: Option<RunId>, from: u64) -> bool {
+        let end = self.session.end().byte;
+        match run.and_then(|run| self.session.run(run)) {
+            Some(run) => run.from.is_some_and(|begin| run.to.unwrap_or(end) > from.max(begin)),
+            None => end > from,
         }
     }
 
@@ -287,9 +305,7 @@ impl Owner {
             What::Until { run, until, from, seen, asked, .. } => match until {
                 Until::Done => run.is_none_or(|run| self.has_stopped(run)),
                 Until::Input => run.is_none_or(|run| self.has_stopped(run)),
-                Until::Output => {
-                    self.session.end().byte > *from || run.is_some_and(|run| self.is_settled(run))
-                }
+                Until::Output => self.has_printed(*run, *from) || run.is_some_and(|run| self.is_settled(run)),
                 Until::Pattern(pattern) => {
                     seen.matches(pattern) || run.is_some_and(|run| self.is_settled(run))
                 }
@@ -328,21 +344,17 @@ impl Owner {
             }
             What::Ready { reply } => drop(reply.send(Ok(self.status()))),
             What::Killed { killed, reply } => drop(reply.send(self.report(killed.run))),
-            What::Until { run, until, from, seen, reply, .. } => {
+            What::Until { run, until, from, shown, seen, reply, .. } => {
                 let met = self.is_met(run, &until, from, &seen, waiter.deadline > now);
-                drop(reply.send(self.waited(run, from, met)));
+                drop(reply.send(self.waited(run, shown, met)));
             }
             What::Sent { run, expect, from, seen, reply, .. } => {
                 let run = run.or_else(|| self.newest_since(from));
                 let report = run.and_then(|run| self.report(run).ok()).map(|report| self.with_news(report));
-                // What a settled command printed ends before the next prompt.
-                let end = self.session.end().byte;
-                let settled = report.as_ref().filter(|report| report.state.is_settled());
-                let to = settled.map_or(end, |report| report.output.to.byte.max(from));
                 let sent = Sent {
-                    report,
                     matched: expect.map(|expect| seen.matches(&expect)),
-                    shown: self.stretch(from, to),
+                    shown: self.since(from, report.as_ref()),
+                    report,
                     next_offset: self.session.end(),
                     session: self.row.name.clone(),
                 };
@@ -377,18 +389,29 @@ impl Owner {
         match until {
             Until::Done => run.is_none_or(|run| self.is_settled(run)),
             Until::Input => run.is_some_and(|run| !self.is_settled(run) && self.has_stopped(run)),
-            Until::Output => self.session.end().byte > from,
+            Until::Output => self.has_printed(run, from),
             Until::Pattern(pattern) => seen.matches(pattern),
             Until::Idle => in_time,
         }
     }
 
-    fn waited(&mut self, run: Option<RunId>, from: u64, met: bool) -> Result<Waited, Refusal> {
+    fn waited(&mut self, run: Option<RunId>, from: Option<u64>, met: bool) -> Result<Waited, Refusal> {
         let run = run.or_else(|| self.store.runs(Some(&self.row.id), 1).ok()?.first().map(|row| row.id));
         let report = run.map(|run| self.report(run)).transpose()?;
         let report = report.map(|report| self.with_news(report));
         let end = self.session.end();
-        Ok(Waited { report, met, shown: self.stretch(from, end.byte), next_offset: end })
+        let shown = match (&report, from) {
+            (Some(report), None) => report.output.clone(),
+            (report, from) => self.since(from.unwrap_or(end.byte), report.as_ref()),
+        };
+        Ok(Waited { report, met, shown, next_offset: end })
+    }
+
+    /// Returns the output from a place on, up to the end of a command that is over: what follows is a prompt.
+    fn since(&self, from: u64, report: Option<&RunReport>) -> Stretch {
+        let settled = report.filter(|report| report.state.is_settled());
+        let end = settled.map_or(self.session.end().byte, |report| report.output.to.byte);
+        self.stretch(from.min(end), end)
     }
 
     /// Returns whether a command is settled, or waits for somebody.
