@@ -33,8 +33,11 @@ impl Raw {
     }
 
     /// Returns columns and rows.
+    ///
+    /// A terminal that was never told its size says 0 × 0 (expect, a container's): that is no wish for the smallest.
     pub(crate) fn size(&self) -> (u16, u16) {
-        tcgetwinsize(self.file.get_ref()).map_or((80, 24), |it| (it.ws_col, it.ws_row))
+        let known = tcgetwinsize(self.file.get_ref()).ok().filter(|it| it.ws_col > 0 && it.ws_row > 0);
+        known.map_or((80, 24), |it| (it.ws_col, it.ws_row))
     }
 
     /// Reads what was typed; nothing more once the terminal is gone.
