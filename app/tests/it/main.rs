@@ -6,6 +6,13 @@
     reason = "helpers of tests: what fails there fails the test"
 )]
 
+mod desk;
+
+mod runs;
+mod shells;
+mod tools;
+mod shared;
+
 mod attach;
 mod command_line;
 mod config;

@@ -1,0 +1,177 @@
+//! An agent's desk: a home, a client at `cotty mcp`, and what its replies say.
+
+use cotty_testkit::home::Home;
+use cotty_testkit::mcp::{Mcp, Ticket, ToolReply};
+use cotty_testkit::not_run::have;
+use serde_json::{Value, json};
+
+/// The shells whose commands end in a proof.
+pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "dash"];
+
+/// A home and an agent in it.
+pub(crate) struct Desk {
+    pub(crate) agent: Mcp,
+    pub(crate) home: Home,
+}
+
+/// What a tool said, taken apart.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) text: String,
+    pub(crate) is_error: bool,
+}
+
+/// Tells a story in every shell, each in a session named after it, and asks afterwards whether the session is still
+/// exact: a story counts only if the next command answers rightly too.
+pub(crate) fn in_every_shell(story: impl Fn(&mut Desk, &str)) {
+    let mut desk = Desk::new();
+    for shell in shells() {
+        desk.open(shell, shell);
+        story(&mut desk, shell);
+        desk.is_exact(shell);
+    }
+}
+
+/// The shells that are installed; the others are reported as not run.
+pub(crate) fn shells() -> Vec<&'static str> {
+    let story = std::thread::current().name().unwrap_or("a story in every shell").to_owned();
+    SHELLS.into_iter().filter(|shell| have(shell, &format!("{story} in {shell}"))).collect()
+}
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self::at(Home::new())
+    }
+
+    pub(crate) fn at(home: Home) -> Self {
+        let agent = client(&home);
+        Self { agent, home }
+    }
+
+    /// Opens a session.
+    pub(crate) fn open(&mut self, name: &str, shell: &str) -> Said {
+        let said = self.tool("ssh_connect", json!({"target": "local", "name": name, "shell": shell}));
+        assert!(said.head().contains("ready"), "{said:?}");
+        said
+    }
+
+    /// Calls a tool.
+    pub(crate) fn tool(&mut self, tool: &str, arguments: Value) -> Said {
+        self.agent.call(tool, arguments).into()
+    }
+
+    /// Runs a command and waits for it as long as a call may.
+    pub(crate) fn run(&mut self, session: &str, command: &str) -> Said {
+        self.run_for(session, command, 25)
+    }
+
+    /// Runs a command and waits for it so many seconds.
+    pub(crate) fn run_for(&mut self, session: &str, command: &str, wait_s: u64) -> Said {
+        self.tool("ssh_run", json!({"session": session, "command": command, "wait_s": wait_s}))
+    }
+
+    /// Begins a call; [`Desk::finish`] has its answer.
+    pub(crate) fn begin(&mut self, session: &str, command: &str) -> Ticket {
+        self.agent.start_call("ssh_run", json!({"session": session, "command": command, "wait_s": 25}))
+    }
+
+    pub(crate) fn finish(&mut self, ticket: Ticket) -> Said {
+        self.agent.await_reply(ticket).into()
+    }
+
+    /// Types text and Enter.
+    pub(crate) fn send(&mut self, session: &str, text: &str) -> Said {
+        self.tool("ssh_send", json!({"session": session, "text": text, "wait_s": 10}))
+    }
+
+    /// Presses a key.
+    pub(crate) fn press(&mut self, session: &str, key: &str) -> Said {
+        self.tool("ssh_send", json!({"session": session, "keys": [key], "wait_s": 10}))
+    }
+
+    /// Waits for a session's command.
+    pub(crate) fn wait(&mut self, session: &str) -> Said {
+        self.tool("ssh_wait", json!({"session": session, "wait_s": 25}))
+    }
+
+    /// Asserts that a session answers rightly.
+    #[track_caller]
+    pub(crate) fn is_exact(&mut self, session: &str) {
+        let said = self.run(session, "echo next-$((40 + 2)); (exit 6)");
+        assert_eq!((said.exit(), said.output().as_str()), (Some(6), "next-42"), "{said:?}");
+        let said = self.run(session, "true");
+        assert_eq!((said.exit(), said.output().as_str()), (Some(0), ""), "{said:?}");
+    }
+}
+
+/// A client of its own in a home.
+pub(crate) fn client(home: &Home) -> Mcp {
+    let mut agent = home.mcp();
+    agent.initialize();
+    agent
+}
+
+impl From<ToolReply> for Said {
+    fn from(reply: ToolReply) -> Self {
+        Self { is_error: reply.is_error, text: reply.text }
+    }
+}
+
+impl Said {
+    /// The line that says where things stand.
+    pub(crate) fn head(&self) -> &str {
+        self.text.lines().find(|line| !line.starts_with('(')).unwrap_or_default()
+    }
+
+    /// What the agent is told first.
+    pub(crate) fn notes(&self) -> Vec<&str> {
+        self.text.lines().take_while(|line| line.starts_with('(')).collect()
+    }
+
+    /// The handle in the head line, as `c7`.
+    #[track_caller]
+    pub(crate) fn handle(&self) -> String {
+        let inner = self.head().strip_prefix('[').and_then(|it| it.split_once(']'));
+        let handle = inner.and_then(|(inner, _)| inner.split_once(' ')).map(|(_, handle)| handle.to_owned());
+        handle.unwrap_or_else(|| panic!("no handle: {self:?}"))
+    }
+
+    /// What stands after the handle.
+    pub(crate) fn state(&self) -> &str {
+        self.head().split_once("] ").map_or("", |(_, state)| state)
+    }
+
+    /// The exit code, where the command is proven to have ended with one.
+    pub(crate) fn exit(&self) -> Option<i32> {
+        let (code, rest) = self.state().strip_prefix("exit ")?.split_once(' ')?;
+        rest.starts_with("in ").then_some(())?;
+        code.parse().ok()
+    }
+
+    /// The output, without the two lines around it.
+    pub(crate) fn output(&self) -> String {
+        let mut lines = self.text.lines().skip_while(|line| !is_boundary(line));
+        let Some(boundary) = lines.next() else { return String::new() };
+        let hidden = boundary.replace(" ---", ":");
+        let shown = lines.take_while(|line| *line != boundary).filter(|line| !line.starts_with(&hidden));
+        shown.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Asserts that this is an error of this kind that says all of these.
+    #[track_caller]
+    pub(crate) fn refuses(&self, kind: &str, says: &[&str]) {
+        assert!(self.is_error, "{self:?}");
+        assert!(self.text.starts_with(&format!("{kind}: ")), "{kind}: {self:?}");
+        says.iter().for_each(|it| assert!(self.text.contains(it), "{it}: {self:?}"));
+    }
+
+    /// Asserts that the command needs this.
+    #[track_caller]
+    pub(crate) fn needs(&self, kind: &str) {
+        assert!(self.state().starts_with(&format!("needs input ({kind})")), "{kind}: {self:?}");
+    }
+}
+
+fn is_boundary(line: &str) -> bool {
+    line.strip_prefix("--- ").and_then(|it| it.strip_suffix(" ---")).is_some_and(|word| word.len() == 6)
+}

@@ -1,0 +1,240 @@
+//! What commands wait for, what they leave, and how they are ended, told from what the kernel shows of them.
+
+use cotty_testkit::not_run::have;
+use cotty_testkit::wait::until;
+use serde_json::json;
+
+use crate::desk::{Desk, in_every_shell};
+
+/// Asks for a secret, as each shell does it.
+fn ask_secret(shell: &str) -> &'static str {
+    if shell == "dash" { "stty -echo; read x; stty echo; echo got-$x" } else { "read -s x; echo got-$x" }
+}
+
+#[test]
+fn a_program_that_reads_a_line_is_given_one() {
+    in_every_shell(|desk, shell| {
+        let said = desk.run(shell, "cat");
+        said.needs("line");
+        let said =
+            desk.tool("ssh_send", json!({"session": shell, "text": "hello", "expect": "hello\\s+hello"}));
+        assert!(said.head().contains("expect was seen"), "{said:?}");
+        let said = desk.press(shell, "ctrl-d");
+        assert_eq!(said.exit(), Some(0), "{said:?}");
+        desk.is_exact(shell);
+        let said = desk.run(shell, "read -r x; echo got-$x; (exit 4)");
+        said.needs("line");
+        let said = desk.send(shell, "an answer");
+        assert_eq!(said.exit(), Some(4), "{said:?}");
+        assert!(said.output().contains("got-an answer"), "{said:?}");
+    });
+}
+
+#[test]
+fn a_secret_is_a_persons_to_type() {
+    in_every_shell(|desk, shell| {
+        let said = desk.run(shell, ask_secret(shell));
+        said.needs("secret");
+        assert!(said.head().contains(&format!("A person must type this: cotty attach {shell}")), "{said:?}");
+        desk.send(shell, "guess").refuses("secret-needed", &["an agent never types one", "cotty attach"]);
+        desk.press(shell, "a").refuses("secret-needed", &[]);
+        let status = desk.tool("ssh_status", json!({"session": shell}));
+        assert!(status.text.contains("a password prompt is waiting"), "{status:?}");
+        let said = desk.press(shell, "ctrl-c");
+        assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
+        assert_eq!(desk.run(shell, "stty echo").exit(), Some(0));
+    });
+}
+
+#[test]
+fn a_person_answers_and_what_was_typed_is_not_told() {
+    in_every_shell(|desk, shell| {
+        desk.run(shell, ask_secret(shell)).needs("secret");
+        let person = desk.home.tty(&["attach", shell]);
+        person.wait_text("pen");
+        person.line("hunter2");
+        let said = until("the answer arrived", || Some(desk.wait(shell)).filter(|it| it.exit().is_some()));
+        assert_eq!(said.exit(), Some(0), "{said:?}");
+        assert_eq!(said.output().lines().last(), Some("got-hunter2"), "{said:?}");
+        assert!(said.notes().iter().any(|it| it.contains("a person typed while this ran")), "{said:?}");
+        let history = desk.tool("ssh_read", json!({"session": shell, "view": "history"})).output();
+        assert!(history.contains("<hidden 7>"), "{history}");
+        assert!(!history.contains("hunter2"), "{history}");
+        drop(person);
+    });
+}
+
+#[test]
+fn an_unclosed_quote_is_incomplete_and_then_given_up_or_ended() {
+    in_every_shell(|desk, shell| {
+        desk.run(shell, "echo \"open").needs("incomplete_syntax");
+        let said = desk.press(shell, "ctrl-c");
+        assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
+        desk.is_exact(shell);
+        let said = desk.run(shell, "for i in 1 2; do");
+        said.needs("incomplete_syntax");
+        let said = desk.send(shell, "echo n$i; done");
+        assert_eq!(said.exit(), Some(0), "{said:?}");
+        assert!(said.output().contains("n1\nn2"), "{said:?}");
+    });
+}
+
+#[test]
+fn a_syntax_error_is_an_exit_code() {
+    in_every_shell(|desk, shell| {
+        let said = desk.run(shell, "echo a; ) fi");
+        assert!(matches!(said.exit(), Some(1 | 2)), "{said:?}");
+        let output = said.output().to_lowercase();
+        assert!(output.contains("error") && !output.contains("echo a"), "{said:?}");
+    });
+}
+
+#[test]
+fn ctrl_c_ends_what_sleeps() {
+    in_every_shell(|desk, shell| {
+        let said = desk.run_for(shell, "echo up; sleep 100", 1);
+        assert!(said.state().starts_with("running"), "{said:?}");
+        let said = desk.press(shell, "ctrl-c");
+        assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
+        assert!(said.state().contains("exit 130"), "{said:?}");
+    });
+}
+
+#[test]
+fn a_pager_is_named_and_left() {
+    if !have("less", "a_pager_is_named_and_left") {
+        return;
+    }
+    in_every_shell(|desk, shell| {
+        let said = desk.run(shell, "seq 9999 | less; (exit 3)");
+        said.needs("pager");
+        assert!(said.head().ends_with(&format!("Next: ssh_send session={shell} keys=q")), "{said:?}");
+        let screen = desk.tool("ssh_read", json!({"session": shell, "view": "screen"}));
+        assert!(screen.text.contains("\n39\n"), "{screen:?}");
+        let said = desk.press(shell, "q");
+        assert_eq!(said.exit(), Some(3), "{said:?}");
+    });
+}
+
+#[test]
+fn an_editor_is_named_used_and_left() {
+    if !have("vim", "an_editor_is_named_used_and_left") {
+        return;
+    }
+    in_every_shell(|desk, shell| {
+        desk.run(shell, "vim -u NONE -i NONE text").needs("editor");
+        let typed = json!({"session": shell, "text": "ihello there", "enter": "none"});
+        assert!(!desk.tool("ssh_send", typed).is_error);
+        until("vim shows it", || {
+            let screen = desk.tool("ssh_read", json!({"session": shell, "view": "screen"}));
+            screen.text.contains("hello there").then_some(())
+        });
+        desk.press(shell, "escape").needs("editor");
+        let said = desk.send(shell, ":wq");
+        assert_eq!(said.exit(), Some(0), "{said:?}");
+        assert_eq!(desk.run(shell, "cat text; rm text").output(), "hello there");
+    });
+}
+
+#[test]
+fn a_shell_within_the_shell_is_told_apart() {
+    in_every_shell(|desk, shell| {
+        let said = desk.run(shell, "export PS1; dash");
+        assert!(said.state().starts_with("nested shell (dash)"), "{said:?}");
+        let said = desk.send(shell, "echo inner-$((1 + 1)); (exit 9)");
+        assert!(said.state().starts_with("nested shell (dash)"), "{said:?}");
+        assert!(said.output().contains("inner-2"), "{said:?}");
+        desk.run(shell, "true").refuses("busy", &["nothing was typed"]);
+        let said = desk.send(shell, "exit 4");
+        assert_eq!(said.exit(), Some(4), "{said:?}");
+    });
+}
+
+#[test]
+fn the_end_of_the_shell_is_told_and_how_to_open_another() {
+    in_every_shell(|desk, shell| {
+        for (command, exit) in [("exit 5", "5"), ("set -e; false", "1"), ("kill -9 $$", "137")] {
+            let said = desk.run(shell, command);
+            assert!(said.state().starts_with(&format!("shell exited {exit}")), "{said:?}");
+            let again = format!("ssh_connect target=local name={shell}");
+            assert!(said.head().contains(&again), "{said:?}");
+            desk.run(shell, "true").refuses("shell-exited", &[&again]);
+            let said = desk.open(shell, shell);
+            assert!(said.head().contains("opened"), "{said:?}");
+            desk.is_exact(shell);
+        }
+    });
+}
+
+#[test]
+fn a_second_caller_is_told_who_is_busy_and_nothing_is_typed() {
+    in_every_shell(|desk, shell| {
+        let said = desk.run_for(shell, "sleep 1; echo x$(cat <&-)y 2>/dev/null", 0);
+        let busy = desk.run(shell, "touch never");
+        busy.refuses("busy", &[&format!("ssh_wait command={}", said.handle()), "nothing was typed"]);
+        let mut other = crate::desk::client(&desk.home);
+        let busy = other.call("ssh_run", json!({"session": shell, "command": "touch never"}));
+        assert!(busy.is_error && busy.text.starts_with("busy: "), "{busy:?}");
+        assert_eq!(desk.wait(shell).exit(), Some(0));
+        desk.is_exact(shell);
+        assert!(!desk.home.work().join("never").exists());
+    });
+}
+
+#[test]
+fn a_command_is_ended_after_its_time() {
+    in_every_shell(|desk, shell| {
+        let order = json!({"session": shell, "command": "sleep 100", "kill_after_s": 1, "wait_s": 20});
+        let said = desk.tool("ssh_run", order);
+        assert!(said.state().starts_with("interrupted by SIGINT after 1"), "{said:?}");
+    });
+}
+
+#[test]
+fn closing_a_command_climbs_from_the_polite_signal_to_the_last_and_names_survivors() {
+    in_every_shell(|desk, shell| {
+        // A child that ignores what may be ignored, and one that has left the group.
+        let stubborn = "sh -c 'trap \"\" INT TERM; setsid sleep 1000 & while :; do sleep 0.1; done'";
+        let said = desk.run_for(shell, stubborn, 1);
+        assert!(said.state().starts_with("running"), "{said:?}");
+        let said = desk.tool("ssh_close", json!({"id": said.handle()}));
+        assert!(said.state().starts_with("interrupted by SIGKILL"), "{said:?}");
+        let (_, alive) = said.text.split_once("(still alive: ").unwrap_or_else(|| panic!("{said:?}"));
+        assert!(alive.contains(" sleep"), "{said:?}");
+        let pid = alive.split(' ').next().unwrap().to_owned();
+        desk.is_exact(shell);
+        assert_eq!(desk.run(shell, &format!("kill {pid}")).exit(), Some(0));
+    });
+}
+
+#[test]
+fn traps_options_and_a_prompt_of_ones_own_do_not_unhook_the_shell() {
+    in_every_shell(|desk, shell| {
+        // dash has no other place for its marks than the prompt: there a new prompt ends the session's exactness.
+        let prompt = if shell == "dash" { "PS4='+ '" } else { "PS1='mine> '" };
+        for command in ["set -u", prompt, "stty -echo", "stty echo", "PS2='more> '", "trap 'echo bye' EXIT"] {
+            let said = desk.run(shell, command);
+            assert_eq!(said.exit(), Some(0), "{command}: {said:?}");
+            let said = desk.run(shell, "echo still; (exit 3)");
+            assert_eq!(said.exit(), Some(3), "{command}: {said:?}");
+            assert!(said.output().contains("still"), "{command}: {said:?}");
+        }
+    });
+}
+
+#[test]
+fn a_first_letter_of_a_python_prompt_is_enough() {
+    if !have("python3", "a_first_letter_of_a_python_prompt_is_enough") {
+        return;
+    }
+    let mut desk = Desk::new();
+    desk.open("web1", "bash");
+    desk.run("web1", "python3 -c 'print(input())'").needs("line");
+    assert_eq!(desk.send("web1", "a line").exit(), Some(0));
+    let said = desk.run("web1", "python3 -c 'import getpass; print(len(getpass.getpass()))'");
+    said.needs("secret");
+    desk.press("web1", "ctrl-c");
+    desk.run("web1", "python3 -q").needs("line");
+    desk.send("web1", "exit(3)");
+    desk.is_exact("web1");
+}
