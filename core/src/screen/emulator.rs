@@ -209,6 +209,11 @@ fn first_tabs(from: usize, to: usize) -> impl Iterator<Item = bool> {
     (from..to).map(|it| it % TAB_WIDTH == 0)
 }
 
+/// No terminal has more rows than this.
+fn distance(lines: usize) -> i32 {
+    i32::try_from(lines).unwrap_or(i32::MAX / 2).min(i32::MAX / 2)
+}
+
 /// Programs of before 1995 switch screens by 47 and 1047, which the model does not know.
 fn private_mode(mode: PrivateMode) -> PrivateMode {
     match mode {
@@ -228,13 +233,12 @@ macro_rules! pass_on {
 
 impl Handler for Emulator {
     pass_on! {
-        goto_col(col: usize); move_up(lines: usize); move_down(lines: usize);
         identify_terminal(intermediate: Option<char>); device_status(arg: usize); move_forward(cols: usize);
-        move_backward(cols: usize); move_down_and_cr(lines: usize); move_up_and_cr(lines: usize);
+        move_backward(cols: usize);
         backspace(); carriage_return(); substitute();
         scroll_down(lines: usize); insert_blank_lines(lines: usize);
          move_forward_tabs(count: u16);
-        save_cursor_position(); restore_cursor_position(); reverse_index(); terminal_attribute(attr: Attr);
+        save_cursor_position(); reverse_index(); terminal_attribute(attr: Attr);
         set_mode(mode: Mode); unset_mode(mode: Mode); report_mode(mode: Mode);
         report_private_mode(mode: PrivateMode); set_keypad_application_mode(); unset_keypad_application_mode();
         configure_charset(index: CharsetIndex, charset: StandardCharset); decaln(); text_area_size_chars();
@@ -286,6 +290,31 @@ impl Handler for Emulator {
     fn delete_lines(&mut self, lines: usize) {
         self.make_room();
         self.term.delete_lines(lines);
+    }
+
+    fn goto_col(&mut self, col: usize) {
+        self.step(0, Some(col));
+    }
+
+    fn move_up(&mut self, lines: usize) {
+        self.step(-distance(lines), None);
+    }
+
+    fn move_down(&mut self, lines: usize) {
+        self.step(distance(lines), None);
+    }
+
+    fn move_up_and_cr(&mut self, lines: usize) {
+        self.step(-distance(lines), Some(0));
+    }
+
+    fn move_down_and_cr(&mut self, lines: usize) {
+        self.step(distance(lines), Some(0));
+    }
+
+    fn restore_cursor_position(&mut self) {
+        self.term.restore_cursor_position();
+        self.stay_in_region();
     }
 
     fn goto(&mut self, line: i32, col: usize) {
@@ -373,11 +402,13 @@ impl Handler for Emulator {
     fn set_private_mode(&mut self, mode: PrivateMode) {
         self.note_private_mode(mode);
         self.term.set_private_mode(private_mode(mode));
+        self.stay_in_region();
     }
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
         self.note_private_mode(mode);
         self.term.unset_private_mode(private_mode(mode));
+        self.stay_in_region();
     }
 
     fn set_active_charset(&mut self, index: CharsetIndex) {
@@ -450,6 +481,26 @@ impl Emulator {
             ClearMode::Saved => (),
             ClearMode::Below if is_home => self.term.clear_screen(ClearMode::All),
             ClearMode::Below | ClearMode::Above | ClearMode::All => self.term.clear_screen(mode),
+        }
+    }
+
+    /// Moves the cursor by rows, and to a column. The model itself would take the row it stands on for one that is
+    /// counted from the scroll region, in origin mode.
+    fn step(&mut self, lines: i32, col: Option<usize>) {
+        let (last, rows) = (self.term.columns() - 1, self.term.screen_lines() as i32);
+        let cursor = &mut self.term.grid_mut().cursor;
+        cursor.point.line = Line((cursor.point.line.0 + lines).clamp(0, rows - 1));
+        cursor.point.column = Column(col.unwrap_or(cursor.point.column.0).min(last));
+        cursor.input_needs_wrap = false;
+        self.stay_in_region();
+    }
+
+    /// In origin mode the cursor never leaves the scroll region, also where it comes back to a saved place.
+    fn stay_in_region(&mut self) {
+        if self.term.mode().contains(TermMode::ORIGIN) {
+            let (top, bottom) = (self.region.0 as i32, self.region.1 as i32);
+            let line = &mut self.term.grid_mut().cursor.point.line;
+            *line = Line(line.0.clamp(top, bottom - 1));
         }
     }
 

@@ -198,11 +198,6 @@ impl Painter {
         } else {
             self.go(row.saturating_sub(origin), column);
         }
-        self.dress(cursor);
-    }
-
-    /// Brings a plain terminal to a cursor's pen and character sets.
-    fn dress(&mut self, cursor: &Cursor<Cell>) {
         self.pen(&Pen::of(&cursor.template));
         for (index, letter) in [
             (CharsetIndex::G0, '('),
@@ -257,15 +252,7 @@ impl Painter {
         if is_relative {
             self.out.push_str("\x1b[?6h");
         }
-        let row = grid.cursor.point.line.0.max(0) as usize;
-        if is_relative && !(top..bottom).contains(&row) && grid.cursor.point == grid.saved_cursor.point {
-            // Only the saved cursor leads out of the region in origin mode.
-            self.out.push_str("\x1b8");
-            self.plain();
-            self.dress(&grid.cursor);
-        } else {
-            self.cursor(grid, &grid.cursor, if is_relative { top } else { 0 });
-        }
+        self.cursor(grid, &grid.cursor, if is_relative { top } else { 0 });
         if emulator.active_charset == CharsetIndex::G1 {
             self.out.push('\x0e');
         }

@@ -117,11 +117,18 @@ fn a_cursor_that_came_back_to_the_edge_of_a_wrapped_row_waits_there_again() {
 }
 
 #[test]
-fn a_restored_cursor_may_stand_outside_of_the_region_in_origin_mode() {
-    let mut first = screen(b"\x1b[2;3H\x1b7\x1b[4;5r\x1b[?6hin\x1b8\x1b[31m");
-    let mut second = screen(&first.repaint());
-    assert_eq!(first.cursor(), (2, 1));
-    assert_eq!(look(&mut second), look(&mut first));
+fn in_origin_mode_the_cursor_stays_in_the_region() {
+    for (moves, place) in [
+        ("\x1b[9A", (0, 1)),
+        ("\x1b[9B", (0, 3)),
+        ("\x1b[2B\x1b[5G", (4, 3)),
+        ("\x1b[B\x1b[F", (0, 1)),
+        ("\x1b8", (2, 3)),
+    ] {
+        let mut first = screen(format!("\x1b[6;3H\x1b7\x1b[2;4r\x1b[?6h{moves}").as_bytes());
+        assert_eq!(first.cursor(), place, "{moves:?}");
+        assert_eq!(look(&mut screen(&first.repaint())), look(&mut first));
+    }
 }
 
 proptest! {
