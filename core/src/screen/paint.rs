@@ -1,7 +1,7 @@
 //! The screen as bytes that paint it: whoever reads them and then the stream shows what the model shows.
 //!
-//! Not restored, for no sequence can: that the last row is wrapped (nothing stands below it yet), and the character that
-//! `CSI b` repeats.
+//! Not restored, for no sequence can: that the last row is wrapped (nothing stands below it yet), that a row goes on at
+//! whose edge a cursor waits, and the character that `CSI b` repeats.
 
 use std::fmt::Write;
 
@@ -12,7 +12,6 @@ use alacritty_terminal::term::cell::{Cell, Flags};
 use alacritty_terminal::vte::ansi::{CharsetIndex, Color, CursorShape, NamedColor, StandardCharset};
 
 use super::emulator::Emulator;
-use super::rows::is_wrapped;
 
 /// Ends whatever was unfinished and brings a terminal to its first state, but for its tab stops. A full reset (`ESC c`)
 /// would also clear the scrollback of the person's own terminal.
@@ -51,7 +50,7 @@ const SWITCHES: [(TermMode, &str, &str); 14] = [
 /// Returns the bytes.
 pub(super) fn paint(emulator: &mut Emulator) -> Vec<u8> {
     let hidden = emulator.hidden_main();
-    emulator.unwrap_at_edge();
+    emulator.unwrap_at_edges();
     let mut painter = Painter { out: String::with_capacity(4 * 1024), pen: Pen::default() };
     painter.out.push_str(CLEAN);
     painter.tabs(&emulator.tabs);
@@ -65,7 +64,6 @@ pub(super) fn paint(emulator: &mut Emulator) -> Vec<u8> {
     painter.screen(grid);
     painter.cursor(grid, &grid.saved_cursor, 0);
     painter.out.push_str("\x1b7");
-    painter.wrap_again(grid, &grid.saved_cursor);
     painter.end(emulator);
     painter.out.into_bytes()
 }
@@ -223,20 +221,6 @@ impl Painter {
             self.tab(cell, column, true);
         } else {
             self.cell(cell);
-        }
-    }
-
-    /// Wraps the row anew at whose edge the saved cursor stands: printing its last cell again has unwrapped it.
-    fn wrap_again(&mut self, grid: &Grid<Cell>, cursor: &Cursor<Cell>) {
-        let row = cursor.point.line.0;
-        let is_at_edge = cursor.input_needs_wrap && cursor.point.column.0 + 1 == grid.columns();
-        if !is_at_edge || row + 1 >= grid.screen_lines() as i32 || !is_wrapped(grid, row) {
-            return;
-        }
-        let next = &grid[Line(row + 1)][Column(0)];
-        if next.c != '\t' {
-            self.out.push_str("\x1b(B");
-            self.cell(next);
         }
     }
 

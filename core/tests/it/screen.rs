@@ -108,12 +108,20 @@ fn a_cursor_that_came_back_to_the_edge_of_a_wrapped_row_waits_there_again() {
     for back in ["\x1bM", "\x1b8"] {
         let row = "x".repeat(20);
         let mut first = screen(format!("{row}\x1b7{row}{back}").as_bytes());
+        first.repaint();
         let mut second = screen(&first.repaint());
         assert_eq!(look(&mut second), look(&mut first));
         second.feed(b"y");
         first.feed(b"y");
         assert_eq!(look(&mut second), look(&mut first));
     }
+}
+
+#[test]
+fn a_saved_cursor_may_wait_where_a_wide_character_has_wrapped() {
+    let row = "x".repeat(20);
+    let mut first = screen(format!("{row}\x1b7\x1b[H{}漢字", "y".repeat(19)).as_bytes());
+    assert_eq!(look(&mut screen(&first.repaint())), look(&mut first));
 }
 
 #[test]
