@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Ctrl-C.
-const INTERRUPT: u8 = 0x03;
+pub(crate) const INTERRUPT: u8 = 0x03;
 
 /// An unsent line: what was typed since the prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,7 +30,10 @@ impl Session {
                 }
             }
             Stage::Ready if self.run.is_some() => self.conclude(&judged, boundary, facts),
-            Stage::Ready => self.verify_draft(&judged),
+            Stage::Ready => {
+                self.believe_prompt(&judged);
+                self.verify_draft(&judged);
+            }
             Stage::Hooked { .. } | Stage::Unanswered | Stage::Exited(_) | Stage::Lost(_) => {}
         }
         if !self.wants_facts() {
@@ -64,7 +67,8 @@ impl Session {
         let opening = matches!(self.stage, Stage::Waiting { .. } | Stage::Late { .. });
         let ahead = self.is_verifying_draft() && self.gate.draft().is_some();
         let ends = self.run.as_ref().is_some_and(|run| run.ladder.next().is_some());
-        opening || ahead || ends
+        let doubts = self.doubt.is_some() && self.stage == Stage::Ready && self.run.is_none();
+        opening || doubts || ahead || ends
     }
 
     fn conclude(&mut self, judged: &Judged, boundary: Boundary, facts: &Facts) {
@@ -90,6 +94,14 @@ impl Session {
         ));
         (run.state, run.boundary) = (state, boundary);
         self.effects.push_back(Effect::Changed);
+    }
+
+    /// A shell that reads its terminal has read what was typed ahead, and has printed what it had to.
+    fn believe_prompt(&mut self, judged: &Judged) {
+        if *judged == Judged::AtShell && self.doubt.take().is_some() {
+            self.kept.at_prompt = true;
+            self.effects.extend([Effect::Prompted, Effect::Changed]);
+        }
     }
 
     /// Keys typed ahead of a prompt either stand at it now, and moved the cursor, or some program took them.

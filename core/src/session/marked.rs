@@ -80,6 +80,7 @@ impl Session {
     }
 
     fn handle_done(&mut self, now: Instant, found: &Found, status: i32) {
+        let begins = self.before_begins(found.start);
         let before = std::mem::take(&mut self.before);
         let Some(serial) = found.mark.serial else { return };
         let numbered = found.mark.prompt.is_some_and(|number| number > self.kept.prompt);
@@ -102,7 +103,22 @@ impl Session {
         {
             self.kept.cwd = Some(path);
         }
-        (self.prompt_due, self.done_at) = (true, found.start);
+        if !std::mem::replace(&mut self.prompt_due, true) {
+            self.done_at = begins;
+        }
+    }
+
+    /// Returns where marks begin that belong to a D still to come, or the place itself.
+    pub(super) fn before_begins(&self, place: u64) -> u64 {
+        let directory = self.before.directory.as_ref().filter(|(_, end, _)| *end == place);
+        let begins = directory.map_or(place, |(start, _, _)| *start);
+        let ended = self.before.ended.filter(|ended| ended + self.eol_mark_reach() >= begins);
+        ended.unwrap_or(begins)
+    }
+
+    /// zsh's own end-of-line mark is a line of blanks and a few sequences.
+    fn eol_mark_reach(&self) -> u64 {
+        u64::from(self.plan.size.0) + EOL_MARK_SLACK
     }
 
     /// Judges a D against the run under way; returns whether it speaks of a new prompt of this shell.
@@ -115,6 +131,7 @@ impl Session {
         numbered: bool,
         status: i32,
     ) -> bool {
+        let reach = self.eol_mark_reach();
         let Some(run) = &mut self.run else { return true };
         let evidence = format!(
             "mark D, serial {serial}, status {status}, pid {}, tty {}, at {}..{}",
@@ -140,7 +157,6 @@ impl Session {
         if let Some((_, _, path)) = directory {
             run.cwd = Some(path.clone());
         }
-        let reach = u64::from(self.plan.size.0) + EOL_MARK_SLACK;
         if let Some(ended) = before.ended.filter(|ended| ended + reach >= to) {
             (to, run.eol_mark) = (ended, true);
         }
@@ -184,7 +200,8 @@ impl Session {
         self.prompt_due = false;
         self.more_wanted = false;
         self.stage = super::Stage::Ready;
-        self.kept.at_prompt = true;
+        self.doubt = self.doubt.filter(|doubt| *doubt == super::Doubt::LineAhead);
+        self.kept.at_prompt = self.doubt.is_none();
         self.line.begin(column);
         self.prompt_cursor = self.screen.cursor();
         self.gate.begin_line(self.typed_ahead);

@@ -142,6 +142,15 @@ pub struct Kept {
     pub sequence: u64,
 }
 
+/// Why a prompt is not believed: the shell may have something to read or to print first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    /// A line was typed ahead of the prompt. The shell runs it next, unless a program took it.
+    LineAhead,
+    /// It was interrupted at its prompt, and prints another one, unless it ignores that.
+    Interrupted,
+}
+
 /// The state of one shared terminal.
 pub struct Session {
     plan: Plan,
@@ -163,6 +172,8 @@ pub struct Session {
     more_wanted: bool,
     /// A person typed while a run worked, and the last of it sent no line.
     typed_ahead: bool,
+    /// Why the shell may not be about to read the next line, though it stands at its prompt or soon will.
+    doubt: Option<Doubt>,
     line: Line,
     last_typist: Option<Principal>,
     end: u64,
@@ -206,6 +217,9 @@ impl Session {
             _ if hook > 0 && applied >= hook => Stage::Hooked { since: now },
             _ => Stage::Waiting { since: now },
         };
+        if session.stage == Stage::Ready && !session.kept.at_prompt {
+            session.doubt = Some(Doubt::LineAhead);
+        }
         session.prober.disturb(now);
         session
     }
@@ -225,6 +239,7 @@ impl Session {
             prompt_cursor: (0, 0),
             more_wanted: false,
             typed_ahead: false,
+            doubt: None,
             line: Line::default(),
             last_typist: None,
             end: at,
@@ -307,6 +322,7 @@ impl Session {
         self.gate.hand_to(run.id);
         self.gate.begin_line(false);
         self.kept.at_prompt = false;
+        self.doubt = None;
         self.run = Some(run);
         if let Some((sequence, keys)) = typed {
             let inputs = keys.len().div_ceil(INPUT_BYTES) as u64;
@@ -505,15 +521,25 @@ impl Session {
                 run.ladder.note_interrupt();
             }
         }
+        let sends_line = gate::sends_line(&keys);
         self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys);
         self.gate.note_keys(now, who, &keys);
         self.last_typist = Some(who.clone());
-        if gate::sends_line(&keys) {
+        if sends_line {
             self.kept.at_prompt = false;
             self.line.sent = at_prompt;
         }
+        if sends_line && !at_prompt && self.stage == Stage::Ready {
+            self.doubt = Some(Doubt::LineAhead);
+        } else if at_prompt && keys.contains(&gate::INTERRUPT) {
+            self.kept.at_prompt = false;
+            self.doubt = self.doubt.or(Some(Doubt::Interrupted));
+        }
         let accepted = self.write(keys);
-        self.disturb(now);
+        // Part of a password does not end the question.
+        if sends_line || !self.asks_for_a_secret() {
+            self.disturb(now);
+        }
         accepted
     }
 
@@ -596,7 +622,7 @@ impl Session {
     /// the end while a mark is unfinished, or a prompt is.
     #[must_use]
     pub fn understood(&self) -> u64 {
-        if self.prompt_due { self.done_at } else { self.marks.unfinished_at() }
+        if self.prompt_due { self.done_at } else { self.before_begins(self.marks.unfinished_at()) }
     }
 
     /// Returns how it was opened, with the present size and mode.

@@ -107,6 +107,7 @@ impl Session {
             Stage::Late { .. } => "its rc files sleep, ask something or never end; nothing was typed".into(),
             Stage::Hooked { .. } => "it has not answered our first line yet".into(),
             Stage::Unanswered => "it read our first line and did not answer with a signed prompt".into(),
+            Stage::Ready if self.doubt.is_some() => "it may read what was typed before".into(),
             Stage::Ready if self.more_wanted => "it wants the rest of a command".into(),
             Stage::Ready => "keys were sent and no prompt has come since".into(),
             Stage::Exited(_) => "it has exited".into(),
