@@ -1,5 +1,6 @@
 //! Stories and laws of the core.
 
+mod session;
 mod marks;
 mod filter;
 mod screen;
