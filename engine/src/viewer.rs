@@ -46,11 +46,11 @@ impl Viewer {
                 Err(mpsc::error::TryRecvError::Empty) => {}
             }
             if self.backlog.lagging.load(Ordering::Acquire) {
-                // Everything that was there has been read: ask for the present screen, and wait for it.
+                // Everything that was there has been read: ask for the present screen, once, and wait for it.
                 let asked = self.session.tell(Request::Repaint { seat: self.seat }).await;
-                if asked.is_err() {
-                    return ViewEvent::Closed { reason: "the session has ended".into() };
-                }
+                let event = if asked.is_ok() { self.events.recv().await } else { None };
+                let closed = || ViewEvent::Closed { reason: "the session has ended".into() };
+                return event.map_or_else(closed, |event| self.took(event));
             }
             tokio::select! {
                 event = self.events.recv() => match event {
