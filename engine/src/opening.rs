@@ -19,7 +19,7 @@ use cotty_host::local::pty::Spawn;
 use cotty_host::state_dir::StateDir;
 
 use crate::clock;
-use crate::report::{Caller, Connect};
+use crate::report::{Caller, Connect, RunState};
 use crate::settings::SessionDefaults;
 use crate::store::{RunRow, SessionRow, Store};
 use crate::texts;
@@ -102,15 +102,31 @@ pub(crate) async fn resume(
     let at = Offset { epoch: row.epoch, byte: listed.state.acknowledged_byte };
     let (attached, terminal) = holder.attach(&row.id, term, at).await.map_err(|error| refused(&error))?;
     let screen = screen_at(state_dir, row, at);
-    let now = clock::now();
-    let applied = attached.applied_sequence;
-    let mut session = Session::resume(plan_of(row), now, row.kept.clone(), at.byte, applied, &screen);
-    let under_way = store.runs(Some(&row.id), 1)?.into_iter().find(|run| !run.state.is_settled());
-    if let Some(run) = under_way {
+    Ok((found(store, row, at.byte, attached.applied_sequence, &screen)?, terminal))
+}
+
+/// Makes a session of what is kept of it, with the command that was under way.
+pub(crate) fn found(
+    store: &Store,
+    row: &SessionRow,
+    at: u64,
+    applied: u64,
+    screen: &[u8],
+) -> Result<Session, Refusal> {
+    let (now, mut kept) = (clock::now(), row.kept.clone());
+    let newest = store.runs(Some(&row.id), 1)?.pop();
+    if let Some(run) = &newest
+        && matches!(run.state, RunState::Completed { .. })
+    {
+        // Its marks may be read once more: they begin no other command.
+        kept.serial = kept.serial.max(run.expected);
+    }
+    let mut session = Session::resume(plan_of(row), now, kept, at, applied, screen);
+    if let Some(run) = newest.filter(|run| !run.state.is_settled()) {
         let (run, typed) = found_again(run, row.shell, now);
         session.take_up(now, run, typed);
     }
-    Ok((session, terminal))
+    Ok(session)
 }
 
 /// Makes a command of its row again, and what was typed for it if that may not have been applied.

@@ -244,7 +244,8 @@ impl RunRow {
 
     pub(super) fn update(&self, db: &Connection) -> rusqlite::Result<()> {
         let sql = "UPDATE runs SET begins = ?2, ends = ?3, took_ms = ?4, state = ?5, boundary = ?6, cwd = ?7, \
-                   evidence = ?8, eol_mark = ?9, keys = NULL WHERE number = ?1";
+                   evidence = ?8, eol_mark = ?9, \
+                   keys = iif(?2 IS NULL AND ?4 IS NULL, keys, NULL) WHERE number = ?1";
         db.prepare_cached(sql)?.execute(params![
             self.id.number,
             self.from,

@@ -139,7 +139,7 @@ impl Owner {
     fn acknowledge(&mut self) {
         let mut safe = self.session.understood();
         if let Some(run) = self.session.current().filter(|run| self.begun != Some(run.id)) {
-            let printed = safe.saturating_sub(run.from.unwrap_or(safe));
+            let printed = safe.saturating_sub(run.from.unwrap_or(run.typed_at));
             if printed > UNKEPT_BYTES_MAX {
                 let (row, id) = (self.row_of(run), run.id);
                 let done = self.store.keep_run(&row);
