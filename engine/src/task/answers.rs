@@ -283,6 +283,9 @@ impl Owner {
 
     /// Runs the configured start-up command once the shell stands at its first prompt.
     pub(super) fn run_startup(&mut self) {
+        if !self.session.is_at_prompt() {
+            return;
+        }
         let Some(command) = self.startup.take() else { return };
         let who = Principal { role: Role::Operator, label: "config".into() };
         let order = RunOrder { command, wait: Duration::ZERO, kill_after: None, key: None };
