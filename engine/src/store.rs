@@ -188,6 +188,12 @@ impl Store {
         self.with(|db| EventRow::newest(db, session, limit))
     }
 
+    /// Plays a disk that takes nothing more.
+    #[cfg(test)]
+    pub(crate) fn break_runs(&self) {
+        self.with(|db| db.execute_batch("PRAGMA query_only = 1")).unwrap();
+    }
+
     fn with<T>(&self, act: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Refusal> {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         act(&connection).map_err(|error| refused(&error))
