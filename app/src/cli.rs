@@ -324,7 +324,14 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         }
         Order::Send { name, text, keys, no_enter } => {
             let enter = no_enter.then(|| "none".to_owned());
-            let order = SendOrder { session: Some(name), text, keys, enter, wait_ms: SEND_WAIT_MS };
+            let order = SendOrder {
+                session: Some(name),
+                text,
+                keys,
+                enter,
+                wait_ms: SEND_WAIT_MS,
+                key: Some(client::key()),
+            };
             shown(&named("send")?.post::<Output>("send", &order).await?, json, print::output)
         }
         Order::Read { name, view, run, offset } => {
@@ -385,6 +392,7 @@ async fn run_command(
         command,
         wait_ms: wait.saturating_mul(1000),
         kill_after_ms: kill_after.map(|it| it.saturating_mul(1000)),
+        key: Some(client::key()),
     };
     let output: Output = client.post("run", &order).await?;
     shown(&output, json, print::output)?;

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::{self, Caller, Enter, Part, Stretch, Until, Which};
+use cotty_engine::report::{self, CallKey, Caller, Enter, Part, Stretch, Until, Which};
 use cotty_wire::api;
 
 use crate::answer::{Answer, Asked, Order};
@@ -91,7 +91,7 @@ pub(crate) async fn run(
         command: order.command,
         wait: patience(order.wait_ms),
         kill_after: order.kill_after_ms.map(Duration::from_millis),
-        key: None,
+        key: call_key(order.key)?,
     };
     let report = served.hub.run(&caller, &which, wanted).await?;
     let stretch = report.output.clone();
@@ -140,10 +140,26 @@ pub(crate) async fn send(
         }
     };
     let wait = patience(order.wait_ms);
-    let wanted =
-        report::SendOrder { text: order.text, keys: order.keys, enter, expect: None, wait, key: None };
+    let key = call_key(order.key)?;
+    let wanted = report::SendOrder { text: order.text, keys: order.keys, enter, expect: None, wait, key };
     let sent = served.hub.send(&caller, &named(order.session), wanted).await?;
     shown(&served, sent.report, sent.matched, &sent.shown, sent.next_offset, plain()).await
+}
+
+/// A caller's key for an order, short and printable: it stands in the store.
+fn call_key(key: Option<String>) -> Result<Option<CallKey>, Refusal> {
+    const KEY_BYTES_MAX: usize = 128;
+    match key {
+        Some(key)
+            if key.is_empty()
+                || key.len() > KEY_BYTES_MAX
+                || !key.bytes().all(|it| it.is_ascii_graphic()) =>
+        {
+            let why = format!("a key has 1 to {KEY_BYTES_MAX} printable characters");
+            Err(Refusal::InvalidArgument { what: "key", why })
+        }
+        key => Ok(key.map(CallKey)),
+    }
 }
 
 /// Reads a command's output, or what a session printed.

@@ -207,6 +207,9 @@ pub struct RunOrder {
     /// After this long it is interrupted, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kill_after_ms: Option<u64>,
+    /// Identifies the order: given again with the same key, it is joined and not carried out twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// Waits for a command: `POST /api/v1/wait`.
@@ -247,6 +250,9 @@ pub struct SendOrder {
     pub enter: Option<String>,
     /// How long to wait for what follows, in milliseconds.
     pub wait_ms: u64,
+    /// Identifies the order: given again with the same key, it is joined and not carried out twice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// The answer to run, wait, send and to reading a command or what a session printed.

@@ -19,6 +19,11 @@ use crate::instance::Instance;
 /// No answer is longer than this: a run's text has 8 Mi characters at most.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// A daemon that ends in the middle is asked again; one that ends again and again is not.
+const TRIES_MAX: u32 = 4;
+/// The kind of a failure where no answer came.
+const UNANSWERED: &str = "connection-failure";
+
 /// Speaks with the daemon of one instance.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
@@ -61,7 +66,7 @@ impl Client {
     /// Asks for a document.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<T, Failure> {
         let path = format!("/api/v1/{path}{}", query_string(query));
-        self.ask(self.stream().await?, Method::GET, &path, Bytes::new()).await
+        self.ask_until_answered(Method::GET, &path, Bytes::new()).await
     }
 
     /// Gives an order.
@@ -71,7 +76,7 @@ impl Client {
         order: &impl Serialize,
     ) -> Result<T, Failure> {
         let body = serde_json::to_vec(order).map_err(|error| internal(&error.to_string()))?;
-        self.ask(self.stream().await?, Method::POST, &format!("/api/v1/{path}"), body.into()).await
+        self.ask_until_answered(Method::POST, &format!("/api/v1/{path}"), body.into()).await
     }
 
     /// Gives an order to a daemon that runs; nothing where none does.
@@ -79,6 +84,24 @@ impl Client {
         let Some(stream) = connect(&self.instance).map_err(unreachable_daemon)? else { return Ok(None) };
         let body = Bytes::from_static(b"{}");
         self.ask(to_async(stream)?, Method::POST, &format!("/api/v1/{path}"), body).await.map(Some)
+    }
+
+    /// Asks, and asks the next daemon where one ended before it answered. What must not happen twice carries
+    /// a key, and everything else does no harm twice.
+    async fn ask_until_answered<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<T, Failure> {
+        let mut tries = 1;
+        loop {
+            let answer = self.ask(self.stream().await?, method.clone(), path, body.clone()).await;
+            match answer {
+                Err(failure) if failure.kind == UNANSWERED && tries < TRIES_MAX => tries += 1,
+                answer => return answer,
+            }
+        }
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -115,6 +138,16 @@ impl Client {
             serde_json::from_slice(&bytes).map_err(|_| newer(&format!("it answered {status}")))?;
         Err(failed.failure)
     }
+}
+
+/// Draws a key for an order that must not be carried out twice.
+pub(crate) fn key() -> String {
+    let mut bytes = [0; 16];
+    // Without random bytes the key is none of ours alone: the order is then given once and not again.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes[..4].copy_from_slice(&std::process::id().to_le_bytes());
+    }
+    format!("cli:{}", bytes.iter().map(|it| format!("{it:02x}")).collect::<String>())
 }
 
 fn to_async(stream: std::os::unix::net::UnixStream) -> Result<UnixStream, Failure> {
@@ -161,7 +194,7 @@ fn cut(error: &hyper::Error) -> Failure {
 
 fn lost(why: &str) -> Failure {
     Failure {
-        kind: "connection-failure".to_owned(),
+        kind: UNANSWERED.to_owned(),
         what: format!("the daemon did not answer: {why}"),
         next: "Look before you repeat it: cotty ls; the daemon's log tells more: cotty status".to_owned(),
     }
