@@ -351,7 +351,7 @@ impl Hub {
         };
         let mut closed = Vec::new();
         for handle in handles {
-            let (who, reason) = (who.clone(), format!("closed by {}", who.label));
+            let (who, reason) = (who.clone(), format!("closed: by {}", who.label));
             let done = handle.ask(|reply| Request::Close { who, reason, reply }).await;
             if done.is_ok() {
                 closed.push(handle.identity().name.clone());
