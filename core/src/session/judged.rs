@@ -28,6 +28,7 @@ impl Session {
                 if judged == Judged::AtShell && self.adopt_shell(&facts.shell) {
                     self.type_hook(now);
                 }
+                self.asks_while_opening = matches!(judged, Judged::Waits(_));
             }
             Stage::Ready if self.run.is_some() => self.conclude(&judged, boundary, facts),
             Stage::Ready => {

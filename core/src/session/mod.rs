@@ -179,6 +179,8 @@ pub struct Session {
     end: u64,
     run: Option<Run>,
     recent: VecDeque<Run>,
+    /// An rc file waits for somebody.
+    asks_while_opening: bool,
     /// The number for the next command that begins by itself.
     spare_number: Option<u64>,
     shell_in_front: bool,
@@ -245,6 +247,7 @@ impl Session {
             end: at,
             run: None,
             recent: VecDeque::new(),
+            asks_while_opening: false,
             spare_number: None,
             shell_in_front: false,
             unwritten: 0,

@@ -103,6 +103,9 @@ impl Session {
     /// Says in a few words what the session does instead of standing at its prompt.
     pub(super) fn in_words(&self) -> String {
         match &self.stage {
+            Stage::Waiting { .. } | Stage::Late { .. } if self.asks_while_opening => {
+                "an rc file asks for something, and nothing of ours was typed; answer it first".into()
+            }
             Stage::Waiting { .. } => "it has not read its terminal yet; an rc file may be working".into(),
             Stage::Late { .. } => "its rc files sleep, ask something or never end; nothing was typed".into(),
             Stage::Hooked { .. } => "it has not answered our first line yet".into(),
