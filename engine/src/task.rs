@@ -195,6 +195,7 @@ impl Owner {
                 self.warn(format!("the holder refused an order: {text}"))
             }
             Ok(Some(Event::Attached(_) | Event::Listed(_) | Event::Done)) => {}
+            Ok(Some(Event::Gone { reason })) => self.lose(&reason),
             Ok(None) => self.lose("the holder ended, and its shells with it"),
             Err(error) => self.lose(&format!("the holder was lost: {error}")),
         }

@@ -5,3 +5,5 @@ pub mod state_dir;
 pub mod local;
 
 pub mod holder;
+
+pub mod native;

@@ -17,9 +17,11 @@ pub mod plain;
 pub mod mcp;
 pub mod not_run;
 pub mod pairs;
+pub mod sshd;
 
 pub use home::{Home, binary};
 pub use mcp::{Mcp, Ticket, ToolReply};
 pub use not_run::{have, not_run};
+pub use sshd::Sshd;
 pub use tty::Tty;
 pub use wait::{DEADLINE, until, until_within};

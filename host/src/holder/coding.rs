@@ -204,6 +204,7 @@ fn put_event(event: &Event, out: &mut BytesMut) {
         }),
         Event::Listed(list) => put_frame(out, 10, |out| put_list(out, list, put_listed)),
         Event::Done => put_frame(out, 11, |_| ()),
+        Event::Gone { reason } => put_frame(out, 12, |out| put_bytes(out, reason.as_bytes())),
     }
 }
 
@@ -222,6 +223,7 @@ fn get_event(kind: u8, mut fields: Fields) -> Result<Event, Malformed> {
         9 => get_refused(fields),
         10 => fields.list(get_listed).map(Event::Listed),
         11 => Ok(Event::Done),
+        12 => fields.string().map(|reason| Event::Gone { reason }),
         _ => return Err(Malformed::UnknownKind { kind }),
     };
     complete(kind, fields, event)

@@ -151,6 +151,11 @@ pub enum Event {
     Listed(Vec<Listed>),
     /// `Release` or `Stop` was carried out.
     Done,
+    /// The terminal is out of reach, and whether its shell lives is not known. The connection ends.
+    Gone {
+        /// Why, for people.
+        reason: String,
+    },
 }
 
 /// The state of a terminal when it was attached.

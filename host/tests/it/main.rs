@@ -16,3 +16,5 @@ mod facts;
 mod survival;
 
 mod manners;
+
+mod ssh;

@@ -37,7 +37,9 @@ const HOUSE: &[Room] = &[
         crates: &["core"],
         libraries: Libraries::Only(&[
             "bytes",
+            "data-encoding",
             "nix",
+            "ring",
             "russh",
             "russh-sftp",
             "rustix",
@@ -45,6 +47,7 @@ const HOUSE: &[Room] = &[
             "tokio",
             "tokio-util",
             "tracing",
+            "zeroize",
         ]),
     },
     Room {

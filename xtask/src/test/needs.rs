@@ -12,13 +12,15 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 9] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("vim", "vim"),
     ("less", "less"),
     ("ps", "procps"),
     ("setsid", "util-linux"),
+    ("ssh", "openssh-client"),
+    ("sshd", "openssh-server"),
     ("python3", "python3"),
     ("node", "nodejs"),
     ("npm", "npm"),

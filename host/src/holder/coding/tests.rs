@@ -86,6 +86,7 @@ fn events() -> Vec<Event> {
             exit: Some(Exit::Status(0)),
         }]),
         Event::Done,
+        Event::Gone { reason: "the link is down".into() },
     ]
 }
 

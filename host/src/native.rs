@@ -1,0 +1,31 @@
+//! SSH, spoken by ourselves: from a target to shells that look like local terminals. Only this folder knows the library.
+
+pub mod secret;
+
+pub mod host_key;
+
+pub mod known_hosts;
+
+mod patterns;
+
+pub mod settings;
+
+pub mod error;
+
+mod keyfile;
+
+mod agent;
+
+mod watcher;
+
+mod auth;
+
+pub mod connect;
+
+mod channel;
+
+pub mod probe;
+
+mod outbox;
+
+pub mod shell;

@@ -1,0 +1,179 @@
+//! One channel of a connection: its requests are answered or it is closed, and it is never left open.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use russh::client::Msg;
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig};
+use tokio::time::timeout;
+
+use crate::holder::frame::Exit;
+
+/// A channel, counted while it is open.
+pub(super) struct Lane {
+    reader: ChannelReadHalf,
+    writer: Arc<ChannelWriteHalf<Msg>>,
+    // What came before its request was answered.
+    early: VecDeque<Heard>,
+    _counted: Counted,
+}
+
+/// The sending side of a channel, for a task of its own: a window that is full makes it wait.
+#[derive(Clone)]
+pub(super) struct LaneWriter(Arc<ChannelWriteHalf<Msg>>);
+
+/// What comes over a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Standard output, or all of a terminal's.
+    Output(Bytes),
+    /// Standard error.
+    Error(Bytes),
+    /// How the program ended. More output may follow.
+    Exit(Exit),
+    /// The end, said by the server.
+    Closed,
+}
+
+/// A request was not granted.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RequestError {
+    #[error("the server does not grant it")]
+    Refused,
+    #[error("the server did not answer within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+    #[error("the channel was closed")]
+    Closed,
+}
+
+/// The terminal of a shell.
+#[derive(Clone, Debug)]
+pub(super) struct Terminal {
+    pub(super) term: String,
+    pub(super) cols: u16,
+    pub(super) rows: u16,
+}
+
+struct Counted(Arc<AtomicUsize>);
+
+impl Lane {
+    /// Begins with a channel that was just opened.
+    pub(super) fn new(channel: Channel<Msg>, open: &Arc<AtomicUsize>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        let (reader, writer) = channel.split();
+        Self { reader, writer: Arc::new(writer), early: VecDeque::new(), _counted: Counted(open.clone()) }
+    }
+
+    /// Starts the account's shell in a terminal.
+    pub(super) async fn shell(&mut self, terminal: &Terminal, limit: Duration) -> Result<(), RequestError> {
+        let (cols, rows) = (u32::from(terminal.cols), u32::from(terminal.rows));
+        let asked = self.writer.request_pty(true, &terminal.term, cols, rows, 0, 0, &[(Pty::IUTF8, 1)]).await;
+        asked.map_err(|_| RequestError::Closed)?;
+        // Both are on their way at once, and both are answered.
+        self.writer.request_shell(true).await.map_err(|_| RequestError::Closed)?;
+        self.granted(2, limit).await
+    }
+
+    /// Returns the sending side.
+    pub(super) fn writer(&self) -> LaneWriter {
+        LaneWriter(self.writer.clone())
+    }
+
+    /// Waits for what comes next; nothing if the connection is gone.
+    ///
+    /// Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Heard> {
+        if let Some(early) = self.early.pop_front() {
+            return Some(early);
+        }
+        loop {
+            if let Some(heard) = heard(self.reader.wait().await?) {
+                return Some(heard);
+            }
+        }
+    }
+
+    // A channel whose request fails stays open at the server: the caller drops it, which closes it.
+    async fn granted(&mut self, answers: usize, limit: Duration) -> Result<(), RequestError> {
+        timeout(limit, self.answers(answers)).await.map_err(|_| RequestError::Timeout(limit))?
+    }
+
+    async fn answers(&mut self, mut answers: usize) -> Result<(), RequestError> {
+        while answers > 0 {
+            match self.reader.wait().await {
+                Some(ChannelMsg::Success) => answers -= 1,
+                Some(ChannelMsg::Failure) => return Err(RequestError::Refused),
+                Some(ChannelMsg::Close) | None => return Err(RequestError::Closed),
+                Some(other) => self.early.extend(heard(other)),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl LaneWriter {
+    /// Sends bytes, as fast as the other side takes them. Not cancel-safe.
+    pub(super) async fn send(&self, bytes: Bytes) -> bool {
+        self.0.data_bytes(bytes).await.is_ok()
+    }
+
+    /// Tells the new size of the terminal.
+    pub(super) async fn resize(&self, cols: u16, rows: u16) {
+        drop(self.0.window_change(cols.into(), rows.into(), 0, 0).await);
+    }
+}
+
+impl Drop for Lane {
+    // A channel that is only dropped counts at the server for ever.
+    fn drop(&mut self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let writer = self.writer.clone();
+            runtime.spawn(async move { drop(writer.close().await) });
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn heard(message: ChannelMsg) -> Option<Heard> {
+    match message {
+        ChannelMsg::Data { data } => Some(Heard::Output(data)),
+        ChannelMsg::ExtendedData { data, .. } => Some(Heard::Error(data)),
+        ChannelMsg::ExitStatus { exit_status } => {
+            Some(Heard::Exit(i32::try_from(exit_status).map_or(Exit::Unknown, Exit::Status)))
+        }
+        ChannelMsg::ExitSignal { signal_name, .. } => Some(Heard::Exit(exit_of(&signal_name))),
+        ChannelMsg::Close => Some(Heard::Closed),
+        _ => None,
+    }
+}
+
+fn exit_of(signal: &Sig) -> Exit {
+    let number = match signal {
+        Sig::HUP => 1,
+        Sig::INT => 2,
+        Sig::QUIT => 3,
+        Sig::ILL => 4,
+        Sig::ABRT => 6,
+        Sig::FPE => 8,
+        Sig::KILL => 9,
+        Sig::USR1 => 10,
+        Sig::SEGV => 11,
+        Sig::PIPE => 13,
+        Sig::ALRM => 14,
+        Sig::TERM => 15,
+        Sig::Custom(name) => match name.as_str() {
+            "BUS" | "BUS@openssh.com" => 7,
+            "USR2" => 12,
+            _ => return Exit::Unknown,
+        },
+    };
+    Exit::Signal(number)
+}

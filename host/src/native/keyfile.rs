@@ -1,0 +1,106 @@
+//! Private keys in files: what is wrong with one is said before anything is sent.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use russh::keys::{PrivateKey, PublicKey, decode_secret_key, load_public_key};
+use zeroize::Zeroizing;
+
+use crate::native::error::Trouble;
+use crate::native::secret::Secret;
+
+/// No private key is longer.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+/// A key file that was read.
+pub(super) struct KeyFile {
+    /// The file.
+    pub(super) path: PathBuf,
+    /// What is in it.
+    pub(super) content: Content,
+}
+
+/// What is in a key file.
+pub(super) enum Content {
+    /// A key that needs no passphrase.
+    Open(Box<PrivateKey>),
+    /// One that does.
+    Encrypted {
+        text: Zeroizing<String>,
+        /// Known without the passphrase from the file itself, or from the `.pub` beside it.
+        public: Option<Box<PublicKey>>,
+    },
+}
+
+/// Reads a key file; nothing if there is none.
+pub(super) fn read(path: &Path) -> Option<Result<KeyFile, Trouble>> {
+    let text = match text(path) {
+        Ok(text) => text?,
+        Err(trouble) => return Some(Err(trouble)),
+    };
+    Some(content(path, text).map(|content| KeyFile { path: path.to_owned(), content }))
+}
+
+/// Decrypts a key. Takes a while by design: not on a task that others wait for.
+pub(super) fn decrypt(text: &str, passphrase: &Secret) -> Option<PrivateKey> {
+    decode_secret_key(text, Some(passphrase.reveal())).ok()
+}
+
+impl KeyFile {
+    /// Returns the public key, as far as it is known without a passphrase.
+    pub(super) fn public(&self) -> Option<&PublicKey> {
+        match &self.content {
+            Content::Open(key) => Some(key.public_key()),
+            Content::Encrypted { public, .. } => public.as_deref(),
+        }
+    }
+}
+
+fn text(path: &Path) -> Result<Option<Zeroizing<String>>, Trouble> {
+    let file = || path.to_owned();
+    let unreadable = |error: io::Error| Trouble::Unreadable { file: file(), why: error.to_string() };
+    let about = match fs::metadata(path) {
+        Ok(about) => about,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(error)),
+    };
+    if about.is_dir() {
+        return Err(Trouble::Directory(file()));
+    }
+    if !about.is_file() || about.len() > FILE_BYTES_MAX {
+        return Err(Trouble::NoKey { file: file(), why: "it is no file of a key's size".to_owned() });
+    }
+    let bytes = Zeroizing::new(fs::read(path).map_err(unreadable)?);
+    let text = String::from_utf8_lossy(&bytes);
+    if load_public_key(path).is_ok() && !text.contains("PRIVATE KEY") {
+        return Err(Trouble::PublicKey(file()));
+    }
+    // As ssh has it: another's file is that one's business.
+    if about.mode() & 0o077 != 0 && about.uid() == rustix::process::geteuid().as_raw() {
+        return Err(Trouble::OpenToOthers(file()));
+    }
+    Ok(Some(Zeroizing::new(text.into_owned())))
+}
+
+fn content(path: &Path, text: Zeroizing<String>) -> Result<Content, Trouble> {
+    let no_key = |why: String| Trouble::NoKey { file: path.to_owned(), why };
+    if text.contains("BEGIN OPENSSH PRIVATE KEY") {
+        let key = PrivateKey::from_openssh(text.as_bytes()).map_err(|error| no_key(error.to_string()))?;
+        if !key.is_encrypted() {
+            return Ok(Content::Open(Box::new(key)));
+        }
+        return Ok(Content::Encrypted { text, public: Some(Box::new(key.public_key().clone())) });
+    }
+    if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".pub");
+        let public = load_public_key(Path::new(&beside)).ok().map(Box::new);
+        return Ok(Content::Encrypted { text, public });
+    }
+    match decode_secret_key(&text, None) {
+        Ok(key) => Ok(Content::Open(Box::new(key))),
+        Err(error) => Err(no_key(error.to_string())),
+    }
+}

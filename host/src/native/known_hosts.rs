@@ -1,0 +1,239 @@
+//! known_hosts as OpenSSH reads it, and what it says of a key.
+//!
+//! A line is `[@marker] names kind key [comment]`. What OpenSSH 9.2 does with odd cases is what happens here: any other
+//! key of the same host, of whatever kind, makes a key *changed*; a host on another port than 22 is looked for under
+//! its plain name too, but only to find it known.
+
+use std::fmt;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::FlockOperation;
+
+use crate::native::host_key::HostKey;
+use crate::native::patterns::{hashed, names_match};
+
+/// The port that needs no brackets.
+pub const PORT_DEFAULT: u16 = 22;
+
+/// More than that is no list of hosts, and is refused rather than read.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// A line of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+/// What the files say of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This very key is there.
+    Known(Place),
+    /// Nothing is there for this host.
+    Unknown,
+    /// Another key is there.
+    Changed {
+        /// Where.
+        at: Place,
+        /// That key.
+        known: HostKey,
+    },
+    /// This very key is there, as revoked.
+    Revoked(Place),
+    /// Only an authority is named for this host, and certificates are not spoken yet.
+    Authority(Place),
+}
+
+/// What the files say of one host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownHosts {
+    exact: Vec<Entry>,
+    // Under the plain name, where the port is not 22.
+    without_port: Vec<Entry>,
+    bad_lines: Vec<Place>,
+}
+
+/// A file that is there and could not be read: what it forbids is not known, so nobody is trusted.
+#[derive(Debug, thiserror::Error)]
+#[error("{} cannot be read: {source}; mend it, or name other known-hosts files", file.display())]
+pub struct Unreadable {
+    /// The file.
+    pub file: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+/// How a new name is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// As it is.
+    Plain,
+    /// Hashed, so that the file tells nobody where its owner goes.
+    Hashed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Marker {
+    None,
+    Authority,
+    Revoked,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    place: Place,
+    marker: Marker,
+    key: HostKey,
+}
+
+/// Returns the name under which a host is kept: the alias, or the host with its port.
+pub fn host_name(host: &str, port: u16, alias: Option<&str>) -> String {
+    match alias {
+        Some(alias) => alias.to_lowercase(),
+        None if port == PORT_DEFAULT => host.to_lowercase(),
+        None => format!("[{}]:{port}", host.to_lowercase()),
+    }
+}
+
+impl KnownHosts {
+    /// Reads what several files say of a host. A file that is not there says nothing.
+    pub fn read(files: &[PathBuf], host: &str, port: u16, alias: Option<&str>) -> Result<Self, Unreadable> {
+        let mut known = Self::default();
+        let name = host_name(host, port, alias);
+        let plain = (alias.is_none() && port != PORT_DEFAULT).then(|| host.to_lowercase());
+        for file in files {
+            let content = content(file).map_err(|source| Unreadable { file: file.clone(), source })?;
+            for (at, line) in content.split(|it| *it == b'\n').enumerate() {
+                known.take_line(file, at + 1, &String::from_utf8_lossy(line), &name, plain.as_deref());
+            }
+        }
+        Ok(known)
+    }
+
+    /// Says what is known of a key.
+    pub fn verdict(&self, key: &HostKey) -> Verdict {
+        let verdict = verdict(&self.exact, key);
+        if verdict == Verdict::Unknown
+            && let known @ Verdict::Known(_) = self::verdict(&self.without_port, key)
+        {
+            return known;
+        }
+        let is_new = verdict == Verdict::Unknown;
+        let authority = self.exact.iter().find(|it| is_new && it.marker == Marker::Authority);
+        authority.map_or(verdict, |it| Verdict::Authority(it.place.clone()))
+    }
+
+    /// Returns the kinds of keys that are known of this host: a server is asked for these first.
+    pub fn algorithms(&self) -> Vec<&str> {
+        let plain = |it: &&Entry| it.marker == Marker::None;
+        let found = self.exact.iter().chain(&self.without_port).filter(plain);
+        found.map(|it| it.key.algorithm()).collect()
+    }
+
+    /// Returns the lines that were skipped because they cannot be read.
+    pub fn bad_lines(&self) -> &[Place] {
+        &self.bad_lines
+    }
+
+    fn take_line(&mut self, file: &Path, line: usize, text: &str, name: &str, plain: Option<&str>) {
+        let text = text.trim_matches([' ', '\t', '\r']);
+        if text.is_empty() || text.starts_with('#') {
+            return;
+        }
+        let place = Place { file: file.to_owned(), line };
+        let read = parse(text).and_then(|(marker, names, key)| {
+            let exact = names_match(names, name)?;
+            let plain = plain.map_or(Some(false), |plain| names_match(names, plain))?;
+            Some((marker, key, exact, plain))
+        });
+        let Some((marker, key, exact, plain)) = read else {
+            self.bad_lines.push(place);
+            return;
+        };
+        let entry = Entry { place, marker, key };
+        if plain {
+            self.without_port.push(entry.clone());
+        }
+        if exact {
+            self.exact.push(entry);
+        }
+    }
+}
+
+/// Adds a key for a host at the end of a file: one write of one line, with the file locked.
+pub fn append(file: &Path, name: &str, names: Names, key: &HostKey) -> io::Result<()> {
+    let written = match names {
+        Names::Plain => name.to_owned(),
+        Names::Hashed => hashed(name).ok_or_else(|| io::Error::other("the system has no random bytes"))?,
+    };
+    if let Some(directory) = file.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    }
+    let mut opened = OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(file)?;
+    rustix::fs::flock(&opened, FlockOperation::LockExclusive)?;
+    let break_before = if ends_in_mid_line(&opened)? { "\n" } else { "" };
+    opened.write_all(format!("{break_before}{written} {}\n", key.line()).as_bytes())
+}
+
+fn ends_in_mid_line(file: &File) -> io::Result<bool> {
+    let length = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.read_exact_at(&mut last, length - 1)?;
+    }
+    Ok(last != *b"\n")
+}
+
+fn content(file: &Path) -> io::Result<Vec<u8>> {
+    let opened = match File::open(file) {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut content = Vec::new();
+    opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other("it is longer than 16 MiB"));
+    }
+    Ok(content)
+}
+
+fn parse(text: &str) -> Option<(Marker, &str, HostKey)> {
+    let mut words = text.split([' ', '\t']).filter(|it| !it.is_empty());
+    let first = words.next()?;
+    let (marker, names) = match first {
+        "@cert-authority" => (Marker::Authority, words.next()?),
+        "@revoked" => (Marker::Revoked, words.next()?),
+        marker if marker.starts_with('@') => return None,
+        names => (Marker::None, names),
+    };
+    Some((marker, names, HostKey::parse(words.next()?, words.next()?)?))
+}
+
+fn verdict(entries: &[Entry], key: &HostKey) -> Verdict {
+    let of = |marker| entries.iter().filter(move |it| it.marker == marker);
+    if let Some(revoked) = of(Marker::Revoked).find(|it| it.key == *key) {
+        return Verdict::Revoked(revoked.place.clone());
+    }
+    if let Some(known) = of(Marker::None).find(|it| it.key == *key) {
+        return Verdict::Known(known.place.clone());
+    }
+    // The one of the same kind tells a person more.
+    let same = of(Marker::None).find(|it| it.key.algorithm() == key.algorithm());
+    match same.or(of(Marker::None).next()) {
+        Some(other) => Verdict::Changed { at: other.place.clone(), known: other.key.clone() },
+        None => Verdict::Unknown,
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}", self.file.display(), self.line)
+    }
+}

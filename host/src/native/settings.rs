@@ -1,0 +1,126 @@
+//! A target, fully resolved: nothing is looked up, guessed or read from the environment below here.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::native::host_key::HostKey;
+use crate::native::known_hosts::{Place, Verdict};
+use crate::native::secret::Secret;
+
+/// Where a login password comes from: asked when it is needed, and what went wrong is said in words.
+pub type PasswordSource = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
+
+/// Whether to go on with a key that no file knows. Called for such keys only, never for a changed or revoked one.
+///
+/// It must not wait: to ask a person, refuse, show the key that comes back in the error, and connect again.
+pub type UnknownKeys = Arc<dyn Fn(&ShownKey) -> bool + Send + Sync>;
+
+/// What is needed to connect to a host.
+#[derive(Clone)]
+pub struct Settings {
+    /// The name or address that is connected to.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The account.
+    pub user: String,
+    /// The name under which the host's key is kept, where it is another.
+    pub host_key_alias: Option<String>,
+    /// The files of known hosts, in the order in which they are read.
+    pub known_hosts: Vec<PathBuf>,
+    /// Whether to go on with an unknown key.
+    pub unknown_keys: UnknownKeys,
+    /// The key files, in the order in which they are tried. One that is not there is passed over.
+    pub identity_files: Vec<PathBuf>,
+    /// Of the agent's keys only those of `identity_files` are used.
+    pub identities_only: bool,
+    /// The agent.
+    pub agent: Option<PathBuf>,
+    /// The password, where one is configured.
+    pub password: Option<PasswordSource>,
+    /// The limits in time.
+    pub limits: Limits,
+    /// So many connections may carry the channels of this target.
+    pub connections_max: usize,
+}
+
+/// How long each step may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Finding the address and opening the connection.
+    pub connect: Duration,
+    /// From there to the end of the key exchange: the banner, the host key.
+    pub handshake: Duration,
+    /// One answer of the server while logging in; a person's time is not counted.
+    pub authentication: Duration,
+    /// One answer of the agent, without a signature.
+    pub agent: Duration,
+    /// A signature of the agent: someone may have to touch a key.
+    pub signature: Duration,
+    /// Opening a channel and starting what runs in it.
+    pub channel: Duration,
+    /// A connection on which nothing came for so long is asked for a sign of life; after three it is lost.
+    pub keepalive: Duration,
+}
+
+/// A server's key as it was shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShownKey {
+    /// The name under which it is kept: `web`, `[web]:2222`, or the alias.
+    pub name: String,
+    /// The key.
+    pub key: HostKey,
+    /// What the files say of it.
+    pub verdict: Verdict,
+    /// Lines of the files that were skipped because they cannot be read.
+    pub bad_lines: Vec<Place>,
+}
+
+impl Settings {
+    /// Begins with a host on which nothing is known and nothing can be used: every key is refused.
+    pub fn new(host: impl Into<String>, port: u16, user: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            port,
+            user: user.into(),
+            host_key_alias: None,
+            known_hosts: Vec::new(),
+            unknown_keys: Arc::new(|_| false),
+            identity_files: Vec::new(),
+            identities_only: false,
+            agent: None,
+            password: None,
+            limits: Limits::default(),
+            connections_max: CONNECTIONS_MAX_DEFAULT,
+        }
+    }
+}
+
+/// With the ten sessions that sshd gives a connection by default these carry more than 70 shells.
+pub const CONNECTIONS_MAX_DEFAULT: usize = 8;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            handshake: Duration::from_secs(15),
+            authentication: Duration::from_secs(20),
+            agent: Duration::from_secs(5),
+            signature: Duration::from_secs(60),
+            channel: Duration::from_secs(15),
+            keepalive: Duration::from_secs(5),
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Settings")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}

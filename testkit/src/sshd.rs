@@ -1,0 +1,182 @@
+//! A real sshd on loopback, with keys, accounts and configuration of its own.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::not_run::not_run;
+use crate::wait::until;
+
+/// Where Debian puts it; it insists on being started by its whole path.
+const PROGRAM: &str = "/usr/sbin/sshd";
+
+/// A server that runs while this lives.
+#[derive(Debug)]
+pub struct Sshd {
+    folder: TempDir,
+    port: u16,
+    child: Child,
+}
+
+impl Sshd {
+    /// Starts a server with its default configuration, but for keys, port and address; nothing, and a report that
+    /// `test` did not run, where there is none.
+    #[must_use]
+    pub fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, "")
+    }
+
+    /// Starts a server with these lines in its configuration; they come first, and so they count.
+    #[must_use]
+    pub fn start_with(test: &str, lines: &str) -> Option<Self> {
+        if !Path::new(PROGRAM).is_file() {
+            not_run(test, "openssh-server is not installed");
+            return None;
+        }
+        let folder =
+            tempfile::Builder::new().prefix("sshd-").tempdir_in("/tmp").expect("a folder for a server");
+        // sshd, when it is started by root, wants the folder in which its children are locked up.
+        if rustix::process::geteuid().is_root() {
+            fs::create_dir_all("/run/sshd").expect("the folder /run/sshd");
+        }
+        key(folder.path(), "host_ed25519", &["-t", "ed25519"]);
+        key(folder.path(), "user_ed25519", &["-t", "ed25519"]);
+        let public = fs::read(folder.path().join("user_ed25519.pub")).expect("a public key");
+        fs::write(folder.path().join("authorized_keys"), public).expect("the authorized keys");
+        // Another process may take the port between our look and sshd's: then it ends at once, and the next is tried.
+        (0..5).find_map(|_| run(&folder, lines)).map(|(port, child)| Self { folder, port, child })
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The account in which this test runs, and which may log in.
+    #[must_use]
+    pub fn user(&self) -> String {
+        let output = Command::new("id").arg("-un").output().expect("id");
+        String::from_utf8(output.stdout).expect("a name").trim().to_owned()
+    }
+
+    /// A file beside the server's own: `host_ed25519.pub`, `user_ed25519`, `authorized_keys`.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file there, which only its owner may read.
+    pub fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.file(name);
+        fs::write(&path, content).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("0600");
+        path
+    }
+
+    /// Makes a pair of keys there: `NAME` and `NAME.pub`.
+    pub fn key(&self, name: &str, arguments: &[&str]) -> PathBuf {
+        key(self.folder.path(), name, arguments);
+        self.file(name)
+    }
+
+    /// Lets a key log in.
+    pub fn authorize(&self, name: &str) {
+        let mut keys = fs::read_to_string(self.file("authorized_keys")).expect("the authorized keys");
+        keys += &fs::read_to_string(self.file(&format!("{name}.pub"))).expect("a public key");
+        fs::write(self.file("authorized_keys"), keys).expect("the authorized keys");
+    }
+
+    /// A line of known_hosts with the server's key, under a name.
+    #[must_use]
+    pub fn known_line(&self, name: &str) -> String {
+        let key = fs::read_to_string(self.file("host_ed25519.pub")).expect("a public key");
+        let words: Vec<&str> = key.split(' ').collect();
+        format!("{name} {} {}\n", words[0], words[1])
+    }
+
+    /// A known_hosts file with this server in it.
+    #[must_use]
+    pub fn known_hosts(&self) -> PathBuf {
+        self.write("known_hosts", &self.known_line(&format!("[127.0.0.1]:{}", self.port)))
+    }
+
+    /// The real client, with no configuration but what is given.
+    #[must_use]
+    pub fn ssh(&self, known_hosts: &Path) -> Command {
+        let mut command = Command::new("ssh");
+        command.args(["-F", "none", "-o", "StrictHostKeyChecking=yes", "-o", "BatchMode=yes"]);
+        command.args(["-o", "GlobalKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes"]);
+        command.arg("-o").arg(format!("UserKnownHostsFile={}", known_hosts.display()));
+        command.arg("-i").arg(self.file("user_ed25519"));
+        command.args(["-p", &self.port.to_string(), &format!("{}@127.0.0.1", self.user())]);
+        command.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
+        command
+    }
+
+    /// The process id of the server that listens.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Sshd {
+    // What serves a connection ends with that connection.
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn key(folder: &Path, name: &str, arguments: &[&str]) {
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-C", name, "-f"]).arg(folder.join(name)).args(arguments);
+    if !arguments.contains(&"-N") {
+        command.args(["-N", ""]);
+    }
+    assert!(command.status().expect("ssh-keygen").success(), "ssh-keygen {arguments:?}");
+}
+
+/// Runs a server until it listens; nothing if it ended.
+fn run(folder: &TempDir, lines: &str) -> Option<(u16, Child)> {
+    let port =
+        TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its number").port();
+    let path = folder.path().display();
+    let host_key =
+        if lines.contains("HostKey") { String::new() } else { format!("HostKey {path}/host_ed25519") };
+    let config = format!(
+        "{lines}\nPort {port}\nListenAddress 127.0.0.1\n{host_key}\nAuthorizedKeysFile {path}/authorized_keys\n\
+         StrictModes no\nPidFile none\nPrintMotd no\nPrintLastLog no\n"
+    );
+    let file = folder.path().join("sshd_config");
+    fs::write(&file, config.replace("{folder}", &path.to_string())).expect("the configuration");
+    let mut child = Command::new(PROGRAM)
+        .args(["-D", "-e", "-f"])
+        .arg(&file)
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starting sshd");
+    // Its log is read for as long as it lives, so that it never waits for us.
+    let log = child.stderr.take().expect("its log");
+    let kept = folder.path().join("sshd.log");
+    std::thread::spawn(move || {
+        let mut kept = fs::File::create(kept).expect("a log");
+        for line in BufReader::new(log).lines().map_while(Result::ok) {
+            drop(std::io::Write::write_all(&mut kept, format!("{line}\n").as_bytes()));
+        }
+    });
+    let listens = until("sshd listens or ends", || {
+        if child.try_wait().expect("its state").is_some() {
+            return Some(false);
+        }
+        TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true)
+    });
+    listens.then_some((port, child))
+}
