@@ -100,7 +100,7 @@ impl Session {
     /// A shell that reads its terminal has read what was typed ahead, and has printed what it had to.
     fn believe_prompt(&mut self, judged: &Judged) {
         if *judged == Judged::AtShell && self.doubt.take().is_some() {
-            self.kept.at_prompt = true;
+            (self.kept.at_prompt, self.prompt_due) = (true, false);
             self.effects.extend([Effect::Prompted, Effect::Changed]);
         }
     }

@@ -50,7 +50,7 @@ impl Session {
 
     fn handle_started(&mut self, now: Instant, found: &Found) {
         let Some(serial) = found.mark.serial.filter(|&it| it > self.kept.serial) else { return };
-        self.kept.at_prompt = false;
+        (self.kept.at_prompt, self.prompt_due) = (false, false);
         self.more_wanted = false;
         match &mut self.run {
             Some(run) if run.from.is_none() => {
@@ -103,6 +103,9 @@ impl Session {
         {
             self.kept.cwd = Some(path);
         }
+        // Until its B has come nothing is typed; should that be damaged, the kernel tells when the shell reads.
+        self.kept.at_prompt = false;
+        self.doubt = self.doubt.or(Some(super::Doubt::Unmarked));
         if !std::mem::replace(&mut self.prompt_due, true) {
             self.done_at = begins;
         }

@@ -149,6 +149,8 @@ enum Doubt {
     LineAhead,
     /// It was interrupted at its prompt, and prints another one, unless it ignores that.
     Interrupted,
+    /// It prints a prompt whose end was not marked yet.
+    Unmarked,
 }
 
 /// The state of one shared terminal.
@@ -410,6 +412,9 @@ impl Session {
 
     /// Takes in bytes that the terminal printed; `at` is the offset of the first.
     pub fn handle_output(&mut self, now: Instant, at: u64, bytes: &Bytes) {
+        if !self.is_living() {
+            return; // The end is told after the last byte; whatever comes then is no life of this shell.
+        }
         self.last_active = now;
         if at != self.end {
             self.marks = Marks::new(self.plan.key.clone(), at); // A hole: what was unfinished stays so.
