@@ -7,6 +7,6 @@ use proptest::test_runner::{Config, RngSeed};
 /// A case that broke a law becomes a story with a name; no file of seeds is kept.
 pub(crate) fn tried(cases: u32) -> Config {
     let explores = std::env::var_os("PROPTEST_CASES").is_some();
-    let config = Config { failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() };
+    let config = Config { failure_persistence: None, max_shrink_iters: 4_000, ..Config::default() };
     if explores { config } else { Config { cases, rng_seed: RngSeed::Fixed(1), ..config } }
 }
