@@ -543,9 +543,9 @@ impl Session {
             self.kept.at_prompt = false;
             self.doubt = self.doubt.or(Some(Doubt::Interrupted));
         }
-        let accepted = self.write(keys);
+        let accepted = self.write(keys.clone());
         // Part of a password does not end the question.
-        if sends_line || !self.asks_for_a_secret() {
+        if gate::leaves_nothing(&keys) || !self.asks_for_a_secret() {
             self.disturb(now);
         }
         accepted

@@ -107,6 +107,7 @@ fn a_password_prompt_takes_nothing_of_an_agent_but_ctrl_c() {
     it.types(&person(), "hun").unwrap();
     assert!(matches!(it.types(&agent(), "x"), Err(Refusal::AtSecret { .. })));
     it.types(&agent(), "\x03").unwrap();
+    assert_eq!(it.state(run), &RunState::Running);
 }
 
 #[test]
