@@ -16,7 +16,7 @@ use bytes::Bytes;
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::session::Session;
-use cotty_host::holder::client::{HolderError, Terminal};
+use cotty_host::holder::client::{Events, HolderError, Orders, Terminal};
 use cotty_host::holder::frame::{Event, Exit, Order};
 use cotty_host::state_dir::StateDir;
 use tokio::sync::mpsc;
@@ -31,6 +31,8 @@ use waiting::Waiter;
 
 /// What may be on its way to the terminal; the holder refuses above 64 KiB.
 const IN_FLIGHT_BYTES_MAX: usize = 48 * 1024;
+/// A holder that does not answer a release by then is left to itself.
+const PARTING_MAX: Duration = Duration::from_secs(2);
 /// Callers that may wait on one session at once.
 const WAITERS_MAX: usize = 256;
 
@@ -90,8 +92,7 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
         owner.orders.drain(..).for_each(|order| orders.push(order));
         if let Some(ended) = owner.over.take() {
             owner.leave(&ended);
-            // What was ordered last (a release) still has to reach the holder; it is small.
-            drop(tokio::time::timeout(Duration::from_secs(1), orders.flush()).await);
+            drop(tokio::time::timeout(PARTING_MAX, part(&ended, &mut orders, &mut events)).await);
             return ended;
         }
         // An arm that is cancelled has taken nothing: each happens wholly or not.
@@ -276,6 +277,20 @@ impl Owner {
             from: Offset { epoch, byte: from.max(ready_at.min(to)) },
             to: Offset { epoch, byte: to },
             cols: self.session.plan().size.0,
+        }
+    }
+}
+
+/// Gives the holder what was ordered last. A release is waited for: to leave with output unread would cut the
+/// connection before it is read.
+async fn part(ended: &Ended, orders: &mut Orders, events: &mut Events) -> Result<(), HolderError> {
+    orders.flush().await?;
+    if *ended == Ended::LetGo {
+        return Ok(());
+    }
+    loop {
+        if let Some(Event::Done) | None = events.next().await? {
+            return Ok(());
         }
     }
 }

@@ -45,7 +45,8 @@ async fn a_session_that_nobody_uses_closes_after_its_time() {
     let it = Played::closing_after(Some(Duration::from_secs(600)));
     let begun = Instant::now();
     it.tasks.wait().await;
-    assert_eq!(begun.elapsed().as_secs(), 600);
+    // The played holder does not answer the release, so the task waits a little for it.
+    assert!((600..=602).contains(&begun.elapsed().as_secs()));
     assert_eq!(it.store.session("id").unwrap().unwrap().ended.as_deref(), Some("closed: idle"));
 }
 
