@@ -33,7 +33,9 @@ fn the_agents_command_is_seen_in_the_terminal_and_named_in_the_status_line() {
     let mut running = home.cotty(&["run", "web1", "--", "echo from-the-agent; read -r x; echo got-$x"]);
     let running = running.stdout(std::process::Stdio::piped()).spawn().unwrap();
     tty.wait_text("from-the-agent");
+    // Typed earlier, the line would meet a terminal that the shell has not made canonical yet.
     tty.wait_for("the status line names the command", |text| text.contains(": echo from-the-agent"));
+    tty.wait_text("(needs line)");
     tty.line("an answer");
     tty.wait_text("got-an answer");
     let output = running.wait_with_output().unwrap();
