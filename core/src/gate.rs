@@ -133,6 +133,11 @@ impl Gate {
         }
     }
 
+    /// Notes that a line may have been begun that nobody remembers. It is no key just typed: nobody is waited for.
+    pub fn suspect_draft(&mut self, now: Instant, who: &Principal) {
+        self.draft = Some(Draft { who: who.clone(), since: now, length: Length::Unknown });
+    }
+
     /// Notes that the shell shows a prompt: whatever was begun is gone, except keys typed ahead of it.
     pub fn begin_line(&mut self, keep_draft: bool) {
         if !keep_draft {

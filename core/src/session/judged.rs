@@ -1,6 +1,6 @@
 //! What kernel facts tell of the command under way, of a shell that opens, and of keys typed ahead.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Effect, Session, Stage};
 use crate::dialect::Shell;
@@ -8,6 +8,9 @@ use crate::facts::{Facts, Program};
 use crate::names::{Boundary, InputKind};
 use crate::probe::{self, Judged, Surroundings};
 use crate::run::RunState;
+
+/// A shell that reads a line for so long without a signed prompt has lost our hook.
+const UNSIGNED: Duration = Duration::from_secs(1);
 
 impl Session {
     /// Takes in the answer to [`Effect::AskFacts`].
@@ -30,7 +33,7 @@ impl Session {
                 }
                 self.asks_while_opening = matches!(judged, Judged::Waits(_));
             }
-            Stage::Ready if self.run.is_some() => self.conclude(&judged, boundary, facts),
+            Stage::Ready if self.run.is_some() => self.conclude(now, &judged, boundary, facts),
             Stage::Ready => {
                 self.believe_prompt(&judged);
                 self.verify_draft(&judged);
@@ -72,9 +75,14 @@ impl Session {
         opening || doubts || ahead || ends
     }
 
-    fn conclude(&mut self, judged: &Judged, boundary: Boundary, facts: &Facts) {
+    fn conclude(&mut self, now: Instant, judged: &Judged, boundary: Boundary, facts: &Facts) {
         let Some(run) = &mut self.run else { return };
+        let incomplete = Judged::Waits(InputKind::IncompleteSyntax);
+        let unsigned = *judged == Judged::AtShell || (*judged == incomplete && !self.more_wanted);
+        let since = *self.at_shell_since.get_or_insert(now);
         let state = match judged {
+            // The facts may be ahead of the output: the mark of a prompt, or of a second one, is on its way.
+            _ if unsigned && now < since + UNSIGNED => RunState::Running,
             Judged::Running { .. } | Judged::Gone => RunState::Running,
             Judged::Waits(kind) => RunState::NeedsInput { kind: *kind },
             Judged::Nested(shell) => RunState::Nested { shell: shell.clone() },
@@ -82,6 +90,9 @@ impl Session {
                 RunState::Unknown { why: "the shell reads a line and signed no prompt".into() }
             }
         };
+        if !unsigned {
+            self.at_shell_since = None;
+        }
         if run.state == state {
             return;
         }

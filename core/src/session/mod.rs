@@ -186,6 +186,8 @@ pub struct Session {
     /// The number for the next command that begins by itself.
     spare_number: Option<u64>,
     shell_in_front: bool,
+    /// Since when facts say that the shell reads, with a command of ours not settled.
+    at_shell_since: Option<Instant>,
     unwritten: usize,
     last_active: Instant,
     effects: VecDeque<Effect>,
@@ -211,7 +213,7 @@ impl Session {
         if typed_since && session.kept.at_prompt {
             // Somebody typed after that prompt, and nobody is left to say what.
             let who = Principal { role: Role::Operator, label: "somebody before a restart".into() };
-            session.gate.note_keys(now, &who, b"\x1b");
+            session.gate.suspect_draft(now, &who);
         }
         session.screen.feed(screen);
         drop(session.screen.take_answers()); // They were given when it was first shown.
@@ -252,6 +254,7 @@ impl Session {
             asks_while_opening: false,
             spare_number: None,
             shell_in_front: false,
+            at_shell_since: None,
             unwritten: 0,
             last_active: now,
             effects: VecDeque::new(),
@@ -584,6 +587,7 @@ impl Session {
     }
 
     fn disturb(&mut self, now: Instant) {
+        self.at_shell_since = None;
         if let Some(run) = &mut self.run
             && !run.state.is_settled()
             && run.state != RunState::Running
