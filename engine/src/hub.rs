@@ -14,6 +14,7 @@ use cotty_host::state_dir::StateDir;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
+use crate::fail_point::fail_point;
 use crate::handle::{Identity, SessionHandle};
 use crate::opening;
 use crate::report::{
@@ -150,6 +151,11 @@ impl Hub {
             Err(Refusal::SessionClosed { .. }) if run.is_some() => self.waited_before(run.unwrap_or(NOBODY)),
             answer => answer.map_err(|refusal| self.explain(&handle, refusal)),
         }
+    }
+
+    /// Marks the moment before a reply leaves: a place where tests end the daemon.
+    pub fn before_reply(&self) {
+        fail_point(&self.0.state_dir, "before-reply");
     }
 
     /// Types text and keys on an agent's behalf.

@@ -15,3 +15,4 @@ mod plain;
 mod keys;
 mod store;
 mod clock;
+mod fail_point;

@@ -22,6 +22,7 @@ use cotty_host::state_dir::StateDir;
 use tokio::sync::mpsc;
 
 use crate::clock;
+use crate::fail_point::fail_point;
 use crate::report::Stretch;
 use crate::request::Request;
 use crate::seats::{ViewEvent, Viewers};
@@ -106,6 +107,8 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
             flushed = orders.flush(), if orders.pending() > 0 => {
                 if let Err(error) = flushed {
                     owner.lose(&format!("the holder was lost: {error}"));
+                } else if owner.session.current().is_some() {
+                    fail_point(&owner.state_dir, "after-write");
                 }
             }
             event = events.next() => owner.take_event(event),

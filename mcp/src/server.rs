@@ -107,9 +107,12 @@ impl ServerHandler for Server {
         // what it has typed stays typed: the command has a handle.
         let result = tokio::select! {
             biased;
-            () = context.ct.cancelled() => CallToolResult::success(Vec::new()),
+            // A daemon that ends cancels too, and then any reply would be taken for the answer: none is given, and
+            // the client's shim asks the next daemon.
+            () = context.ct.cancelled() => std::future::pending().await,
             result = carried_out(order, &call, &context) => result,
         };
+        self.hub.before_reply();
         Ok(result.into())
     }
 

@@ -14,6 +14,7 @@ use super::typed::Keys;
 use super::waiting::{Killed, Waiter};
 use super::{Ended, Owner};
 use crate::clock;
+use crate::fail_point::fail_point;
 use crate::keys;
 use crate::report::{
     Connect, Enter, RunOrder, RunReport, ScreenView, SendOrder, SessionState, SessionStatus, Stretch,
@@ -124,9 +125,9 @@ impl Owner {
             sequence: Some(row.sequence),
             at: row.typed_at,
         });
-        fail_point("run.before-store");
+        fail_point(&self.state_dir, "run.before-store");
         self.store.add_run(&row, call.as_ref())?;
-        fail_point("run.after-store");
+        fail_point(&self.state_dir, "run.after-store");
         self.session.submit(now, who, Input::Command { run: id, text, kill_after })?;
         Ok(id)
     }
@@ -173,7 +174,7 @@ impl Owner {
                 self.store.add_call(&call)?;
             }
         }
-        fail_point("send.after-store");
+        fail_point(&self.state_dir, "send.after-store");
         let accepted = self.session.submit(now, who, input)?;
         self.typed.hand_over(Keys { sequence: accepted.sequence, who: who.clone(), bytes, seat: None });
         Ok(None)
@@ -525,15 +526,3 @@ impl Owner {
         reader.first_kept(self.row.epoch).ok().flatten().unwrap_or(0)
     }
 }
-
-/// A place where a test may end the daemon: `COTTY_FAIL_POINT=NAME` in a debug build.
-#[cfg(debug_assertions)]
-pub(super) fn fail_point(name: &str) {
-    if std::env::var("COTTY_FAIL_POINT").is_ok_and(|wanted| wanted == name) {
-        tracing::error!("fail point {name}");
-        std::process::abort();
-    }
-}
-
-#[cfg(not(debug_assertions))]
-pub(super) fn fail_point(_: &str) {}

@@ -11,6 +11,7 @@ use regex::Regex;
 
 use super::{Owner, WAITERS_MAX};
 use crate::clock;
+use crate::fail_point::fail_point;
 use crate::plain::Plain;
 use crate::report::{
     RunOrder, RunReport, SendOrder, Sent, SessionState, SessionStatus, Stretch, Until, WaitOrder, Waited,
@@ -339,6 +340,7 @@ impl Owner {
                 self.try_or_wait(waiter.deadline, now, who, order, reply)
             }
             What::Run { run, joined, reply } => {
+                fail_point(&self.state_dir, "run.before-reply");
                 let report = self.report(run).map(|report| RunReport { joined, ..self.with_news(report) });
                 drop(reply.send(report));
             }
@@ -349,6 +351,7 @@ impl Owner {
                 drop(reply.send(self.waited(run, shown, met)));
             }
             What::Sent { run, expect, from, seen, reply, .. } => {
+                fail_point(&self.state_dir, "send.before-reply");
                 let run = run.or_else(|| self.newest_since(from));
                 let report = run.and_then(|run| self.report(run).ok()).map(|report| self.with_news(report));
                 let sent = Sent {
