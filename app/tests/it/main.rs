@@ -13,6 +13,9 @@ mod shells;
 mod tools;
 mod shared;
 
+mod survival;
+mod bad_input;
+
 mod attach;
 mod command_line;
 mod config;
