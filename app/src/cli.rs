@@ -323,15 +323,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             shown(&list, json, |it| print::sessions(&it.sessions))
         }
         Order::Send { name, text, keys, no_enter } => {
-            let enter = no_enter.then(|| "none".to_owned());
-            let order = SendOrder {
-                session: Some(name),
-                text,
-                keys,
-                enter,
-                wait_ms: SEND_WAIT_MS,
-                key: Some(client::key()),
-            };
+            let (enter, key) = (no_enter.then(|| "none".to_owned()), Some(client::key()));
+            let order = SendOrder { session: Some(name), text, keys, enter, wait_ms: SEND_WAIT_MS, key };
             shown(&named("send")?.post::<Output>("send", &order).await?, json, print::output)
         }
         Order::Read { name, view, run, offset } => {

@@ -14,9 +14,10 @@ use crate::marks::Key;
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
 
 /// A kind of shell that we can speak to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shell {
     /// GNU bash, 5.1 or newer.
+    #[default]
     Bash,
     /// zsh 5.
     Zsh,

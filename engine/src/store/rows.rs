@@ -169,7 +169,7 @@ impl SessionRow {
             target: row.get("target")?,
             label: row.get("label")?,
             program: row.get("program")?,
-            shell: Shell::of_program(&shell).unwrap_or(Shell::Bash),
+            shell: Shell::of_program(&shell).unwrap_or_default(),
             key: row.get("key")?,
             epoch: Epoch(row.get("epoch")?),
             mode: mode.parse().unwrap_or_default(),

@@ -1,0 +1,102 @@
+//! What is to be seen of a session from outside.
+
+use std::time::Instant;
+
+use super::{Kept, Plan, Session, Stage};
+use crate::gate::Gate;
+use crate::names::{Offset, RunId};
+use crate::run::Run;
+use crate::screen::Screen;
+
+impl Session {
+    /// Returns where its output ends.
+    #[must_use]
+    pub fn end(&self) -> Offset {
+        self.offset()
+    }
+
+    /// Returns up to where the output has been understood: whoever resumes there sees the same marks. Less than
+    /// the end while a mark is unfinished, or a prompt is.
+    #[must_use]
+    pub fn understood(&self) -> u64 {
+        if self.prompt_due { self.done_at } else { self.before_begins(self.marks.unfinished_at()) }
+    }
+
+    /// Returns how it was opened, with the present size and mode.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Returns how far it has come.
+    #[must_use]
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// Returns what must be kept to find it again.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept { at: self.end, ready: self.stage == Stage::Ready, ..self.kept.clone() }
+    }
+
+    /// Returns its screen.
+    #[must_use]
+    pub fn screen(&self) -> &Screen {
+        &self.screen
+    }
+
+    /// Returns bytes that paint the screen; the raw output from [`Session::end`] on goes on from there.
+    #[must_use]
+    pub fn repaint(&mut self) -> Vec<u8> {
+        self.screen.repaint()
+    }
+
+    /// Returns the same for a viewer, who follows what the filter lets through.
+    #[must_use]
+    pub fn repaint_for_viewers(&mut self) -> Vec<u8> {
+        self.screen.repaint_for_filtered()
+    }
+
+    /// Returns who may write, and what they have begun.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// Returns the command under way.
+    #[must_use]
+    pub fn current(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
+    /// Returns a command under way or settled not long ago.
+    #[must_use]
+    pub fn run(&self, id: RunId) -> Option<&Run> {
+        self.run.iter().chain(self.recent.iter().rev()).find(|run| run.id == id)
+    }
+
+    /// Returns whether every rung of the ladder was tried on the command under way.
+    #[must_use]
+    pub fn ladder_is_over(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.ladder.is_over())
+    }
+
+    /// Returns when anything was last typed or printed.
+    #[must_use]
+    pub fn last_active(&self) -> Instant {
+        self.last_active
+    }
+
+    /// Returns whether its shell stands at a prompt of its own.
+    #[must_use]
+    pub fn is_at_prompt(&self) -> bool {
+        self.stage == Stage::Ready && self.kept.at_prompt
+    }
+
+    /// Returns whether its shell lives, as far as is known.
+    #[must_use]
+    pub fn is_living(&self) -> bool {
+        !matches!(self.stage, Stage::Exited(_) | Stage::Lost(_))
+    }
+}
