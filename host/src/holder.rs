@@ -14,7 +14,7 @@ pub mod facts;
 
 mod blocked;
 
-mod kernel;
+pub(crate) mod kernel;
 
 mod signals;
 

@@ -24,7 +24,13 @@ pub mod connect;
 
 mod channel;
 
-pub mod probe;
+mod kin;
+
+mod probe;
+
+mod sight;
+
+mod looker;
 
 mod outbox;
 

@@ -9,20 +9,20 @@ use cotty_core::facts::Program;
 
 /// The fields of `/proc/PID/stat` that matter here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stat {
-    pub(super) pid: u32,
-    pub(super) comm: String,
-    pub(super) state: char,
-    pub(super) parent: u32,
-    pub(super) group: u32,
-    pub(super) session: u32,
+pub(crate) struct Stat {
+    pub(crate) pid: u32,
+    pub(crate) comm: String,
+    pub(crate) state: char,
+    pub(crate) parent: u32,
+    pub(crate) group: u32,
+    pub(crate) session: u32,
     /// The device of its controlling terminal, as `st_rdev` has it; 0 if it has none.
-    pub(super) tty: u64,
+    pub(crate) tty: u64,
     /// The foreground group of that terminal; 0 if there is none.
-    pub(super) foreground: u32,
-    pub(super) threads: u32,
+    pub(crate) foreground: u32,
+    pub(crate) threads: u32,
     /// When it was started, in ticks since the machine was.
-    started_ticks: u64,
+    pub(crate) started_ticks: u64,
 }
 
 /// No session is looked at beyond so many processes: a fork bomb must not hold up the holder.
@@ -40,7 +40,7 @@ impl Stat {
     }
 
     /// Says whether it can still do anything: not a zombie.
-    pub(super) fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         !matches!(self.state, 'Z' | 'X' | 'x')
     }
 
@@ -64,7 +64,7 @@ impl Stat {
     }
 
     // A name may hold blanks and parentheses: it ends with the last one.
-    fn parse(pid: u32, content: &str) -> Option<Self> {
+    pub(crate) fn parse(pid: u32, content: &str) -> Option<Self> {
         let (before, after) = content.rsplit_once(')')?;
         let comm = before.split_once('(')?.1.to_owned();
         let fields: Vec<&str> = after.split_ascii_whitespace().collect();
@@ -125,8 +125,12 @@ pub(super) fn tree(roots: impl IntoIterator<Item = u32>) -> Vec<Stat> {
 
 /// Returns the argument list, capped.
 pub(super) fn argv(pid: u32) -> Vec<String> {
-    let content = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    let content = content.strip_suffix(b"\0").unwrap_or(&content);
+    arguments(&fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default())
+}
+
+/// Reads what `/proc/PID/cmdline` holds, capped.
+pub(crate) fn arguments(content: &[u8]) -> Vec<String> {
+    let content = content.strip_suffix(b"\0").unwrap_or(content);
     if content.is_empty() {
         return Vec::new();
     }

@@ -77,6 +77,12 @@ impl Lane {
         self.granted(2, limit).await
     }
 
+    /// Starts a program.
+    pub(super) async fn exec(&mut self, command: &str, limit: Duration) -> Result<(), RequestError> {
+        self.writer.exec(true, command).await.map_err(|_| RequestError::Closed)?;
+        self.granted(1, limit).await
+    }
+
     /// Returns the sending side.
     pub(super) fn writer(&self) -> LaneWriter {
         LaneWriter(self.writer.clone())
@@ -118,6 +124,11 @@ impl LaneWriter {
     /// Sends bytes, as fast as the other side takes them. Not cancel-safe.
     pub(super) async fn send(&self, bytes: Bytes) -> bool {
         self.0.data_bytes(bytes).await.is_ok()
+    }
+
+    /// Says that nothing more is sent.
+    pub(super) async fn end(&self) {
+        drop(self.0.eof().await);
     }
 
     /// Tells the new size of the terminal.

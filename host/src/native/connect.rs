@@ -3,21 +3,24 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use russh::client::{self, Handle};
 use russh::keys::{Algorithm, HashAlg};
 use russh::{ChannelOpenFailure, Disconnect, Preferred, cipher};
 use tokio::net::TcpStream;
+use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 
 use crate::native::auth;
-use crate::native::channel::Lane;
+use crate::native::channel::{Lane, RequestError, Terminal};
 use crate::native::error::ConnectError;
 use crate::native::host_key::HostKey;
+use crate::native::kin::{Birth, Kin};
 use crate::native::known_hosts::KnownHosts;
+use crate::native::probe::Probe;
 use crate::native::secret::{Asker, one_line};
 use crate::native::settings::Settings;
 use crate::native::watcher::{Ended, Watcher};
@@ -29,6 +32,9 @@ pub struct Connection {
     key: HostKey,
     channel_limit: Duration,
     open: Arc<AtomicUsize>,
+    probe: OnceCell<Option<Probe>>,
+    kin: Kin,
+    turn: Mutex<()>,
 }
 
 /// Why a channel was not opened.
@@ -51,7 +57,7 @@ impl Connection {
         let known = known_hosts(settings).await?;
         let config = Arc::new(config(settings, &known));
         let stream = stream(settings).await?;
-        let shown = Arc::new(Mutex::new(None));
+        let shown = Arc::new(std::sync::Mutex::new(None));
         let (watcher, mut ended) = Watcher::new(settings, known, shown.clone());
         let after = settings.limits.handshake;
         let address = address(settings);
@@ -71,7 +77,16 @@ impl Connection {
         };
         auth::log_in(&mut handle, settings, ask, &mut ended).await?;
         let channel_limit = settings.limits.channel;
-        Ok(Self { handle, ended, key: shown.key, channel_limit, open: Arc::default() })
+        Ok(Self {
+            handle,
+            ended,
+            key: shown.key,
+            channel_limit,
+            open: Arc::default(),
+            probe: OnceCell::new(),
+            kin: Kin::default(),
+            turn: Mutex::new(()),
+        })
     }
 
     /// Returns the server's key.
@@ -103,6 +118,22 @@ impl Connection {
             Ok(Err(_)) => Err(ChannelError::Lost(self.ended.clone().reason().await)),
             Err(_) => Err(ChannelError::Timeout(self.channel_limit)),
         }
+    }
+
+    /// Starts a shell in a channel. One after the other, so that each can be told from the others.
+    pub(super) async fn shell(&self, lane: &mut Lane, terminal: &Terminal) -> Result<Birth, RequestError> {
+        let _turn = self.turn.lock().await;
+        lane.shell(terminal, self.channel_limit).await?;
+        Ok(self.kin.born())
+    }
+
+    /// Returns the probe, started when it is first wanted; nothing where the host has none.
+    pub(super) async fn probe(&self) -> Option<Probe> {
+        let start = || async {
+            let lane = self.channel().await.ok()?;
+            Probe::start(lane, self.channel_limit).await
+        };
+        self.probe.get_or_init(start).await.clone()
     }
 
     /// Returns how long opening a channel, or starting what runs in it, may take.

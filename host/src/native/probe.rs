@@ -1,79 +1,170 @@
-//! What the host's kernel says of a shell's terminal.
+//! The second channel of a connection: one long-lived `sh` that answers questions about processes.
+//!
+//! It is started without a file, an option or a variable on the host; its text goes in by standard input. Everything
+//! that is asked is a number we chose, and every answer ends with a line that nobody else knows.
+
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use data_encoding::HEXLOWER;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
-use crate::holder::frame::{Applied, Event, RefusalKind, SignalTo};
+use crate::native::channel::{Heard, Lane};
 
-/// An engine that asks more at once is not answered.
-const ORDERS_MAX: usize = 64;
+/// What runs there.
+const SCRIPT: &str = include_str!("probe.sh");
 
-/// Looks at one shell on behalf of its task, one thing after the other.
-pub(super) struct Looker {
-    orders: mpsc::Sender<Order>,
-    answers: mpsc::Receiver<Event>,
+/// A host that takes longer for a look is too busy to be looked at.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+
+/// No honest answer is longer.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+/// So many questions may wait.
+const QUESTIONS_MAX: usize = 256;
+
+/// Asks the probe of one connection.
+#[derive(Clone)]
+pub(super) struct Probe {
+    questions: mpsc::Sender<Asked>,
+    /// What the host is.
+    pub(super) machine: Machine,
 }
 
-#[derive(Debug)]
-enum Order {
-    Facts,
-    Processes,
-    Signal(SignalTo, i32),
+/// What a host is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Machine {
+    /// `uname -s`.
+    pub(super) system: String,
+    /// `uname -m`.
+    pub(super) processor: String,
 }
 
-impl Looker {
-    /// Begins.
-    pub(super) fn start() -> Self {
-        let (orders, ordered) = mpsc::channel(ORDERS_MAX);
-        let (answer, answers) = mpsc::channel(ORDERS_MAX);
-        tokio::spawn(look(ordered, answer));
-        Self { orders, answers }
+/// A question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// The facts of the terminal of this shell.
+    Facts(u32),
+    /// All processes below this one.
+    Processes(u32),
+    /// What the server process of this connection has started.
+    Kin,
+    /// A signal, to a process or, below zero, a group.
+    Kill { signal: i32, to: i64 },
+}
+
+struct Asked {
+    question: Question,
+    answer: oneshot::Sender<Vec<String>>,
+}
+
+impl Probe {
+    /// Starts it in a channel of its own; nothing where there is no `sh` that answers.
+    pub(super) async fn start(mut lane: Lane, limit: Duration) -> Option<Self> {
+        let mut key = [0; 16];
+        SystemRandom::new().fill(&mut key).ok()?;
+        let key = HEXLOWER.encode(&key);
+        lane.exec("exec /bin/sh", limit).await.ok()?;
+        let script = SCRIPT.replace("KEY", &key);
+        if !lane.writer().send(Bytes::from(script)).await {
+            return None;
+        }
+        let mut lines = Lines::default();
+        // What an rc file prints comes before it.
+        let ready = timeout(limit, lines.until(&mut lane, |line| line.starts_with(&key))).await.ok()??;
+        let words: Vec<&str> = ready.last()?.split(' ').collect();
+        let [_, "ready", system, processor, _] = words[..] else { return None };
+        let machine = Machine { system: system.to_owned(), processor: processor.to_owned() };
+        let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
+        tokio::spawn(answer(lane, lines, key, asked));
+        Some(Self { questions, machine })
     }
 
-    /// Asks for facts.
-    pub(super) fn facts(&self) {
-        drop(self.orders.try_send(Order::Facts));
-    }
-
-    /// Asks for the processes.
-    pub(super) fn processes(&self) {
-        drop(self.orders.try_send(Order::Processes));
-    }
-
-    /// Sends a signal.
-    pub(super) fn signal(&self, to: SignalTo, signal: i32) {
-        drop(self.orders.try_send(Order::Signal(to, signal)));
-    }
-
-    /// Waits for the next answer.
-    pub(super) async fn next(&mut self) -> Option<Event> {
-        self.answers.recv().await
-    }
-
-    /// Notes that something was printed.
-    pub(super) fn disturb(&mut self) {}
-
-    /// Notes that something was typed.
-    pub(super) fn note_input(&mut self, _bytes: &Bytes) {}
-
-    /// Returns what is known of the terminal at this moment.
-    pub(super) fn seen(&self) -> Applied {
-        Applied::default()
+    /// Asks; nothing if there is no answer any more.
+    pub(super) async fn ask(&self, question: Question) -> Option<Vec<String>> {
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Asked { question, answer }).await.ok()?;
+        answered.await.ok()
     }
 }
 
-async fn look(mut orders: mpsc::Receiver<Order>, answer: mpsc::Sender<Event>) {
-    while let Some(order) = orders.recv().await {
-        let event = match order {
-            Order::Facts => Event::Facts(Box::default()),
-            Order::Processes => Event::Processes(Vec::new()),
-            Order::Signal(to, signal) => {
-                let text = format!("signal {signal} cannot be sent to {to:?} there");
-                Event::Refused { kind: RefusalKind::Failed, text }
+impl Question {
+    fn line(self) -> String {
+        match self {
+            Self::Facts(pid) => format!("f {pid}\n"),
+            Self::Processes(pid) => format!("p {pid}\n"),
+            Self::Kin => "c\n".to_owned(),
+            Self::Kill { signal, to } => format!("k {signal} {to}\n"),
+        }
+    }
+}
+
+/// Asks one question after the other, for as long as somebody may ask and the answers come.
+async fn answer(mut lane: Lane, mut lines: Lines, key: String, mut asked: mpsc::Receiver<Asked>) {
+    let writer = lane.writer();
+    loop {
+        // While nothing is asked nothing is said, but the end of the channel is heard.
+        let asked = tokio::select! {
+            asked = asked.recv() => asked,
+            heard = lane.next() => {
+                if !matches!(heard, Some(Heard::Output(_) | Heard::Error(_))) { return }
+                continue;
             }
         };
-        if answer.send(event).await.is_err() {
+        let Some(Asked { question, answer }) = asked else { return };
+        if !writer.send(Bytes::from(question.line())).await {
             return;
         }
+        let answered = timeout(ANSWER_LIMIT, lines.until(&mut lane, |line| line == key)).await;
+        let Ok(Some(mut lines)) = answered else {
+            tracing::warn!(?question, "the host did not answer: there are no facts of it any more");
+            return;
+        };
+        lines.pop();
+        drop(answer.send(lines));
+    }
+}
+
+/// What came and was not taken yet.
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+    whole: VecDeque<String>,
+}
+
+impl Lines {
+    /// Reads to a line that ends an answer, and returns all up to it; nothing at the end, or if there is too much.
+    async fn until(&mut self, lane: &mut Lane, ends: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        loop {
+            while let Some(line) = self.whole.pop_front() {
+                bytes += line.len();
+                let end = ends(&line);
+                taken.push(line);
+                if end {
+                    return Some(taken);
+                }
+            }
+            if bytes + self.rest.len() > ANSWER_BYTES_MAX {
+                return None;
+            }
+            match lane.next().await? {
+                Heard::Output(bytes) => self.take(&bytes),
+                Heard::Error(_) => {}
+                Heard::Exit(_) | Heard::Closed => return None,
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.rest.extend_from_slice(bytes);
+        let Some(end) = self.rest.iter().rposition(|it| *it == b'\n') else { return };
+        let rest = self.rest.split_off(end + 1);
+        let whole = std::mem::replace(&mut self.rest, rest);
+        let whole = String::from_utf8_lossy(&whole[..end]).into_owned();
+        self.whole.extend(whole.split('\n').map(ToOwned::to_owned));
     }
 }

@@ -19,8 +19,8 @@ use crate::holder::frame::{Applied, Event, Exit, Order, RefusalKind};
 use crate::holder::kept::Kept;
 use crate::native::channel::{Heard, Lane, LaneWriter, RequestError, Terminal};
 use crate::native::connect::{ChannelError, Connection};
+use crate::native::looker::Looker;
 use crate::native::outbox::Outbox;
-use crate::native::probe::Looker;
 use crate::native::watcher::Ended;
 
 /// So much typed input may wait for the connection to take it.
@@ -70,10 +70,13 @@ pub enum ShellError {
 pub async fn open(connection: &Arc<Connection>, open: &OpenShell) -> Result<client::Terminal, ShellError> {
     let kept = Kept::open(open.directory.clone(), open.epoch, open.quota_bytes)?;
     let mut lane = connection.channel().await?;
+    // It takes its place on the connection early, and is there when the first look is wanted.
+    let with_probe = connection.clone();
+    tokio::spawn(async move { with_probe.probe().await.is_some() });
     let terminal = Terminal { term: open.term.clone(), cols: open.cols, rows: open.rows };
-    lane.shell(&terminal, connection.channel_limit()).await.map_err(not_started)?;
+    let birth = connection.shell(&mut lane, &terminal).await.map_err(not_started)?;
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-    let looker = Looker::start();
+    let looker = Looker::start(connection.clone(), birth);
     let served = Served::new(lane, Outbox::new(open.epoch, kept), connection.ended(), looker);
     tokio::spawn(served.serve(theirs));
     Ok(client::Terminal::over(ours))

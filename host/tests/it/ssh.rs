@@ -4,6 +4,8 @@ mod hosts;
 
 mod login;
 
+mod facts;
+
 mod hostile;
 
 use std::sync::Arc;

@@ -1,0 +1,96 @@
+//! Which process is which shell, found without leaving a trace on the host.
+//!
+//! All that a connection starts are children of one server process, among them our probe, whose parent that is. The
+//! server forks in the order of our requests, so the children with a terminal, by age, are our shells in their order.
+//! While the two lists differ in length, because one is just beginning or ending, nothing is concluded.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::holder::kernel::Stat;
+
+/// The shells of one connection.
+#[derive(Clone, Default)]
+pub(super) struct Kin(Arc<Mutex<Vec<Born>>>);
+
+/// One shell, for as long as this lives.
+pub(super) struct Birth {
+    kin: Kin,
+    number: u64,
+}
+
+struct Born {
+    number: u64,
+    pid: Option<u32>,
+}
+
+impl Kin {
+    /// Notes that a shell was just asked for. Called in the order of the requests.
+    pub(super) fn born(&self) -> Birth {
+        let number = self.with(|born| {
+            let number = born.last().map_or(1, |it| it.number + 1);
+            born.push(Born { number, pid: None });
+            number
+        });
+        Birth { kin: self.clone(), number }
+    }
+
+    /// Takes the children of the server process, and gives each shell its own if that is certain.
+    fn settle(&self, children: &[Stat]) {
+        self.with(|born| {
+            let known: Vec<u32> = born.iter().filter_map(|it| it.pid).collect();
+            let is_new = |it: &&Stat| it.tty != 0 && it.is_live() && !known.contains(&it.pid);
+            let mut found: Vec<&Stat> = children.iter().filter(is_new).collect();
+            found.sort_by_key(|it| (it.started_ticks, it.pid));
+            let mut waiting: Vec<&mut Born> = born.iter_mut().filter(|it| it.pid.is_none()).collect();
+            if waiting.len() == found.len() {
+                waiting.iter_mut().zip(found).for_each(|(born, stat)| born.pid = Some(stat.pid));
+            }
+        });
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Vec<Born>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Birth {
+    /// Returns the process, if it is known.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.kin.with(|born| born.iter().find(|it| it.number == self.number)?.pid)
+    }
+
+    /// Looks for the process among the children of the server process.
+    pub(super) fn find(&self, children: &[Stat]) -> Option<u32> {
+        self.kin.settle(children);
+        self.pid()
+    }
+}
+
+impl Drop for Birth {
+    fn drop(&mut self) {
+        self.kin.with(|born| born.retain(|it| it.number != self.number));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn child(pid: u32, tty: u64, started: u64) -> Stat {
+        let line = format!("{pid} (bash) S 1 {pid} {pid} {tty} 9 0 0 0 0 0 0 0 0 0 20 0 1 0 {started}");
+        Stat::parse(pid, &line).unwrap()
+    }
+
+    #[test]
+    fn shells_are_told_apart_by_their_order_and_only_when_all_are_there() {
+        let kin = Kin::default();
+        let (first, second) = (kin.born(), kin.born());
+        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 0, 1)]), None);
+        // Process ids come round again: the time of the start counts.
+        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 34817, 8)]), Some(20));
+        assert_eq!(second.pid(), Some(5));
+        drop(first);
+        let third = kin.born();
+        assert_eq!(third.find(&[child(5, 34817, 8), child(30, 34816, 9)]), Some(30));
+    }
+}

@@ -1,0 +1,226 @@
+//! Looks at one shell on behalf of its task: facts, processes, signals, and whether the shell stands at its prompt.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cotty_core::facts::{Blocked, Facts, Program};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use crate::holder::frame::{Applied, Event, RefusalKind, SignalTo};
+use crate::native::connect::Connection;
+use crate::native::kin::Birth;
+use crate::native::probe::{Probe, Question};
+use crate::native::sight;
+
+/// An engine that asks more at once is not answered.
+const ORDERS_MAX: usize = 64;
+
+/// After so much silence it is looked whether the shell stands at its prompt.
+const QUIET: Duration = Duration::from_millis(30);
+
+/// A shell that begins gets its terminal a moment after the server has said yes: it is looked for so often …
+const FINDING_MAX: usize = 200;
+/// … with this pause.
+const FINDING_PAUSE: Duration = Duration::from_millis(10);
+
+/// Asks, and hears the answers.
+pub(super) struct Looker {
+    orders: mpsc::Sender<Order>,
+    answers: mpsc::Receiver<Answer>,
+    // What the terminal is like while the shell reads at its prompt, from the last look, if nothing was sent since that
+    // a shell acts on: only then what is typed is known to be shown.
+    prompt: Option<Applied>,
+    sent: u64,
+    quiet_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Order {
+    Facts { told: bool, sent: u64 },
+    Processes,
+    Signal(SignalTo, i32),
+}
+
+struct Answer {
+    event: Option<Event>,
+    prompt: Option<(u64, Option<Applied>)>,
+}
+
+impl Looker {
+    /// Begins for a shell that was just asked for.
+    pub(super) fn start(connection: Arc<Connection>, birth: Birth) -> Self {
+        let (orders, ordered) = mpsc::channel(ORDERS_MAX);
+        let (answer, answers) = mpsc::channel(ORDERS_MAX);
+        tokio::spawn(look(connection, birth, ordered, answer));
+        Self { orders, answers, prompt: None, sent: 0, quiet_at: None }
+    }
+
+    /// Asks for facts.
+    pub(super) fn facts(&self) {
+        self.order(Order::Facts { told: true, sent: self.sent });
+    }
+
+    /// Asks for the processes.
+    pub(super) fn processes(&self) {
+        self.order(Order::Processes);
+    }
+
+    /// Sends a signal.
+    pub(super) fn signal(&self, to: SignalTo, signal: i32) {
+        self.order(Order::Signal(to, signal));
+    }
+
+    /// Waits for the next answer to the engine. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Event> {
+        loop {
+            let answer = tokio::select! {
+                biased;
+                answer = self.answers.recv() => answer?,
+                () = passed(self.quiet_at) => {
+                    self.quiet_at = None;
+                    self.order(Order::Facts { told: false, sent: self.sent });
+                    continue;
+                }
+            };
+            if let Some((sent, prompt)) = answer.prompt
+                && sent == self.sent
+            {
+                self.prompt = prompt;
+            }
+            if answer.event.is_some() {
+                return answer.event;
+            }
+        }
+    }
+
+    /// Notes that something was printed.
+    pub(super) fn disturb(&mut self) {
+        if self.prompt.is_none() {
+            self.quiet_at = Some(Instant::now() + QUIET);
+        }
+    }
+
+    /// Notes that something was typed. A shell at its prompt acts on control characters only.
+    pub(super) fn note_input(&mut self, bytes: &Bytes) {
+        if bytes.iter().any(u8::is_ascii_control) {
+            self.sent += 1;
+            self.prompt = None;
+        }
+    }
+
+    /// Returns what is known of the terminal at this moment: what is not known is not shown.
+    pub(super) fn seen(&self) -> Applied {
+        self.prompt.unwrap_or_default()
+    }
+
+    fn order(&self, order: Order) {
+        if let Err(error) = self.orders.try_send(order) {
+            tracing::warn!(%error, "too many looks are asked for");
+        }
+    }
+}
+
+/// Carries orders out, one after the other: their answers come in their order.
+async fn look(
+    connection: Arc<Connection>,
+    birth: Birth,
+    mut orders: mpsc::Receiver<Order>,
+    tell: mpsc::Sender<Answer>,
+) {
+    let probe = connection.probe().await;
+    if let Some(probe) = &probe {
+        find(probe, &birth).await;
+    }
+    while let Some(order) = orders.recv().await {
+        let seen = probe.as_ref().zip(birth.pid());
+        let answer = match order {
+            Order::Facts { told, sent } => {
+                let facts = facts(seen).await;
+                let prompt = Some((sent, at_prompt(&facts)));
+                Answer { event: told.then(|| Event::Facts(Box::new(facts))), prompt }
+            }
+            Order::Processes => Answer { event: Some(processes(seen).await), prompt: None },
+            Order::Signal(to, signal) => Answer { event: kill(seen, to, signal).await, prompt: None },
+        };
+        if tell.send(answer).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn find(probe: &Probe, birth: &Birth) {
+    for _ in 0..FINDING_MAX {
+        let Some(lines) = probe.ask(Question::Kin).await else { return };
+        if birth.find(&sight::stats(&lines)).is_some() {
+            return;
+        }
+        tokio::time::sleep(FINDING_PAUSE).await;
+    }
+}
+
+async fn facts(seen: Option<(&Probe, u32)>) -> Facts {
+    let Some((probe, pid)) = seen else { return unknown() };
+    match probe.ask(Question::Facts(pid)).await {
+        Some(lines) => sight::facts(&lines, &probe.machine),
+        None => unknown(),
+    }
+}
+
+/// No facts are to be had: there is a shell, and nobody is seen to wait for anything.
+fn unknown() -> Facts {
+    Facts { shell: Program { pid: u32::MAX, ..Program::default() }, ..Facts::default() }
+}
+
+/// Returns what typing at the shell's prompt is like, if the shell reads there and hides nothing.
+fn at_prompt(facts: &Facts) -> Option<Applied> {
+    let hides = facts.canonical && !facts.echo;
+    let shell = facts.members.iter().find(|it| it.program.pid == facts.shell.pid)?;
+    let reads = match &shell.blocked {
+        Blocked::OnTerminal => true,
+        Blocked::Unseen { channel, terminal: true, socket: false } => {
+            channel.contains("poll") || channel.contains("select") || channel == "wait_woken"
+        }
+        Blocked::OnTerminalByte | Blocked::Elsewhere | Blocked::Unseen { .. } => false,
+    };
+    let (echo, canonical) = (facts.echo, facts.canonical);
+    (reads && !hides).then_some(Applied { sequence: 0, echo, canonical, shell_reads: true })
+}
+
+async fn processes(seen: Option<(&Probe, u32)>) -> Event {
+    let Some((probe, pid)) = seen else { return Event::Processes(Vec::new()) };
+    let lines = probe.ask(Question::Processes(pid)).await.unwrap_or_default();
+    Event::Processes(sight::processes(&lines, pid))
+}
+
+/// Sends a signal by the second channel; says so if that failed.
+async fn kill(seen: Option<(&Probe, u32)>, to: SignalTo, signal: i32) -> Option<Event> {
+    let refused = |text: String| Some(Event::Refused { kind: RefusalKind::Failed, text });
+    let Some((probe, pid)) = seen else {
+        return refused(format!("signal {signal} cannot be sent: this host has no second channel for it"));
+    };
+    let to = match to {
+        SignalTo::Process(pid) => i64::from(pid),
+        SignalTo::Group(group) => -i64::from(group),
+        SignalTo::Foreground => match facts(Some((probe, pid))).await.foreground {
+            0 => return refused("there is no foreground group".to_owned()),
+            group => -i64::from(group),
+        },
+    };
+    // 0, 1, -1 and their like would reach what is not ours.
+    if to.unsigned_abs() <= 1 {
+        return refused(format!("{to} is no process of this session"));
+    }
+    match probe.ask(Question::Kill { signal, to }).await {
+        Some(lines) if lines.iter().any(|it| it == "done") => None,
+        _ => refused(format!("signal {signal} to {to} was not sent")),
+    }
+}
+
+async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,72 @@
+# The eyes of one connection: answers questions about processes, one line each, and ends every answer with a line of its own.
+exec 2>/dev/null
+LC_ALL=C; export LC_ALL
+say() { printf '%s\n' "$*"; }
+look() { s=; IFS= read -r s </proc/$1/stat; [ -n "$s" ] && say "s $s"; }
+tree() {
+  todo=$*; seen=0
+  while [ -n "$todo" ] && [ "$seen" -lt 512 ]; do
+    set -- $todo; todo=
+    for p do
+      look "$p" || continue
+      seen=$((seen + 1))
+      set -- ${s##*) }
+      [ "$3" = "$fg" ] && [ "$1" != Z ] && members="$members $p"
+      for f in /proc/$p/task/*/children; do k=; read -r k <"$f"; todo="$todo $k"; done
+    done
+  done
+}
+threads() {
+  n=0
+  for t in /proc/$1/task/*; do
+    c=; read -r c <"$t/syscall"; w=; read -r w <"$t/wchan"
+    say "t ${c:--}"; say "w ${w:--}"
+    n=$((n + 1)); [ "$n" -lt 32 ] || break
+  done
+}
+argv() { say a; od -An -v -tx1 -N4096 /proc/$1/cmdline; }
+facts() {
+  look "$1" || return
+  set -- "$1" ${s##*) }
+  fg=$7; members=; tty=$(($6 & 255 | $6 >> 12 & 1048320))
+  tree "$1"
+  exe=$1; fds=; n=0
+  for p in $members; do
+    n=$((n + 1)); [ "$n" -le 16 ] || break
+    say "m $p"; threads "$p"; argv "$p"
+    exe="$exe $p"; fds="$fds /proc/$p/fd"
+  done
+  set --
+  for p in $exe; do set -- "$@" "/proc/$p/exe" "/proc/$p"; done
+  say x; stat -L -c '%n %d %i %u' "$@"
+  say l; [ -n "$fds" ] && ls -l $fds /dev/null
+  say y; stty -a -F "/dev/pts/$tty"
+}
+procs() {
+  fg=; members=; read -r up idle </proc/uptime; say "u $up"
+  all=$(tree "$1"); say "$all"
+  n=0
+  printf '%s\n' "$all" | while read -r v p rest; do
+    n=$((n + 1)); [ "$n" -le 24 ] || break
+    say "m $p"; argv "$p"
+  done
+}
+kin() {
+  c=; k=; for f in /proc/$PPID/task/*/children; do read -r k <"$f"; c="$c $k"; done
+  set -- $c
+  if [ $# -gt 0 ]; then for p do look "$p"; done; return; fi
+  for f in /proc/[0-9]*; do
+    p=${f#/proc/}; s=; IFS= read -r s <"$f/stat"; set -- ${s##*) }
+    [ "$2" = "$PPID" ] && say "s $s"
+  done
+}
+say "KEY ready $(uname -s) $(uname -m) $$"
+while read -r verb a b; do
+  case $verb in
+    f) facts "$a" ;;
+    p) procs "$a" ;;
+    c) kin ;;
+    k) kill -s "$a" -- "$b" && say done ;;
+  esac
+  say KEY
+done

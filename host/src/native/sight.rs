@@ -1,0 +1,268 @@
+//! What the probe printed, read into facts.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
+
+use crate::holder::frame::Process;
+use crate::holder::kernel::{self, Stat};
+use crate::native::probe::Machine;
+
+/// Linux counts so many of its ticks a second towards programs, on every machine.
+const TICKS_A_SECOND: f64 = 100.0;
+
+/// One answer, taken apart.
+#[derive(Default)]
+struct Sight {
+    /// The shell first.
+    stats: Vec<Stat>,
+    members: Vec<Looked>,
+    /// Device, inode and owner of what stands under a path.
+    files: HashMap<String, (u64, u64, u32)>,
+    descriptors: HashMap<u32, Vec<(u32, String)>>,
+    modes: Vec<String>,
+    up: Duration,
+}
+
+/// What was seen of one process.
+#[derive(Default)]
+struct Looked {
+    pid: u32,
+    /// The system call of each thread, and where it waits.
+    threads: Vec<(String, String)>,
+    argv: Vec<u8>,
+}
+
+/// Which part of an answer the lines belong to.
+#[derive(Clone, Copy)]
+enum Part {
+    Lines,
+    Arguments,
+    Files,
+    Descriptors(u32),
+    Modes,
+}
+
+/// Returns the facts: those of a shell that is gone if nothing was seen.
+pub(super) fn facts(lines: &[String], machine: &Machine) -> Facts {
+    let sight = Sight::of(lines);
+    let Some(shell) = sight.stats.first() else { return Facts::default() };
+    let owner = |pid: u32| sight.files.get(&format!("/proc/{pid}")).map(|it| it.2);
+    let member = |looked: &Looked| {
+        let stat = sight.stats.iter().find(|it| it.pid == looked.pid)?;
+        Some(Member {
+            program: sight.program(stat),
+            state: stat.state,
+            argv: kernel::arguments(&looked.argv),
+            foreign: owner(stat.pid) != owner(shell.pid),
+            blocked: sight.blocked(looked, shell.tty, machine),
+        })
+    };
+    Facts {
+        shell: sight.program(shell),
+        foreground: shell.foreground,
+        echo: sight.modes.iter().any(|it| it == "echo"),
+        canonical: sight.modes.iter().any(|it| it == "icanon"),
+        members: sight.members.iter().filter_map(member).collect(),
+        inner: sight.inner(shell.tty),
+    }
+}
+
+/// Returns all processes but the shell.
+pub(super) fn processes(lines: &[String], shell: u32) -> Vec<Process> {
+    let sight = Sight::of(lines);
+    let argv = |pid| sight.members.iter().find(|it| it.pid == pid).map(|it| kernel::arguments(&it.argv));
+    let others = sight.stats.iter().filter(|it| it.pid != shell && it.is_live());
+    let told = others.map(|it| Process {
+        pid: it.pid,
+        comm: it.comm.clone(),
+        argv: argv(it.pid).unwrap_or_default(),
+        age: sight.up.saturating_sub(Duration::from_secs_f64(it.started_ticks as f64 / TICKS_A_SECOND)),
+    });
+    told.collect()
+}
+
+/// Returns the processes of an answer that holds nothing else.
+pub(super) fn stats(lines: &[String]) -> Vec<Stat> {
+    Sight::of(lines).stats
+}
+
+impl Sight {
+    fn of(lines: &[String]) -> Self {
+        let mut sight = Self::default();
+        let mut part = Part::Lines;
+        for line in lines {
+            part = sight.take(part, line);
+        }
+        sight
+    }
+
+    fn take(&mut self, part: Part, line: &str) -> Part {
+        match part {
+            Part::Arguments if line.starts_with(' ') => {
+                let bytes = line.split_ascii_whitespace().filter_map(|it| u8::from_str_radix(it, 16).ok());
+                self.members.iter_mut().last().into_iter().for_each(|it| it.argv.extend(bytes.clone()));
+                part
+            }
+            Part::Lines | Part::Arguments => self.take_line(line),
+            Part::Files if line == "l" => Part::Descriptors(0),
+            Part::Files => {
+                self.take_file(line);
+                part
+            }
+            Part::Descriptors(_) if line == "y" => Part::Modes,
+            Part::Descriptors(pid) => self.take_descriptor(pid, line),
+            Part::Modes => {
+                let words = line.split([' ', ';']).filter(|it| !it.is_empty());
+                self.modes.extend(words.map(ToOwned::to_owned));
+                part
+            }
+        }
+    }
+
+    fn take_line(&mut self, line: &str) -> Part {
+        let (kind, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match kind {
+            "s" => {
+                let pid = rest.split(' ').next().and_then(|it| it.parse().ok());
+                let stat = pid.and_then(|pid| Stat::parse(pid, rest));
+                self.stats.extend(stat.filter(|it| self.stats.iter().all(|seen| seen.pid != it.pid)));
+            }
+            "m" => self.members.push(Looked { pid: rest.parse().unwrap_or(0), ..Looked::default() }),
+            "t" => {
+                let threads = self.members.last_mut().map(|it| &mut it.threads);
+                threads.into_iter().for_each(|it| it.push((rest.to_owned(), String::new())));
+            }
+            "w" => {
+                let thread = self.members.last_mut().and_then(|it| it.threads.last_mut());
+                thread.into_iter().for_each(|it| it.1 = rest.to_owned());
+            }
+            "u" => self.up = Duration::try_from_secs_f64(rest.parse().unwrap_or(0.0)).unwrap_or_default(),
+            "a" => return Part::Arguments,
+            "x" => return Part::Files,
+            _ => {}
+        }
+        Part::Lines
+    }
+
+    fn take_file(&mut self, line: &str) {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let [path, device, inode, owner] = words[..]
+            && let (Ok(device), Ok(inode), Ok(owner)) = (device.parse(), inode.parse(), owner.parse())
+        {
+            self.files.insert(path.to_owned(), (device, inode, owner));
+        }
+    }
+
+    fn take_descriptor(&mut self, pid: u32, line: &str) -> Part {
+        if let Some(named) = line.strip_prefix("/proc/").and_then(|it| it.strip_suffix("/fd:")) {
+            let pid = named.parse().unwrap_or(0);
+            self.descriptors.insert(pid, Vec::new());
+            return Part::Descriptors(pid);
+        }
+        if let Some((before, target)) = line.split_once(" -> ")
+            && let Some(number) = before.rsplit(' ').next().and_then(|it| it.parse().ok())
+        {
+            self.descriptors.entry(pid).or_default().push((number, target.to_owned()));
+        }
+        Part::Descriptors(pid)
+    }
+
+    fn program(&self, stat: &Stat) -> Program {
+        let file = self.files.get(&format!("/proc/{}/exe", stat.pid));
+        Program { pid: stat.pid, executable: file.map(|it| (it.0, it.1)), comm: stat.comm.clone() }
+    }
+
+    fn blocked(&self, looked: &Looked, tty: u64, machine: &Machine) -> Blocked {
+        let mut unclear = None;
+        for (call, channel) in &looked.threads {
+            match waits(call, machine) {
+                Waits::Reads { descriptor, bytes } if self.is_terminal(looked.pid, descriptor, tty) => {
+                    return if bytes == 1 { Blocked::OnTerminalByte } else { Blocked::OnTerminal };
+                }
+                Waits::Reads { .. } | Waits::No => {}
+                Waits::Perhaps => {
+                    let reads = matches!(channel.as_str(), "wait_woken" | "n_tty_read");
+                    if reads || unclear.is_none() {
+                        unclear = Some(channel.clone());
+                    }
+                }
+            }
+        }
+        let Some(channel) = unclear else { return Blocked::Elsewhere };
+        let descriptors = self.descriptors.get(&looked.pid).map_or(&[][..], Vec::as_slice);
+        Blocked::Unseen {
+            channel: if matches!(channel.as_str(), "0" | "-") { String::new() } else { channel },
+            terminal: descriptors.iter().any(|(it, _)| self.is_terminal(looked.pid, *it, tty)),
+            socket: descriptors.iter().any(|(_, target)| target.starts_with("socket:")),
+        }
+    }
+
+    fn is_terminal(&self, pid: u32, descriptor: u32, tty: u64) -> bool {
+        let Some(descriptors) = self.descriptors.get(&pid) else { return false };
+        let Some((_, target)) = descriptors.iter().find(|it| it.0 == descriptor) else { return false };
+        let controls = self.stats.iter().any(|it| it.pid == pid && it.tty == tty);
+        *target == format!("/dev/pts/{}", rustix::fs::minor(tty)) || (target == "/dev/tty" && controls)
+    }
+
+    // What stands behind a terminal that a member serves is not looked at from here: it is said that there is one.
+    fn inner(&self, tty: u64) -> Inner {
+        let serves = |looked: &Looked| match self.descriptors.get(&looked.pid) {
+            Some(descriptors) if !descriptors.is_empty() => {
+                descriptors.iter().any(|(_, target)| target.ends_with("ptmx"))
+            }
+            _ => self.has_child_elsewhere(looked.pid, tty),
+        };
+        if self.members.iter().any(serves) { Inner::Opaque } else { Inner::None }
+    }
+
+    fn has_child_elsewhere(&self, pid: u32, tty: u64) -> bool {
+        let mut below = vec![pid];
+        for stat in &self.stats {
+            if below.contains(&stat.parent) {
+                if stat.tty != 0 && stat.tty != tty {
+                    return true;
+                }
+                below.push(stat.pid);
+            }
+        }
+        false
+    }
+}
+
+enum Waits {
+    Reads {
+        descriptor: u32,
+        bytes: u64,
+    },
+    /// In a call that may include the terminal, or one that may not be seen.
+    Perhaps,
+    No,
+}
+
+/// Reads a line of `/proc/PID/task/TID/syscall`.
+fn waits(line: &str, machine: &Machine) -> Waits {
+    let (reads, polls): (&[u64], &[u64]) = match machine.processor.as_str() {
+        "x86_64" => (&[0, 19], &[7, 23, 232, 270, 271, 281, 441]),
+        "aarch64" => (&[63, 65], &[22, 72, 73, 441]),
+        _ => return Waits::Perhaps,
+    };
+    let mut words = line.split_ascii_whitespace();
+    let first = words.next().unwrap_or("-");
+    if first == "-" {
+        return Waits::Perhaps;
+    }
+    // "running", or -1 where it is blocked outside of a call.
+    let Ok(number) = first.parse::<u64>() else { return Waits::No };
+    let mut argument = || {
+        let digits = words.next().and_then(|it| it.strip_prefix("0x"));
+        digits.and_then(|it| u64::from_str_radix(it, 16).ok()).unwrap_or(u64::MAX)
+    };
+    let (descriptor, _, bytes) = (argument(), argument(), argument());
+    match u32::try_from(descriptor) {
+        Ok(descriptor) if reads.contains(&number) => Waits::Reads { descriptor, bytes },
+        _ if polls.contains(&number) => Waits::Perhaps,
+        _ => Waits::No,
+    }
+}
