@@ -35,3 +35,7 @@ mod looker;
 mod outbox;
 
 pub mod shell;
+
+pub mod exec;
+
+pub mod pool;

@@ -36,6 +36,7 @@ struct Login<'host> {
     methods: Option<MethodSet>,
     denied: Denied,
     configured: Option<Secret>,
+    has_no_questions: bool,
 }
 
 /// What an attempt came to.
@@ -55,7 +56,16 @@ pub(super) async fn log_in(
     ended: &mut Ended,
 ) -> Result<(), ConnectError> {
     let denied = Denied { user: settings.user.clone(), ..Denied::default() };
-    let mut login = Login { handle, settings, ask, ended, methods: None, denied, configured: None };
+    let mut login = Login {
+        handle,
+        settings,
+        ask,
+        ended,
+        methods: None,
+        denied,
+        configured: None,
+        has_no_questions: false,
+    };
     if login.with_keys().await? || login.with_answers().await? {
         return Ok(());
     }
@@ -222,7 +232,7 @@ impl Login<'_> {
             }
         }
         for failed in 0..ANSWERS_MAX {
-            if !self.takes(MethodKind::KeyboardInteractive) {
+            if !self.asks() {
                 break;
             }
             match self.interactive(failed).await? {
@@ -237,7 +247,7 @@ impl Login<'_> {
     async fn with_asked_password(&mut self) -> Result<bool, ConnectError> {
         let (user, host) = (self.settings.user.clone(), self.settings.host.clone());
         for failed in 0..ANSWERS_MAX {
-            if !self.takes(MethodKind::Password) || self.takes(MethodKind::KeyboardInteractive) {
+            if !self.takes(MethodKind::Password) || self.asks() {
                 break;
             }
             let ask = Ask { kind: AskKind::Password, prompt: format!("Password of {user}@{host}"), failed };
@@ -273,7 +283,7 @@ impl Login<'_> {
                 Ok(Interactive::Success) => return Ok(Some(Attempt::In)),
                 // It offers questions and has none: nothing was tried.
                 Ok(Interactive::Failure { partial_success: false, .. }) if round == 0 && !self.is_lost() => {
-                    self.methods.iter_mut().for_each(|it| it.remove(MethodKind::KeyboardInteractive));
+                    self.has_no_questions = true;
                     return Ok(Some(Attempt::Refused));
                 }
                 Ok(Interactive::Failure { remaining_methods, partial_success }) => {
@@ -328,6 +338,10 @@ impl Login<'_> {
 
     fn is_lost(&self) -> bool {
         self.handle.is_closed()
+    }
+
+    fn asks(&self) -> bool {
+        !self.has_no_questions && self.takes(MethodKind::KeyboardInteractive)
     }
 
     fn takes(&self, method: MethodKind) -> bool {

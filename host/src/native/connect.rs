@@ -18,7 +18,7 @@ use crate::native::auth;
 use crate::native::channel::{Lane, RequestError, Terminal};
 use crate::native::error::ConnectError;
 use crate::native::host_key::HostKey;
-use crate::native::kin::{Birth, Kin};
+use crate::native::kin::{Birth, Kin, With};
 use crate::native::known_hosts::KnownHosts;
 use crate::native::probe::Probe;
 use crate::native::secret::{Asker, one_line};
@@ -32,6 +32,7 @@ pub struct Connection {
     key: HostKey,
     channel_limit: Duration,
     open: Arc<AtomicUsize>,
+    full_at: AtomicUsize,
     probe: OnceCell<Option<Probe>>,
     kin: Kin,
     turn: Mutex<()>,
@@ -83,6 +84,7 @@ impl Connection {
             key: shown.key,
             channel_limit,
             open: Arc::default(),
+            full_at: AtomicUsize::new(usize::MAX),
             probe: OnceCell::new(),
             kin: Kin::default(),
             turn: Mutex::new(()),
@@ -114,7 +116,10 @@ impl Connection {
     pub(super) async fn channel(&self) -> Result<Lane, ChannelError> {
         match timeout(self.channel_limit, self.handle.channel_open_session()).await {
             Ok(Ok(channel)) => Ok(Lane::new(channel, &self.open)),
-            Ok(Err(russh::Error::ChannelOpenFailure(why))) => Err(ChannelError::Refused(refusal_words(&why))),
+            Ok(Err(russh::Error::ChannelOpenFailure(why))) => {
+                self.note_full();
+                Err(ChannelError::Refused(refusal_words(&why)))
+            }
             Ok(Err(_)) => Err(ChannelError::Lost(self.ended.clone().reason().await)),
             Err(_) => Err(ChannelError::Timeout(self.channel_limit)),
         }
@@ -124,7 +129,19 @@ impl Connection {
     pub(super) async fn shell(&self, lane: &mut Lane, terminal: &Terminal) -> Result<Birth, RequestError> {
         let _turn = self.turn.lock().await;
         lane.shell(terminal, self.channel_limit).await?;
-        Ok(self.kin.born())
+        Ok(self.kin.born(With::Terminal))
+    }
+
+    /// Starts a command in a channel, in its turn too.
+    pub(super) async fn exec(&self, lane: &mut Lane, line: &str) -> Result<Birth, RequestError> {
+        let _turn = self.turn.lock().await;
+        lane.exec(line, self.channel_limit).await?;
+        Ok(self.kin.born(With::Pipes))
+    }
+
+    /// Says whether the server gave no channel when there were as many as now.
+    pub(super) fn is_full(&self) -> bool {
+        self.channels() >= self.full_at.load(Ordering::Relaxed)
     }
 
     /// Returns the probe, started when it is first wanted; nothing where the host has none.
@@ -136,9 +153,11 @@ impl Connection {
         self.probe.get_or_init(start).await.clone()
     }
 
-    /// Returns how long opening a channel, or starting what runs in it, may take.
-    pub(super) fn channel_limit(&self) -> Duration {
-        self.channel_limit
+    // A server is a moment late in noticing what we have closed: the highest number that it ever gave counts.
+    fn note_full(&self) {
+        let here = self.channels().max(1);
+        let known = self.full_at.load(Ordering::Relaxed);
+        self.full_at.store(if known == usize::MAX { here } else { known.max(here) }, Ordering::Relaxed);
     }
 
     /// Returns how it ends.

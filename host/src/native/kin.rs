@@ -1,50 +1,55 @@
 //! Which process is which shell, found without leaving a trace on the host.
 //!
 //! All that a connection starts are children of one server process, among them our probe, whose parent that is. The
-//! server forks in the order of our requests, so the children with a terminal, by age, are our shells in their order.
+//! server forks in the order of our requests, so the children with a terminal, by age, are our shells in their order, and those
+//! without one our commands.
 //! While the two lists differ in length, because one is just beginning or ending, nothing is concluded.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::holder::kernel::Stat;
 
-/// The shells of one connection.
+/// The programs of one connection.
 #[derive(Clone, Default)]
 pub(super) struct Kin(Arc<Mutex<Vec<Born>>>);
 
-/// One shell, for as long as this lives.
+/// One program, for as long as this lives.
 pub(super) struct Birth {
     kin: Kin,
     number: u64,
 }
 
+/// What a program was started with. The two kinds are told apart by that, and each is counted for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum With {
+    /// A terminal: a shell.
+    Terminal,
+    /// None: a command.
+    Pipes,
+}
+
 struct Born {
     number: u64,
+    with: With,
     pid: Option<u32>,
 }
 
 impl Kin {
-    /// Notes that a shell was just asked for. Called in the order of the requests.
-    pub(super) fn born(&self) -> Birth {
+    /// Notes that a program was just started. Called in the order of the requests.
+    pub(super) fn born(&self, with: With) -> Birth {
         let number = self.with(|born| {
             let number = born.last().map_or(1, |it| it.number + 1);
-            born.push(Born { number, pid: None });
+            born.push(Born { number, with, pid: None });
             number
         });
         Birth { kin: self.clone(), number }
     }
 
-    /// Takes the children of the server process, and gives each shell its own if that is certain.
-    fn settle(&self, children: &[Stat]) {
+    /// Takes the children of the server process, and gives each program its own if that is certain.
+    fn settle(&self, children: &[Stat], probe: Option<u32>) {
         self.with(|born| {
-            let known: Vec<u32> = born.iter().filter_map(|it| it.pid).collect();
-            let is_new = |it: &&Stat| it.tty != 0 && it.is_live() && !known.contains(&it.pid);
-            let mut found: Vec<&Stat> = children.iter().filter(is_new).collect();
-            found.sort_by_key(|it| (it.started_ticks, it.pid));
-            let mut waiting: Vec<&mut Born> = born.iter_mut().filter(|it| it.pid.is_none()).collect();
-            if waiting.len() == found.len() {
-                waiting.iter_mut().zip(found).for_each(|(born, stat)| born.pid = Some(stat.pid));
-            }
+            settle(born, children, With::Terminal, probe);
+            settle(born, children, With::Pipes, probe);
         });
     }
 
@@ -59,10 +64,23 @@ impl Birth {
         self.kin.with(|born| born.iter().find(|it| it.number == self.number)?.pid)
     }
 
-    /// Looks for the process among the children of the server process.
-    pub(super) fn find(&self, children: &[Stat]) -> Option<u32> {
-        self.kin.settle(children);
+    /// Looks for the process among the children of the server process, of which one is the probe.
+    pub(super) fn find(&self, children: &[Stat], probe: Option<u32>) -> Option<u32> {
+        self.kin.settle(children, probe);
         self.pid()
+    }
+}
+
+fn settle(born: &mut [Born], children: &[Stat], with: With, probe: Option<u32>) {
+    let known: Vec<u32> = born.iter().filter_map(|it| it.pid).chain(probe).collect();
+    let fits = |it: &&Stat| (it.tty != 0) == (with == With::Terminal);
+    let is_new = |it: &&Stat| fits(it) && it.is_live() && !known.contains(&it.pid);
+    let mut found: Vec<&Stat> = children.iter().filter(is_new).collect();
+    found.sort_by_key(|it| (it.started_ticks, it.pid));
+    let mut waiting: Vec<&mut Born> =
+        born.iter_mut().filter(|it| it.with == with && it.pid.is_none()).collect();
+    if waiting.len() == found.len() {
+        waiting.iter_mut().zip(found).for_each(|(born, stat)| born.pid = Some(stat.pid));
     }
 }
 
@@ -84,13 +102,13 @@ mod tests {
     #[test]
     fn shells_are_told_apart_by_their_order_and_only_when_all_are_there() {
         let kin = Kin::default();
-        let (first, second) = (kin.born(), kin.born());
-        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 0, 1)]), None);
+        let (first, second) = (kin.born(With::Terminal), kin.born(With::Terminal));
+        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 0, 1)], Some(5)), None);
         // Process ids come round again: the time of the start counts.
-        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 34817, 8)]), Some(20));
+        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 34817, 8)], None), Some(20));
         assert_eq!(second.pid(), Some(5));
         drop(first);
-        let third = kin.born();
-        assert_eq!(third.find(&[child(5, 34817, 8), child(30, 34816, 9)]), Some(30));
+        let third = kin.born(With::Terminal);
+        assert_eq!(third.find(&[child(5, 34817, 8), child(30, 34816, 9)], None), Some(30));
     }
 }

@@ -153,7 +153,7 @@ async fn look(
 async fn find(probe: &Probe, birth: &Birth) {
     for _ in 0..FINDING_MAX {
         let Some(lines) = probe.ask(Question::Kin).await else { return };
-        if birth.find(&sight::stats(&lines)).is_some() {
+        if birth.find(&sight::stats(&lines), Some(probe.pid)).is_some() {
             return;
         }
         tokio::time::sleep(FINDING_PAUSE).await;

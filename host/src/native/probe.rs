@@ -32,6 +32,8 @@ pub(super) struct Probe {
     questions: mpsc::Sender<Asked>,
     /// What the host is.
     pub(super) machine: Machine,
+    /// Its own process there.
+    pub(super) pid: u32,
 }
 
 /// What a host is.
@@ -76,11 +78,11 @@ impl Probe {
         // What an rc file prints comes before it.
         let ready = timeout(limit, lines.until(&mut lane, |line| line.starts_with(&key))).await.ok()??;
         let words: Vec<&str> = ready.last()?.split(' ').collect();
-        let [_, "ready", system, processor, _] = words[..] else { return None };
+        let [_, "ready", system, processor, pid] = words[..] else { return None };
         let machine = Machine { system: system.to_owned(), processor: processor.to_owned() };
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
         tokio::spawn(answer(lane, lines, key, asked));
-        Some(Self { questions, machine })
+        Some(Self { questions, machine, pid: pid.parse().ok()? })
     }
 
     /// Asks; nothing if there is no answer any more.

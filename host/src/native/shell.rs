@@ -68,16 +68,25 @@ pub enum ShellError {
 
 /// Opens a shell on a connection.
 pub async fn open(connection: &Arc<Connection>, open: &OpenShell) -> Result<client::Terminal, ShellError> {
+    let lane = connection.channel().await?;
+    start(connection.clone(), lane, open).await
+}
+
+/// Starts a shell in a channel.
+pub(super) async fn start(
+    connection: Arc<Connection>,
+    mut lane: Lane,
+    open: &OpenShell,
+) -> Result<client::Terminal, ShellError> {
     let kept = Kept::open(open.directory.clone(), open.epoch, open.quota_bytes)?;
-    let mut lane = connection.channel().await?;
     // It takes its place on the connection early, and is there when the first look is wanted.
     let with_probe = connection.clone();
     tokio::spawn(async move { with_probe.probe().await.is_some() });
     let terminal = Terminal { term: open.term.clone(), cols: open.cols, rows: open.rows };
     let birth = connection.shell(&mut lane, &terminal).await.map_err(not_started)?;
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
-    let looker = Looker::start(connection.clone(), birth);
-    let served = Served::new(lane, Outbox::new(open.epoch, kept), connection.ended(), looker);
+    let ended = connection.ended();
+    let served = Served::new(lane, Outbox::new(open.epoch, kept), ended, Looker::start(connection, birth));
     tokio::spawn(served.serve(theirs));
     Ok(client::Terminal::over(ours))
 }

@@ -6,6 +6,8 @@ mod login;
 
 mod facts;
 
+mod pool;
+
 mod hostile;
 
 use std::sync::Arc;
