@@ -57,11 +57,14 @@ impl Store {
         let connection = Connection::open(path).map_err(|error| refused(&error))?;
         let settle = || -> rusqlite::Result<u64> {
             connection.busy_timeout(Duration::from_secs(5))?;
+            // A machine that goes down while the file is made loses an empty store: nothing waits for the disk until
+            // there is something to lose.
+            connection.pragma_update(None, "synchronous", "OFF")?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "NORMAL")?;
             connection.pragma_update(None, "cache_size", -512)?;
             connection.set_prepared_statement_cache_capacity(32);
             connection.execute_batch(SCHEMA)?;
+            connection.pragma_update(None, "synchronous", "NORMAL")?;
             let used = "SELECT max(coalesce((SELECT max(number) FROM runs), 0), \
                         coalesce((SELECT value FROM counters WHERE name = 'runs'), 0))";
             connection.query_row(used, [], |row| row.get(0))

@@ -121,16 +121,17 @@ impl StateDir {
         Ok(path)
     }
 
-    /// Writes a whole file, 0600: a reader sees the old content or the new one, also after a crash.
+    /// Writes a whole file, 0600: a reader sees the old content or the new one, also when the writer is killed.
+    ///
+    /// The disk is not waited for. What these files tell of, a daemon or a shell's screen, does not outlive the
+    /// machine, and a session's task that waits for a disk keeps everybody waiting.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<(), StateError> {
         let path = self.file(name);
         // The count tells apart two writers of this process.
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let unfinished = self.file(&format!(".{name}.{}.{count}", std::process::id()));
-        let written = write_whole(&unfinished, content)
-            .and_then(|()| std::fs::rename(&unfinished, &path))
-            .and_then(|()| self.directory.sync_all());
+        let written = write_whole(&unfinished, content).and_then(|()| std::fs::rename(&unfinished, &path));
         written.map_err(|source| {
             // What is left over is of no use to anyone; the first error is the one to tell.
             drop(std::fs::remove_file(&unfinished));
@@ -222,8 +223,7 @@ fn make_directories(path: &Path) -> Result<(), StateError> {
 
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+    file.write_all(content)
 }
 
 /// Links may point to links; more than this many is a circle, as for the kernel.
