@@ -60,14 +60,7 @@ impl Tty {
     /// Like [`Tty::start`], at a size of its own.
     #[must_use]
     pub fn start_sized(command: &Command, cols: u16, rows: u16) -> Self {
-        let master =
-            openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
-        grantpt(&master).expect("granting the terminal");
-        unlockpt(&master).expect("unlocking the terminal");
-        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-        let slave = ioctl_tiocgptpeer(&master, flags).expect("the other side of the terminal");
-        tcsetwinsize(&master, size(cols, rows)).expect("the first size");
-        let child = in_a_new_session(command, &slave).spawn().expect("setsid of util-linux");
+        let (master, child) = spawn(command, cols, rows);
         let (master, seen) = (Arc::new(master), Arc::new(Seen::default()));
         let (source, sink) = (Arc::clone(&master), Arc::clone(&seen));
         std::thread::spawn(move || {
@@ -75,6 +68,20 @@ impl Tty {
             sink.ended.store(true, Ordering::Release);
         });
         Self { master, child, seen }
+    }
+
+    /// Runs `command` on a new terminal and reads to the end what it prints, in the calling thread and without
+    /// keeping it: the least that any reader does. Returns how many bytes came.
+    #[must_use]
+    pub fn drain(command: &Command) -> usize {
+        let (master, mut child) = spawn(command, SIZE.0, SIZE.1);
+        let (mut buffer, mut total) = (vec![0; 64 * 1024], 0);
+        // EIO, where nobody holds the other side any more.
+        while let Ok(count @ 1..) = rustix::io::retry_on_intr(|| rustix::io::read(&master, &mut buffer)) {
+            total += count;
+        }
+        drop(child.wait());
+        total
     }
 
     /// Types `keys`, as they are: Enter is `\r`, Ctrl-C is `\x03`.
@@ -194,6 +201,18 @@ impl Drop for Tty {
             drop(self.child.wait());
         }
     }
+}
+
+/// Opens a terminal and starts `command` on its other side.
+fn spawn(command: &Command, cols: u16, rows: u16) -> (OwnedFd, Child) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags).expect("a terminal");
+    grantpt(&master).expect("granting the terminal");
+    unlockpt(&master).expect("unlocking the terminal");
+    let slave = ioctl_tiocgptpeer(&master, flags).expect("the other side of the terminal");
+    tcsetwinsize(&master, size(cols, rows)).expect("the first size");
+    let child = in_a_new_session(command, &slave).spawn().expect("setsid of util-linux");
+    (master, child)
 }
 
 /// Wraps `command` so that it leads a new session on `slave`.

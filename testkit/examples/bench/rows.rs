@@ -1,19 +1,23 @@
-//! The rows: what is measured, and against which floor.
+//! The rows: what is measured, against which floor, and what was promised.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::time::Instant;
+mod scene;
+mod time;
+mod flood;
+mod memory;
+mod texts;
 
-use cotty_testkit::pairs::{PAIRS_MIN, Pairs};
-use cotty_testkit::{Home, Tty};
-use serde_json::json;
+use cotty_testkit::pairs::Pairs;
 
 /// One row of the table.
 pub struct Row {
     /// Its name, as one types it.
     pub name: &'static str,
+    /// What is measured.
+    pub command: &'static str,
     /// What its figures are.
     pub unit: Unit,
+    /// What was promised about them.
+    pub promise: Promise,
     /// Measures it.
     pub measure: fn() -> Pairs,
 }
@@ -23,138 +27,57 @@ pub struct Row {
 pub enum Unit {
     /// Time.
     Seconds,
+    /// Memory.
+    Bytes,
+    /// Text that a model is given.
+    Characters,
+    /// The same, four characters to one.
+    Tokens,
+}
+
+/// What the median may be at most.
+#[derive(Clone, Copy)]
+pub enum Promise {
+    /// The figure is only told.
+    Nothing,
+    /// Ours in parts of the floor.
+    Ratio(f64),
+    /// Ours less the floor.
+    Difference(f64),
+    /// Ours, whatever the floor is.
+    Figure(f64),
+}
+
+use Promise::{Difference, Figure, Nothing, Ratio};
+use Unit::{Bytes, Characters, Seconds, Tokens};
+
+/// A mebibyte.
+const MIB: f64 = 1_048_576.0;
+
+const fn row(
+    name: &'static str,
+    command: &'static str,
+    unit: Unit,
+    promise: Promise,
+    measure: fn() -> Pairs,
+) -> Row {
+    Row { name, command, unit, promise, measure }
 }
 
 /// All rows. BENCHMARKS.md says in words what floor and ours are.
-pub const ROWS: [Row; 3] = [
-    Row { name: "start", unit: Unit::Seconds, measure: start },
-    Row { name: "call", unit: Unit::Seconds, measure: call },
-    Row { name: "command", unit: Unit::Seconds, measure: command },
+pub const ROWS: [Row; 14] = [
+    row("start", "cotty mcp: initialize", Seconds, Difference(0.001), time::start),
+    row("first", "the first ssh_run true, with daemon start", Seconds, Figure(0.050), time::first),
+    row("call", "ssh_list, no sessions", Seconds, Nothing, time::call),
+    row("command", "ssh_run true", Seconds, Difference(0.000_25), time::command),
+    row("input", "ssh_run cat, to needs input", Seconds, Difference(0.030), time::input),
+    row("echo", "p95 of keys in attach beside yes", Seconds, Figure(0.005), time::echo),
+    row("twenty", "20 × ssh_run sleep 0.5 at once", Seconds, Figure(0.6), time::twenty),
+    row("flood", "ssh_run cat 72MB", Seconds, Ratio(1.3), flood::on_all_cores),
+    row("flood-1", "the same, all on one core", Seconds, Ratio(1.7), flood::on_one_core),
+    row("growth", "ssh_run cat 72MB: memory at its peak", Bytes, Figure(16.0 * MIB), flood::growth),
+    row("idle", "daemon and holder, one session", Bytes, Figure(15e6), memory::idle),
+    row("sessions", "one of 50 sessions with 1,000 lines", Bytes, Figure(0.25 * MIB), memory::sessions),
+    row("tools", "tools/list", Tokens, Figure(1_900.0), texts::tools),
+    row("answer", "ssh_run ls /etc", Characters, Ratio(1.1), texts::answer),
 ];
-
-/// Pairs of a row whose samples are short.
-const MANY: usize = 41;
-
-/// Repetitions within one sample of what takes less than a millisecond.
-const ROUNDS: u32 = 20;
-
-/// What a client says first.
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"bench","version":"1"}}}"#;
-
-/// What a client says after the answer.
-const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-
-/// The prompt marks of a shared bash, without what depends on the session.
-const PS0: &str = "\x1b]133;C;c=$((__c+=1));k=0123456789abcdef\x07";
-const PS1: &str =
-    "$ \\[\x1b]133;D;$?;c=$__c;k=0123456789abcdef;p=$BASHPID\x07\x1b]133;B;k=0123456789abcdef\x07\\]";
-
-/// The seconds that an act takes.
-fn timed(act: impl FnOnce()) -> f64 {
-    let start = Instant::now();
-    act();
-    start.elapsed().as_secs_f64()
-}
-
-/// Process start: `true` from spawn to end, the shim from spawn to its first answer.
-fn start() -> Pairs {
-    let home = Home::new();
-    let floor = || timed(|| assert!(home.program("true").status().expect("true").success()));
-    let ours = || {
-        let mut server = None;
-        let seconds = timed(|| {
-            let mut started = Lines::start(home.cotty(&["mcp"]));
-            started.ask(INITIALIZE);
-            server = Some(started);
-        });
-        drop(server);
-        seconds
-    };
-    Pairs::measure(MANY, floor, ours)
-}
-
-/// A line there and back: through `cat`, and a call that finds no session, through shim and daemon.
-fn call() -> Pairs {
-    let home = Home::new();
-    let mut cat = Lines::start(home.program("cat"));
-    let mut server = Lines::start(home.cotty(&["mcp"]));
-    server.ask(INITIALIZE);
-    server.say(INITIALIZED);
-    let list =
-        r#"{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"ssh_list","arguments":{}}}"#;
-    Pairs::measure(
-        PAIRS_MIN,
-        || timed(|| (0..ROUNDS).for_each(|_| cat.ask(list))) / f64::from(ROUNDS),
-        || timed(|| (0..ROUNDS).for_each(|_| server.ask(list))) / f64::from(ROUNDS),
-    )
-}
-
-/// `true` in a bash: typed into a raw terminal until its mark comes, and by the tool in a shared session.
-fn command() -> Pairs {
-    let home = Home::new();
-    let bash =
-        Tty::start(home.program("bash").args(["--norc", "--noprofile"]).env("PS0", PS0).env("PS1", PS1));
-    bash.wait_bytes("the first prompt", |bytes| contains(bytes, b"133;B;"));
-    let mut serial = 0;
-    let mut in_bash = || {
-        serial += 1;
-        bash.send("true\r");
-        let mark = format!("133;D;0;c={serial};");
-        bash.wait_bytes("the mark of `true`", |bytes| contains(bytes, mark.as_bytes()));
-        bash.forget();
-    };
-
-    let mut agent = home.mcp();
-    agent.initialize();
-    let opened = agent.call("ssh_connect", json!({"target": "local", "name": "bench", "shell": "bash"}));
-    assert!(!opened.is_error, "{}", opened.text);
-    let mut shared = || {
-        let reply = agent.call("ssh_run", json!({"session": "bench", "command": "true"}));
-        assert!(reply.text.contains("exit 0"), "{}", reply.text);
-    };
-    Pairs::measure(
-        PAIRS_MIN,
-        || timed(|| (0..ROUNDS).for_each(|_| in_bash())) / f64::from(ROUNDS),
-        || timed(|| (0..ROUNDS).for_each(|_| shared())) / f64::from(ROUNDS),
-    )
-}
-
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    bytes.windows(wanted.len()).any(|window| window == wanted)
-}
-
-/// A program that is asked and answers in lines, without a thread in between. Ended when dropped.
-struct Lines {
-    child: Child,
-    stdin: ChildStdin,
-    stdout: BufReader<ChildStdout>,
-    answer: String,
-}
-
-impl Lines {
-    fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("starting it");
-        let stdin = child.stdin.take().expect("piped above");
-        let stdout = BufReader::new(child.stdout.take().expect("piped above"));
-        Self { child, stdin, stdout, answer: String::new() }
-    }
-
-    fn say(&mut self, line: &str) {
-        self.stdin.write_all(format!("{line}\n").as_bytes()).expect("it listens");
-    }
-
-    /// Says a line and waits for one.
-    fn ask(&mut self, line: &str) {
-        self.say(line);
-        self.answer.clear();
-        let length = self.stdout.read_line(&mut self.answer).expect("it answers in text");
-        assert!(length > 0, "it ended instead of answering");
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
