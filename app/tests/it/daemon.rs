@@ -100,6 +100,27 @@ fn what_it_keeps_is_private_and_another_user_cannot_connect() {
         .output()
         .unwrap();
     assert!(!output.status.success(), "{output:?}");
+    // Even where somebody has opened the doors, the daemon asks who is there.
+    assert_eq!(ask_as_another(&home), "cannot connect");
+    for path in [home.state(), home.state().join("daemon.sock")] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    assert_eq!(ask_as_another(&home), "no answer");
+}
+
+/// Asks the daemon for a sign of life under another uid; returns what came of it.
+fn ask_as_another(home: &Home) -> String {
+    const SCRIPT: &str = r#"
+use IO::Socket::UNIX;
+my $caller = IO::Socket::UNIX->new(Peer => $ARGV[0]) or do { print "cannot connect"; exit };
+$SIG{PIPE} = "IGNORE";
+syswrite $caller, "GET /livez HTTP/1.1\r\nHost: cotty\r\n\r\n";
+print sysread($caller, my $said, 1000) ? "answered" : "no answer";
+"#;
+    let mut command = home.program("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "perl", "-e", SCRIPT]);
+    let output = command.arg(home.state().join("daemon.sock")).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 #[test]

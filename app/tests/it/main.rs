@@ -16,6 +16,8 @@ mod shared;
 mod survival;
 mod bad_input;
 
+mod clients;
+
 mod attach;
 mod command_line;
 mod config;

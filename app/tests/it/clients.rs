@@ -1,0 +1,56 @@
+//! The official MCP clients, as their users run them: every way in which they speak to a server.
+
+use std::path::PathBuf;
+
+use cotty_testkit::{Home, binary, not_run};
+use serde_json::Value;
+
+/// Returns where the test run has installed the clients.
+fn clients(test: &str) -> Option<PathBuf> {
+    let place = std::env::var_os("COTTY_TEST_CLIENTS").map(PathBuf::from).filter(|it| it.is_dir());
+    if place.is_none() {
+        not_run(test, "the MCP clients are not installed: cargo xtask test installs them");
+    }
+    place
+}
+
+fn script(name: &str) -> String {
+    format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Runs a client; what it printed is its report.
+fn speak(home: &Home, clients: &PathBuf, program: &str, arguments: &[&str]) -> Value {
+    let mut command = home.program(program);
+    command.env("COTTY_TEST_CLIENTS", clients).args(arguments).arg(binary()).arg("mcp");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {output:?}"))
+}
+
+fn is_right(report: &Value, word: &str) {
+    assert_eq!(report["tools"], 8, "{report}");
+    assert_eq!(report["is_error"], false, "{report}");
+    let text = report["text"].as_str().unwrap();
+    assert!(text.contains("exit 3 in") && text.contains(word), "{report}");
+}
+
+#[test]
+fn the_python_client_gets_an_exact_answer_in_every_mode() {
+    let Some(clients) = clients("the_python_client_gets_an_exact_answer_in_every_mode") else { return };
+    let home = Home::new();
+    let python = clients.join("python/bin/python").display().to_string();
+    for mode in ["legacy", "auto", "2026-07-28"] {
+        is_right(&speak(&home, &clients, &python, &[&script("client.py"), mode]), "from-python");
+    }
+}
+
+#[test]
+fn the_typescript_clients_get_an_exact_answer_in_every_mode() {
+    let Some(clients) = clients("the_typescript_clients_get_an_exact_answer_in_every_mode") else { return };
+    let home = Home::new();
+    for (sdk, mode) in [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto"), ("v2", "2026-07-28")] {
+        let report = speak(&home, &clients, "node", &[&script("client.mjs"), sdk, mode]);
+        is_right(&report, "from-typescript");
+    }
+}
