@@ -5,13 +5,17 @@
 //! without one our commands.
 //! While the two lists differ in length, because one is just beginning or ending, nothing is concluded.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::holder::kernel::Stat;
 
 /// The programs of one connection.
 #[derive(Clone, Default)]
-pub(super) struct Kin(Arc<Mutex<Vec<Born>>>);
+pub(super) struct Kin {
+    born: Arc<Mutex<Vec<Born>>>,
+    numbers: Arc<AtomicU64>,
+}
 
 /// One program, for as long as this lives.
 pub(super) struct Birth {
@@ -37,11 +41,8 @@ struct Born {
 impl Kin {
     /// Notes that a program was just started. Called in the order of the requests.
     pub(super) fn born(&self, with: With) -> Birth {
-        let number = self.with(|born| {
-            let number = born.last().map_or(1, |it| it.number + 1);
-            born.push(Born { number, with, pid: None });
-            number
-        });
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        self.with(|born| born.push(Born { number, with, pid: None }));
         Birth { kin: self.clone(), number }
     }
 
@@ -54,7 +55,7 @@ impl Kin {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Vec<Born>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        act(&mut self.born.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -62,6 +63,16 @@ impl Birth {
     /// Returns the process, if it is known.
     pub(super) fn pid(&self) -> Option<u32> {
         self.kin.with(|born| born.iter().find(|it| it.number == self.number)?.pid)
+    }
+
+    /// Notes that it has ended: the others are not compared with it any more.
+    pub(super) fn end(&self) {
+        self.kin.with(|born| born.retain(|it| it.number != self.number));
+    }
+
+    /// Says whether it has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.kin.with(|born| born.iter().all(|it| it.number != self.number))
     }
 
     /// Looks for the process among the children of the server process, of which one is the probe.
@@ -86,7 +97,7 @@ fn settle(born: &mut [Born], children: &[Stat], with: With, probe: Option<u32>) 
 
 impl Drop for Birth {
     fn drop(&mut self) {
-        self.kin.with(|born| born.retain(|it| it.number != self.number));
+        self.end();
     }
 }
 
@@ -107,6 +118,10 @@ mod tests {
         // Process ids come round again: the time of the start counts.
         assert_eq!(first.find(&[child(20, 34816, 7), child(5, 34817, 8)], None), Some(20));
         assert_eq!(second.pid(), Some(5));
+        // One that ended is not waited for, though somebody still holds it.
+        let fourth = kin.born(With::Terminal);
+        fourth.end();
+        assert!(fourth.is_over() && fourth.pid().is_none());
         drop(first);
         let third = kin.born(With::Terminal);
         assert_eq!(third.find(&[child(5, 34817, 8), child(30, 34816, 9)], None), Some(30));

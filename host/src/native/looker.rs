@@ -32,6 +32,7 @@ pub(super) struct Looker {
     // What the terminal is like while the shell reads at its prompt, from the last look, if nothing was sent since that
     // a shell acts on: only then what is typed is known to be shown.
     prompt: Option<Applied>,
+    birth: Arc<Birth>,
     sent: u64,
     quiet_at: Option<Instant>,
 }
@@ -53,8 +54,9 @@ impl Looker {
     pub(super) fn start(connection: Arc<Connection>, birth: Birth) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let (answer, answers) = mpsc::channel(ORDERS_MAX);
-        tokio::spawn(look(connection, birth, ordered, answer));
-        Self { orders, answers, prompt: None, sent: 0, quiet_at: None }
+        let birth = Arc::new(birth);
+        tokio::spawn(look(connection, birth.clone(), ordered, answer));
+        Self { orders, answers, prompt: None, birth, sent: 0, quiet_at: None }
     }
 
     /// Asks for facts.
@@ -95,6 +97,12 @@ impl Looker {
         }
     }
 
+    /// Notes that the shell has ended.
+    pub(super) fn end(&mut self) {
+        self.birth.end();
+        (self.prompt, self.quiet_at) = (None, None);
+    }
+
     /// Notes that something was printed.
     pub(super) fn disturb(&mut self) {
         if self.prompt.is_none() {
@@ -125,19 +133,23 @@ impl Looker {
 /// Carries orders out, one after the other: their answers come in their order.
 async fn look(
     connection: Arc<Connection>,
-    birth: Birth,
+    birth: Arc<Birth>,
     mut orders: mpsc::Receiver<Order>,
     tell: mpsc::Sender<Answer>,
 ) {
     let probe = connection.probe().await;
     if let Some(probe) = &probe {
-        find(probe, &birth).await;
+        find(probe, &birth, FINDING_MAX).await;
     }
     while let Some(order) = orders.recv().await {
+        if let Some(probe) = &probe {
+            find(probe, &birth, 1).await;
+        }
         let seen = probe.as_ref().zip(birth.pid());
         let answer = match order {
             Order::Facts { told, sent } => {
-                let facts = facts(seen).await;
+                // One that has ended is gone; one that was not found is unknown.
+                let facts = if birth.is_over() { Facts::default() } else { facts(seen).await };
                 let prompt = Some((sent, at_prompt(&facts)));
                 Answer { event: told.then(|| Event::Facts(Box::new(facts))), prompt }
             }
@@ -150,8 +162,11 @@ async fn look(
     }
 }
 
-async fn find(probe: &Probe, birth: &Birth) {
-    for _ in 0..FINDING_MAX {
+async fn find(probe: &Probe, birth: &Birth, times: usize) {
+    for _ in 0..times {
+        if birth.pid().is_some() || birth.is_over() {
+            return;
+        }
         let Some(lines) = probe.ask(Question::Kin).await else { return };
         if birth.find(&sight::stats(&lines), Some(probe.pid)).is_some() {
             return;

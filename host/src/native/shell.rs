@@ -180,6 +180,7 @@ impl Served {
 
     fn finish(&mut self, event: Event) {
         self.over = true;
+        self.looker.end();
         self.outbox.end(event);
     }
 
