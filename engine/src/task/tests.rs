@@ -30,6 +30,8 @@ use crate::store::{SessionRow, Store};
 use crate::viewer::Viewer;
 
 const SHELL: u32 = 77;
+/// What it is called.
+const SHELL_NAME: &str = "bash";
 /// What bash prints around a command.
 const STARTED: &str = "\x1b]133;C;c=1;k=key;p=77\x07";
 const PROMPT: &str =
@@ -216,7 +218,7 @@ impl Played {
 
 /// Facts in which the shell itself, or a program, is in front.
 fn facts(comm: &str, blocked: Blocked) -> Facts {
-    let pid = if comm == "bash" { SHELL } else { 1000 };
+    let pid = if comm == SHELL_NAME { SHELL } else { 1000 };
     let program = Program { pid, executable: None, comm: comm.into() };
     let member = Member { program, state: 'S', argv: vec![comm.into()], foreign: false, blocked };
     let shell = Program { pid: SHELL, executable: None, comm: "bash".into() };
