@@ -22,6 +22,8 @@ pub(crate) struct Identity {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) target: String,
+    /// What its shell signs with; masked in every text.
+    pub(crate) key: String,
 }
 
 impl SessionHandle {

@@ -211,7 +211,7 @@ impl Hub {
         }
     }
 
-    /// Makes text of what was printed, off the async threads.
+    /// Makes text of what was printed; off the async threads, if it is much.
     ///
     /// # Errors
     ///
@@ -219,6 +219,9 @@ impl Hub {
     pub async fn text(&self, stretch: &Stretch, part: Part) -> Result<Excerpt, Refusal> {
         let (state_dir, stretch) = (self.0.state_dir.clone(), stretch.clone());
         let key = self.key_of(&stretch.session_id)?;
+        if stretch.to.byte.saturating_sub(stretch.from.byte) <= AT_ONCE_BYTES_MAX {
+            return texts::excerpt(&state_dir, &key, &stretch, &part);
+        }
         let made = tokio::task::spawn_blocking(move || texts::excerpt(&state_dir, &key, &stretch, &part));
         made.await.map_err(|error| Refusal::Internal { what: format!("text was not made: {error}") })?
     }
@@ -235,7 +238,7 @@ impl Hub {
         limit: usize,
     ) -> Result<Vec<HistoryEntry>, Refusal> {
         let id = self.id_of(which).await?;
-        let runs = self.0.store.runs(Some(&id), limit)?;
+        let runs = self.present(self.0.store.runs(Some(&id), limit)?).await;
         let mut entries: Vec<HistoryEntry> = self
             .0
             .store
@@ -312,7 +315,7 @@ impl Hub {
         let names: BTreeMap<String, String> =
             self.0.store.sessions()?.into_iter().map(|row| (row.id, row.name)).collect();
         let name = |id: &str| names.get(id).cloned().unwrap_or_default();
-        let rows = self.0.store.runs(id.as_deref(), limit)?;
+        let rows = self.present(self.0.store.runs(id.as_deref(), limit)?).await;
         Ok(rows.iter().map(|row| reports::summary(row, &name(&row.session))).collect())
     }
 
@@ -429,6 +432,9 @@ impl Hub {
     }
 }
 
+/// What is read and rendered in less time than another thread needs to hear of it.
+const AT_ONCE_BYTES_MAX: u64 = 16 * 1024;
+
 const NOBODY: RunId = RunId { kind: cotty_core::names::RunKind::Command, number: 0 };
 
 impl Hub {
@@ -504,7 +510,9 @@ impl Hub {
         startup: Option<String>,
     ) -> SessionHandle {
         let (id, name, target) = (row.id.clone(), row.name.clone(), row.target.clone());
-        let (handle, mailbox) = SessionHandle::new(Identity { id: id.clone(), name: name.clone(), target });
+        let key = row.key.clone();
+        let (handle, mailbox) =
+            SessionHandle::new(Identity { id: id.clone(), name: name.clone(), target, key });
         self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), handle.clone());
         *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let store = Arc::clone(&self.0.store);
@@ -586,12 +594,6 @@ impl Hub {
             return Ok(Some(report));
         }
         self.report_of_row(run).map(|report| Some(RunReport { joined: true, ..report }))
-    }
-
-    fn waited_before(&self, run: RunId) -> Result<Waited, Refusal> {
-        let report = self.report_of_row(run)?;
-        let (shown, next_offset) = (report.output.clone(), report.output.to);
-        Ok(Waited { met: report.state.is_settled(), report: Some(report), shown, next_offset })
     }
 
     fn next_epoch(&self, name: &str) -> Result<Epoch, Refusal> {

@@ -77,6 +77,9 @@ pub(crate) struct Owner {
     acknowledged: u64,
     snapshot_at: u64,
     begun: Option<RunId>,
+    /// Commands that are settled and not yet kept as such, and whether a prompt is to be kept.
+    unkept: Vec<RunId>,
+    prompted: bool,
     startup: Option<String>,
     ending: Option<String>,
     over: Option<Ended>,
@@ -90,6 +93,8 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
     loop {
         owner.carry_out_effects();
         owner.serve_waiters(clock::now());
+        // Callers have their answers; what they rest on is kept before the holder hears that it was understood.
+        owner.keep_what_is_due();
         owner.orders.drain(..).for_each(|order| orders.push(order));
         if let Some(ended) = owner.over.take() {
             owner.leave(&ended);
@@ -143,6 +148,8 @@ impl Owner {
             acknowledged,
             snapshot_at: acknowledged,
             begun: None,
+            unkept: Vec::new(),
+            prompted: false,
             startup,
             ending: None,
             over: None,

@@ -8,10 +8,10 @@ use cotty_core::refusal::Refusal;
 
 use super::Hub;
 use crate::handle::SessionHandle;
-use crate::report::{Caller, Connect, RunReport, Stretch, Which};
+use crate::report::{Caller, Connect, RunReport, Stretch, Waited, Which};
 use crate::reports;
 use crate::request::Request;
-use crate::store::SessionRow;
+use crate::store::{RunRow, SessionRow};
 use crate::texts;
 
 /// What is shown of an ended session's output where no place is named.
@@ -134,6 +134,26 @@ impl Hub {
         Ok(reports::of_row(&row, session.as_ref().map_or("", |session| &session.name)))
     }
 
+    /// Brings commands that the store has as open to where they stand now, which their sessions know.
+    pub(super) async fn present(&self, mut rows: Vec<RunRow>) -> Vec<RunRow> {
+        for row in rows.iter_mut().filter(|row| !row.state.is_settled()) {
+            let run = row.id;
+            if let Some(handle) = self.handle_by_id(&row.session)
+                && let Ok(report) = handle.ask(|reply| Request::Report { run, reply }).await
+            {
+                row.took = report.state.is_settled().then_some(report.took);
+                row.state = report.state;
+            }
+        }
+        rows
+    }
+
+    pub(super) fn waited_before(&self, run: RunId) -> Result<Waited, Refusal> {
+        let report = self.report_of_row(run)?;
+        let (shown, next_offset) = (report.output.clone(), report.output.to);
+        Ok(Waited { met: report.state.is_settled(), report: Some(report), shown, next_offset })
+    }
+
     pub(super) fn newest(&self) -> u64 {
         self.0.store.newest_number()
     }
@@ -151,6 +171,9 @@ impl Hub {
     }
 
     pub(super) fn key_of(&self, session_id: &str) -> Result<String, Refusal> {
+        if let Some(handle) = self.handle_by_id(session_id) {
+            return Ok(handle.identity().key.clone());
+        }
         let row = self.row_by_id(session_id)?;
         row.map(|row| row.key)
             .ok_or_else(|| Refusal::RunNotFound { handle: "of that session".into(), expired: true })

@@ -47,7 +47,7 @@ impl Owner {
                 self.viewers.tell(&ViewEvent::Size { cols, rows });
             }
             Effect::Show { from, to, bytes } => self.show(from, to, &bytes),
-            Effect::Prompted => self.keep_prompt(),
+            Effect::Prompted => self.prompted = true,
             Effect::Began(id) => self.keep_begun(id),
             Effect::Settled(id) => self.keep_settled(id),
             Effect::Changed => self.tell_change(),
@@ -60,6 +60,20 @@ impl Owner {
             self.viewers.show(Offset { epoch, byte: from }, Offset { epoch, byte: to }, bytes);
         }
         self.note_output(from, bytes);
+    }
+
+    /// Keeps what marks have proved. Until it is kept nothing of it is acknowledged: a daemon that ends before
+    /// reads the same marks again.
+    pub(super) fn keep_what_is_due(&mut self) {
+        for id in std::mem::take(&mut self.unkept) {
+            let Some(row) = self.session.run(id).map(|run| self.row_of(run)) else { continue };
+            let done = self.store.keep_run(&row);
+            self.report_trouble(done);
+        }
+        if std::mem::take(&mut self.prompted) {
+            self.keep_prompt();
+            self.carry_out_effects(); // The start-up command is typed at the first prompt.
+        }
     }
 
     fn keep_prompt(&mut self) {
@@ -80,9 +94,7 @@ impl Owner {
     }
 
     fn keep_settled(&mut self, id: RunId) {
-        let Some(row) = self.session.run(id).map(|run| self.row_of(run)) else { return };
-        let done = self.store.keep_run(&row);
-        self.report_trouble(done);
+        self.unkept.push(id);
         if id.kind == RunKind::Human {
             self.untold.push(id);
         }

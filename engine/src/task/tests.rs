@@ -117,7 +117,8 @@ impl Played {
         let state_dir = StateDir::open(dir.path()).unwrap();
         let (ours, holder) = tokio::io::duplex(64 * 1024);
         let (name, target) = (row.name.clone(), row.target.clone());
-        let (handle, mailbox) = SessionHandle::new(Identity { id: row.id.clone(), name, target });
+        let (handle, mailbox) =
+            SessionHandle::new(Identity { id: row.id.clone(), name, target, key: row.key.clone() });
         let terminal = Terminal::over(ours);
         let parts = Parts { session, row, store: Arc::clone(&store), state_dir, terminal, startup: None };
         let tasks = TaskTracker::new();
