@@ -27,7 +27,9 @@ const PIECE_BYTES: usize = 2 * 1024;
 
 /// Renders the raw bytes of one command to lines.
 pub struct Lines {
-    terminal: Rolled,
+    cols: u16,
+    /// Made when something has to go through it: most commands print plain lines only.
+    terminal: Option<Rolled>,
     /// Plain bytes that the terminal has not seen: the last lines at least, for a cursor movement may go back to them.
     window: Vec<u8>,
     /// How much of the window is known to be plain lines.
@@ -41,13 +43,7 @@ pub struct Lines {
 impl Lines {
     /// Begins with an empty terminal of this many columns.
     pub fn new(cols: u16) -> Self {
-        Self {
-            terminal: Rolled::new(cols),
-            window: Vec::new(),
-            looked_at: 0,
-            stride: STRIDE_BYTES,
-            is_plain: true,
-        }
+        Self { cols, terminal: None, window: Vec::new(), looked_at: 0, stride: STRIDE_BYTES, is_plain: true }
     }
 
     /// Takes the next bytes and gives each line that can no longer change to `sink`.
@@ -63,15 +59,32 @@ impl Lines {
     pub fn finish(mut self, sink: &mut dyn FnMut(&str)) -> LastLine {
         let end = line_start(&self.window);
         if end > 0 {
-            self.terminal.flush();
-            give(&self.terminal.take_lines(), sink);
+            self.give_terminal(sink);
             give_plain(&self.window[..end], sink);
         }
         // What is left is an open line, perhaps with a carriage return that returned to nothing.
-        self.terminal.feed(&self.window[end..]);
-        let (lines, is_open) = self.terminal.finish();
+        let open = self.window.split_off(end);
+        if open.is_empty() && self.terminal.is_none() {
+            return LastLine::Whole;
+        }
+        self.terminal().feed(&open);
+        let Some(terminal) = self.terminal else { return LastLine::Whole };
+        let (lines, is_open) = terminal.finish();
         give(&lines, sink);
         if is_open { LastLine::Open } else { LastLine::Whole }
+    }
+
+    fn terminal(&mut self) -> &mut Rolled {
+        let cols = self.cols;
+        self.terminal.get_or_insert_with(|| Rolled::new(cols))
+    }
+
+    /// Gives the lines that the terminal still holds.
+    fn give_terminal(&mut self, sink: &mut dyn FnMut(&str)) {
+        if let Some(terminal) = &mut self.terminal {
+            terminal.flush();
+            give(&terminal.take_lines(), sink);
+        }
     }
 
     /// Collects plain text, and returns how many bytes it took.
@@ -94,7 +107,7 @@ impl Lines {
         let begun = self.window.get(start..before).unwrap_or_default().to_vec();
         self.window.truncate(start);
         self.leave_plain(sink);
-        self.terminal.feed(&begun);
+        self.terminal().feed(&begun);
         start.saturating_sub(before)
     }
 
@@ -118,8 +131,8 @@ impl Lines {
     /// Hands the last lines to the terminal.
     fn leave_plain(&mut self, sink: &mut dyn FnMut(&str)) {
         self.give_window(sink);
-        self.terminal.feed(&self.window);
-        self.window.clear();
+        let window = std::mem::take(&mut self.window);
+        self.terminal().feed(&window);
         self.looked_at = 0;
         self.stride = STRIDE_BYTES;
         self.is_plain = false;
@@ -129,8 +142,7 @@ impl Lines {
     fn give_window(&mut self, sink: &mut dyn FnMut(&str)) {
         let feed_before = memrchr_iter(b'\n', &self.window).nth(usize::from(ROWS));
         let Some(end) = feed_before.map(|it| it + 1) else { return };
-        self.terminal.flush();
-        give(&self.terminal.take_lines(), sink);
+        self.give_terminal(sink);
         give_plain(&self.window[..end], sink);
         self.window.drain(..end);
         self.looked_at = self.looked_at.saturating_sub(end);
@@ -141,13 +153,13 @@ impl Lines {
         let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
         let feed = memchr(b'\n', piece);
         let end = feed.map_or(piece.len(), |it| it + 1);
-        self.terminal.feed(&piece[..end]);
-        if feed.is_some() && self.terminal.is_at_fresh_line() {
-            self.is_plain = true;
+        let terminal = self.terminal();
+        terminal.feed(&piece[..end]);
+        let is_fresh = terminal.is_at_fresh_line();
+        if terminal.holds_lines() {
+            give(&terminal.take_lines(), sink);
         }
-        if self.terminal.holds_lines() {
-            give(&self.terminal.take_lines(), sink);
-        }
+        self.is_plain |= feed.is_some() && is_fresh;
         end
     }
 }

@@ -195,8 +195,11 @@ impl Session {
     fn handle_prompt(&mut self) {
         let column = self.screen.cursor().0;
         if !self.prompt_due {
-            if self.kept.at_prompt {
-                self.line.begin(column); // Drawn again.
+            if self.run.is_none() {
+                // Drawn again, perhaps with a line that is sent already: what stands after it is the line.
+                let sent = self.line.sent;
+                self.line.begin(column);
+                self.line.sent = sent;
             }
             return;
         }

@@ -184,6 +184,16 @@ fn what_a_person_types_at_the_prompt_is_a_command_too() {
 }
 
 #[test]
+fn a_prompt_that_is_drawn_again_under_a_sent_line_is_no_part_of_it() {
+    let mut it = Played::at_prompt(Shell::Bash);
+    it.types(&person(), "cat\r").unwrap();
+    it.prints("cat");
+    it.prints(format!("\r$ {}cat\r\n{}", mark("B"), mark("C;c=1")));
+    let run = it.carried.began[0];
+    assert_eq!(it.look(run).command, "cat");
+}
+
+#[test]
 fn lines_that_a_person_pasted_are_one_command_that_ends_with_the_last() {
     let mut it = Played::at_prompt(Shell::Bash);
     it.types(&person(), "a\rb\r").unwrap();
