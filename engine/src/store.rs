@@ -149,10 +149,12 @@ impl Store {
     /// Keeps a command before it is typed, and the call that gave it.
     pub(crate) fn add_run(&self, row: &RunRow, call: Option<&CallRow>) -> Result<(), Refusal> {
         self.with(|db| {
+            let both = db.unchecked_transaction()?;
             if let Some(call) = call {
                 call.insert(db)?;
             }
-            row.insert(db)
+            row.insert(db)?;
+            both.commit()
         })
     }
 

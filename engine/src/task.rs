@@ -94,7 +94,10 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
         owner.carry_out_effects();
         owner.serve_waiters(clock::now());
         // Callers have their answers; what they rest on is kept before the holder hears that it was understood.
-        owner.keep_what_is_due();
+        if owner.has_something_due() {
+            tokio::task::yield_now().await;
+            owner.keep_what_is_due();
+        }
         owner.orders.drain(..).for_each(|order| orders.push(order));
         if let Some(ended) = owner.over.take() {
             owner.leave(&ended);

@@ -62,6 +62,11 @@ impl Owner {
         self.note_output(from, bytes);
     }
 
+    /// Returns whether marks have proved something that is not kept yet.
+    pub(super) fn has_something_due(&self) -> bool {
+        self.prompted || !self.unkept.is_empty()
+    }
+
     /// Keeps what marks have proved. Until it is kept nothing of it is acknowledged: a daemon that ends before
     /// reads the same marks again.
     pub(super) fn keep_what_is_due(&mut self) {
