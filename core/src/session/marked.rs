@@ -200,6 +200,7 @@ impl Session {
                 let sent = self.line.sent;
                 self.line.begin(column);
                 self.line.sent = sent;
+                self.prompt_cursor = self.screen.cursor();
             }
             return;
         }

@@ -77,8 +77,10 @@ impl Owner {
         let opening = matches!(self.session.stage(), Stage::Waiting { .. } | Stage::Hooked { .. });
         let between = matches!(refusal, Refusal::NotAtPrompt { .. }) && self.session.current().is_none();
         let is_early = matches!(refusal, Refusal::NotReady { .. }) && opening;
-        let open_draft =
-            matches!(refusal, Refusal::DraftOnTheLine { .. }) && self.session.is_verifying_draft();
+        // Between a command's end and the prompt nobody knows yet whether anything was typed ahead.
+        let undecided = self.session.current().is_none() && !self.session.is_at_prompt();
+        let open_draft = matches!(refusal, Refusal::DraftOnTheLine { .. })
+            && (undecided || self.session.is_verifying_draft());
         matches!(refusal, Refusal::PersonTyping { .. }) || is_early || between || open_draft
     }
 
