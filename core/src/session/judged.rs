@@ -120,9 +120,7 @@ impl Session {
     fn verify_draft(&mut self, judged: &Judged) {
         if *judged == Judged::AtShell && self.typed_ahead && self.is_at_prompt() {
             self.typed_ahead = false;
-            // Nothing stands there: the cursor has not moved, or what was printed since the prompt is blank.
-            let blank = self.line.text(self.plan.size.0).is_empty();
-            if blank || self.screen.cursor() == self.prompt_cursor {
+            if self.screen.cursor() == self.prompt_cursor {
                 self.gate.begin_line(false);
                 self.effects.push_back(Effect::Changed);
             }

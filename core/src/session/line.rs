@@ -28,7 +28,7 @@ impl Line {
         *self = Self { column, ..Self::default() };
     }
 
-    pub(super) fn text(&self, cols: u16) -> String {
+    fn text(&self, cols: u16) -> String {
         let mut lines = Vec::new();
         let mut keep = |line: &str| lines.push(line.to_owned());
         let mut rendered = Lines::new(cols);
