@@ -18,18 +18,24 @@ pub struct Process {
 
 impl Process {
     /// Looks at a process; nothing where it is gone.
+    ///
+    /// A zombie is gone: it holds nothing any more, and in a container whose first process fetches its children
+    /// late, or never, it may stand in the table for long.
     #[must_use]
     pub fn look(pid: u32) -> Option<Self> {
         Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
     }
 
-    /// Reads a line of `/proc/PID/stat`. The name in it may hold blanks and parentheses.
+    /// Reads a line of `/proc/PID/stat`, where the process lives. The name in it may hold blanks and parentheses.
     #[must_use]
     pub fn parse(stat: &str) -> Option<Self> {
         let (head, tail) = stat.rsplit_once(')')?;
         let pid = head.split(' ').next()?.parse().ok()?;
         let fields: Vec<&str> = tail.split_ascii_whitespace().collect();
         // Counted from the state, which is field 3 in proc(5): parent 4, terminal 7, start 22.
+        if matches!(*fields.first()?, "Z" | "X") {
+            return None;
+        }
         let terminal: i32 = fields.get(4)?.parse().ok()?;
         Some(Self {
             pid,
@@ -113,6 +119,19 @@ mod tests {
         for text in ["", "1", "1 (x)", "1 (x) S 1 2", "x (x) S 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"] {
             assert_eq!(Process::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_process_that_ended_is_gone_though_nobody_fetched_it() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        assert!(Process::look(child.id()).is_some());
+        child.kill().unwrap();
+        let stat = format!("/proc/{}/stat", child.id());
+        while !fs::read_to_string(&stat).unwrap().contains(") Z ") {
+            std::thread::yield_now();
+        }
+        assert_eq!(Process::look(child.id()), None);
+        child.wait().unwrap();
     }
 
     #[test]
