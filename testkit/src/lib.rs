@@ -18,10 +18,12 @@ pub mod mcp;
 pub mod not_run;
 pub mod pairs;
 pub mod sshd;
+pub mod relay;
 
 pub use home::{Home, binary};
 pub use mcp::{Mcp, Ticket, ToolReply};
 pub use not_run::{have, not_run};
+pub use relay::Relay;
 pub use sshd::Sshd;
 pub use tty::Tty;
 pub use wait::{DEADLINE, until, until_within};
