@@ -17,6 +17,7 @@ use crate::clock;
 use crate::fail_point::fail_point;
 use crate::handle::{Identity, SessionHandle};
 use crate::opening;
+use crate::pools::Pools;
 use crate::report::{
     CallKey, Caller, Closed, Connect, Connected, Excerpt, HistoryEntry, HistoryKind, How, Part, RunOrder,
     RunReport, RunSummary, ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited, Which,
@@ -44,6 +45,7 @@ struct Inner {
     tasks: TaskTracker,
     next_seat: AtomicU64,
     empty_since: Mutex<Option<Instant>>,
+    pools: Pools,
 }
 
 impl Hub {
@@ -66,6 +68,7 @@ impl Hub {
             tasks: TaskTracker::new(),
             next_seat: AtomicU64::new(1),
             empty_since: Mutex::new(Some(clock::now())),
+            pools: Pools::default(),
         }));
         hub.find_living_again().await?;
         Ok(hub)
@@ -415,7 +418,8 @@ impl Hub {
         for handle in self.handles() {
             drop(handle.tell(Request::LetGo).await);
         }
-        drop(tokio::time::timeout(Duration::from_secs(3), self.0.tasks.wait()).await);
+        let parted = async { tokio::join!(self.0.tasks.wait(), self.0.pools.close()) };
+        drop(tokio::time::timeout(Duration::from_secs(3), parted).await);
     }
 
     /// Ends every session.

@@ -5,6 +5,7 @@ pub mod settings;
 pub mod viewer;
 pub mod seats;
 pub mod report;
+pub mod pools;
 mod opening;
 mod task;
 mod request;

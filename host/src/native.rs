@@ -34,6 +34,8 @@ mod looker;
 
 mod outbox;
 
+pub mod pulse;
+
 pub mod shell;
 
 pub mod exec;

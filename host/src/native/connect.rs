@@ -16,11 +16,12 @@ use tokio::time::timeout;
 
 use crate::native::auth;
 use crate::native::channel::{Lane, RequestError, Terminal};
-use crate::native::error::ConnectError;
+use crate::native::error::{ConnectError, Stage};
 use crate::native::host_key::HostKey;
 use crate::native::kin::{Birth, Kin, With};
 use crate::native::known_hosts::KnownHosts;
 use crate::native::probe::Probe;
+use crate::native::pulse::{Beat, Pulse};
 use crate::native::secret::{Asker, one_line};
 use crate::native::settings::Settings;
 use crate::native::watcher::{Ended, Watcher};
@@ -36,6 +37,7 @@ pub struct Connection {
     probe: OnceCell<Option<Probe>>,
     kin: Kin,
     turn: Mutex<()>,
+    beat: Beat,
 }
 
 /// Why a channel was not opened.
@@ -57,7 +59,9 @@ impl Connection {
     pub async fn open(settings: &Settings, ask: &Asker) -> Result<Self, ConnectError> {
         let known = known_hosts(settings).await?;
         let config = Arc::new(config(settings, &known));
+        (settings.progress)(Stage::Connect);
         let stream = stream(settings).await?;
+        (settings.progress)(Stage::Handshake);
         let shown = Arc::new(std::sync::Mutex::new(None));
         let (watcher, mut ended) = Watcher::new(settings, known, shown.clone());
         let after = settings.limits.handshake;
@@ -76,6 +80,7 @@ impl Connection {
                 return Err(ConnectError::Handshake { address, why: "it showed no key".to_owned() });
             }
         };
+        (settings.progress)(Stage::Authentication);
         auth::log_in(&mut handle, settings, ask, &mut ended).await?;
         let channel_limit = settings.limits.channel;
         Ok(Self {
@@ -88,12 +93,27 @@ impl Connection {
             probe: OnceCell::new(),
             kin: Kin::default(),
             turn: Mutex::new(()),
+            beat: Beat::default(),
         })
     }
 
     /// Returns the server's key.
     pub fn key(&self) -> &HostKey {
         &self.key
+    }
+
+    /// Tells whether it still answers.
+    pub fn pulse(&self) -> Pulse {
+        self.beat.pulse()
+    }
+
+    pub(super) fn beat(&self) -> &Beat {
+        &self.beat
+    }
+
+    /// Waits for a sign of life, or for the end.
+    pub(super) async fn ping(&self) {
+        drop(self.handle.send_ping().await);
     }
 
     /// Says whether it is gone.

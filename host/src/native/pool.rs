@@ -1,6 +1,6 @@
 //! The connections of one target: opened when they are needed, shared by all that runs there.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::Mutex;
 
@@ -9,17 +9,27 @@ use crate::native::channel::Lane;
 use crate::native::connect::{ChannelError, Connection};
 use crate::native::error::ConnectError;
 use crate::native::exec::{self, Exec, ExecError, Outcome, Stream};
+use crate::native::pulse::{self, Pulse};
 use crate::native::secret::Asker;
 use crate::native::settings::Settings;
 use crate::native::shell::{self, OpenShell, ShellError};
 
 /// The connections of one target. Each target has its own, so that a slow host delays no other.
 pub struct Pool {
-    settings: Settings,
-    // Held for the length of an expression.
+    // Held for the length of an expression, like the next.
+    settings: std::sync::Mutex<Settings>,
     living: std::sync::Mutex<Vec<Arc<Connection>>>,
     // Held while a connection is being opened: who comes meanwhile shares it.
     opening: Mutex<()>,
+}
+
+/// A shell on one of the connections.
+#[derive(Debug)]
+pub struct Shell {
+    /// The shell, like any other terminal.
+    pub terminal: client::Terminal,
+    /// Whether its connection still answers.
+    pub pulse: Pulse,
 }
 
 /// Why a pool did not do it.
@@ -50,18 +60,25 @@ pub enum PoolError {
 impl Pool {
     /// Knows where to connect. Nothing is opened yet.
     pub fn new(settings: Settings) -> Self {
+        let settings = std::sync::Mutex::new(settings);
         Self { settings, living: std::sync::Mutex::default(), opening: Mutex::default() }
     }
 
-    /// Returns the target.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// Returns how it connects.
+    pub fn settings(&self) -> Settings {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Connects like this from now on: the newest caller's keys and agent are those that are there.
+    pub fn renew(&self, settings: Settings) {
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// Opens a shell.
-    pub async fn shell(&self, open: &OpenShell, ask: &Asker) -> Result<client::Terminal, PoolError> {
+    pub async fn shell(&self, open: &OpenShell, ask: &Asker) -> Result<Shell, PoolError> {
         let (connection, lane) = self.lane(ask).await?;
-        Ok(shell::start(connection, lane, open).await?)
+        let pulse = connection.pulse();
+        Ok(Shell { terminal: shell::start(connection, lane, open).await?, pulse })
     }
 
     /// Runs a command in a channel of its own. `sink` gets what it prints, as it comes, and must not wait.
@@ -112,8 +129,9 @@ impl Pool {
             return Ok(found);
         }
         let connections = self.connections();
-        if connections >= self.settings.connections_max {
-            return Err(PoolError::Full { host: self.settings.host.clone(), connections });
+        let Settings { host, connections_max, .. } = self.settings();
+        if connections >= connections_max {
+            return Err(PoolError::Full { host, connections });
         }
         let connection = self.open(ask).await?;
         let lane = connection.channel().await?;
@@ -135,7 +153,9 @@ impl Pool {
     }
 
     async fn open(&self, ask: &Asker) -> Result<Arc<Connection>, PoolError> {
-        let connection = Arc::new(Connection::open(&self.settings, ask).await?);
+        let settings = self.settings();
+        let connection = Arc::new(Connection::open(&settings, ask).await?);
+        pulse::listen(&connection, settings.limits.keepalive);
         if let Ok(mut living) = self.living.lock() {
             living.push(connection.clone());
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::native::error::Stage;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Place, Verdict};
 use crate::native::secret::Secret;
@@ -16,6 +17,9 @@ pub type PasswordSource = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
 ///
 /// It must not wait: to ask a person, refuse, show the key that comes back in the error, and connect again.
 pub type UnknownKeys = Arc<dyn Fn(&ShownKey) -> bool + Send + Sync>;
+
+/// Who is told how far a connection has come, while it is being opened. It must not wait.
+pub type Progress = Arc<dyn Fn(Stage) + Send + Sync>;
 
 /// What is needed to connect to a host.
 #[derive(Clone)]
@@ -44,6 +48,8 @@ pub struct Settings {
     pub limits: Limits,
     /// So many connections may carry the channels of this target.
     pub connections_max: usize,
+    /// Who is told how far a connection has come.
+    pub progress: Progress,
 }
 
 /// How long each step may take.
@@ -94,6 +100,7 @@ impl Settings {
             password: None,
             limits: Limits::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
+            progress: Arc::new(|_| ()),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{open_shell, settings};
 use crate::world::{Client, EPOCH, block_on};
 
 async fn shell(pool: &Pool, scratch: &tempfile::TempDir) -> Result<Client, PoolError> {
-    let terminal = pool.shell(&open_shell(scratch), &ask_nobody()).await?;
+    let terminal = pool.shell(&open_shell(scratch), &ask_nobody()).await?.terminal;
     Ok(Client::new(Attached { epoch: EPOCH, ..Attached::default() }, terminal, 0))
 }
 
