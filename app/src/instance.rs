@@ -92,7 +92,7 @@ fn state_path(name: &str) -> Result<PathBuf, Refusal> {
 
 fn home(instead: &str) -> Result<PathBuf, Refusal> {
     path_variable("HOME")?.ok_or_else(|| Refusal::EnvironmentMissing {
-        what: "HOME",
+        what: "HOME".to_owned(),
         remedy: format!("Set HOME to your home directory, or {instead} to an absolute path"),
     })
 }

@@ -14,6 +14,7 @@ pub mod marks;
 mod sequence;
 pub mod text;
 pub mod excerpt;
+pub mod target;
 pub mod refusal;
 pub mod facts;
 pub mod names;

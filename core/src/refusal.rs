@@ -7,6 +7,10 @@ use std::fmt;
 
 use crate::names::{Mode, RunId};
 
+mod host;
+
+pub use host::{Fingerprint, HostRefusal, Stage};
+
 /// The closed list of failure kinds that tools, commands and the page share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is explained by the refusals that carry it")]
@@ -271,6 +275,9 @@ pub enum Refusal {
         /// The system's words.
         why: String,
     },
+    /// There is no connection to a host.
+    #[error(transparent)]
+    Host(#[from] Box<HostRefusal>),
     /// The config file is wrong.
     #[error("{why}")]
     Config {
@@ -283,7 +290,7 @@ pub enum Refusal {
     #[error("{what} is not set")]
     EnvironmentMissing {
         /// What.
-        what: &'static str,
+        what: String,
         /// How to mend it.
         remedy: String,
     },
@@ -338,6 +345,7 @@ impl Refusal {
             Self::CannotStart { .. } => FailureKind::RemoteRefused,
             Self::Lost { .. } | Self::NoRecord => FailureKind::Lost,
             Self::Storage { .. } => FailureKind::Storage,
+            Self::Host(host) => host.kind(),
             Self::Config { .. } => FailureKind::ConfigError,
             Self::EnvironmentMissing { .. } => FailureKind::EnvironmentMissing,
             Self::Internal { .. } => FailureKind::Internal,
@@ -402,6 +410,7 @@ impl Refusal {
             Self::Storage { .. } => {
                 "Free space or mend the permissions of the state directory, then call again".to_owned()
             }
+            Self::Host(host) => host.next_step(),
             Self::Config { remedy, .. } | Self::EnvironmentMissing { remedy, .. } => remedy.clone(),
             Self::VersionSkew { .. } => {
                 "Run: cotty restart (a person; sessions are kept), then call again".to_owned()

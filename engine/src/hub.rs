@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock;
 use crate::fail_point::fail_point;
 use crate::handle::{Identity, SessionHandle};
+use crate::hosts::Hosts;
 use crate::opening;
 use crate::pools::Pools;
 use crate::report::{
@@ -39,6 +40,7 @@ struct Inner {
     store: Arc<Store>,
     holder: Holder,
     defaults: SessionDefaults,
+    hosts: Hosts,
     sessions: Mutex<BTreeMap<String, SessionHandle>>,
     /// One session is opened at a time: two calls for one name give one session.
     opening: tokio::sync::Mutex<()>,
@@ -55,7 +57,7 @@ impl Hub {
     ///
     /// Says why the store cannot be used.
     pub async fn open(settings: HubSettings) -> Result<Self, Refusal> {
-        let HubSettings { state_dir, holder, defaults } = settings;
+        let HubSettings { state_dir, holder, defaults, hosts } = settings;
         let store = Arc::new(Store::open(&state_dir.file("store.db"))?);
         let holder = Holder::new(state_dir.clone(), holder);
         let hub = Self(Arc::new(Inner {
@@ -63,6 +65,7 @@ impl Hub {
             store,
             holder,
             defaults,
+            hosts: Hosts::new(hosts),
             sessions: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
@@ -72,6 +75,12 @@ impl Hub {
         }));
         hub.find_living_again().await?;
         Ok(hub)
+    }
+
+    /// Returns the hosts that can be named.
+    #[must_use]
+    pub fn hosts(&self) -> &Hosts {
+        &self.0.hosts
     }
 
     /// Opens a session, or finds the one that is meant.

@@ -2,6 +2,7 @@
 
 pub mod hub;
 pub mod settings;
+pub mod hosts;
 pub mod viewer;
 pub mod seats;
 pub mod report;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use cotty_host::holder::client::HolderProgram;
 use cotty_host::state_dir::StateDir;
 
+use crate::hosts::HostsSettings;
+
 /// What a new session gets where nothing else is asked for.
 #[derive(Clone, Debug)]
 pub struct SessionDefaults {
@@ -38,4 +40,6 @@ pub struct HubSettings {
     pub holder: HolderProgram,
     /// What new sessions get.
     pub defaults: SessionDefaults,
+    /// Which hosts can be named.
+    pub hosts: HostsSettings,
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Offset, RunId, RunKind};
-use cotty_core::refusal::Refusal;
+use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage};
 use cotty_engine::report::{Excerpt, RunReport, RunState, Stretch};
 use cotty_mcp::render::output::Origin;
 use cotty_mcp::render::{Body, Reply, finish, output, refusal_words, words};
@@ -62,7 +62,7 @@ fn refusals() -> Vec<Refusal> {
             why: "config.toml line 3: unknown key colour".to_owned(),
             remedy: "Remove it".to_owned(),
         },
-        Refusal::EnvironmentMissing { what: "HOME", remedy: "Set HOME".to_owned() },
+        Refusal::EnvironmentMissing { what: "HOME".to_owned(), remedy: "Set HOME".to_owned() },
         Refusal::VersionSkew {
             ours: "0.2.0".to_owned(),
             daemon: "0.1.0".to_owned(),
@@ -70,6 +70,9 @@ fn refusals() -> Vec<Refusal> {
         },
         Refusal::Internal { what: "a run settled twice".to_owned() },
     ]
+    .into_iter()
+    .chain(host_refusals())
+    .collect()
 }
 
 #[expect(clippy::match_same_arms, reason = "its use is that it is exhaustive")]
@@ -86,7 +89,56 @@ fn stands_above(refusal: &Refusal) {
         Refusal::CannotStart { .. } | Refusal::Lost { .. } | Refusal::NoRecord => {}
         Refusal::Storage { .. } | Refusal::Config { .. } | Refusal::EnvironmentMissing { .. } => {}
         Refusal::VersionSkew { .. } | Refusal::Internal { .. } => {}
+        Refusal::Host(host) => match **host {
+            HostRefusal::NotAllowed { .. } | HostRefusal::UnknownKey { .. } => {}
+            HostRefusal::ChangedKey { .. } | HostRefusal::RevokedKey { .. } => {}
+            HostRefusal::OnlyAuthority { .. } | HostRefusal::KnownHosts { .. } => {}
+            HostRefusal::Unreached { .. } | HostRefusal::Denied { .. } => {}
+        },
     }
+}
+
+/// One of each of those that are about a host.
+fn host_refusals() -> Vec<Refusal> {
+    let (target, name) = (|| "root@[::1]:2222".to_owned(), || "[::1]:2222".to_owned());
+    let key = |hash: &str| Fingerprint { hash: hash.to_owned(), algorithm: "ssh-ed25519".to_owned() };
+    let (shown, place) = (|| key("SHA256:bmV3"), || "/home/me/.ssh/known_hosts:7".to_owned());
+    let unreached = |stage, why: &str, limit| {
+        let (target, why) = ("web1".to_owned(), why.to_owned());
+        HostRefusal::Unreached { target, stage, why, limit }
+    };
+    let all = vec![
+        HostRefusal::NotAllowed {
+            target: "web1".to_owned(),
+            policy: "configured",
+            why: "it is no device there".to_owned(),
+        },
+        HostRefusal::UnknownKey { target: target(), name: name(), shown: shown() },
+        HostRefusal::ChangedKey {
+            target: target(),
+            name: name(),
+            shown: shown(),
+            known: key("SHA256:b2xk"),
+            place: ("/home/me/.ssh/known_hosts".to_owned(), 7),
+        },
+        HostRefusal::RevokedKey { name: name(), shown: shown(), place: place() },
+        HostRefusal::OnlyAuthority { target: target(), name: name(), shown: shown(), place: place() },
+        HostRefusal::KnownHosts { why: "/home/me/.ssh/known_hosts cannot be read: denied".to_owned() },
+        unreached(Stage::Address, "web1 has no address: unknown name", None),
+        unreached(Stage::Connect, "web1 port 22 did not answer within 10 s", Some("timeouts.connect")),
+        unreached(Stage::Handshake, "web1 port 22 does not speak SSH with us: no banner", None),
+        unreached(
+            Stage::Authentication,
+            "the connection was lost while logging in as me: the server closed it",
+            None,
+        ),
+        HostRefusal::Denied {
+            target: "web1".to_owned(),
+            why: "me may not log in; not accepted: the key id_rsa".to_owned(),
+            remedy: "Check the user. Then the same call again".to_owned(),
+        },
+    ];
+    all.into_iter().map(|it| Refusal::Host(Box::new(it))).collect()
 }
 
 fn states() -> Vec<RunState> {

@@ -6,9 +6,12 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hosts::{HostsSettings, SshFiles};
 use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
 use cotty_host::holder::client::HolderProgram;
+use cotty_host::local::account::Account;
+use cotty_host::native::settings::Limits;
 use cotty_host::state_dir::Lock;
 use cotty_web::house::Served;
 use cotty_web::server::serve;
@@ -187,7 +190,19 @@ fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal
             quota_bytes: config.limits.quota_bytes,
             sessions_max: config.limits.sessions_max,
         },
+        hosts: hosts(),
     })
+}
+
+fn hosts() -> HostsSettings {
+    // A number without a name, as in some containers, has no files of ssh's either.
+    let account = Account::of_this_user().ok();
+    let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
+    HostsSettings {
+        user: account.map(|it| it.name),
+        ssh_files: SshFiles::of_home(&home),
+        limits: Limits::default(),
+    }
 }
 
 fn clean_environment() -> Vec<(OsString, OsString)> {

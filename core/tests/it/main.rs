@@ -9,3 +9,4 @@ mod text;
 mod excerpt;
 mod streams;
 mod laws;
+mod target;

@@ -1,0 +1,210 @@
+//! Why there is no connection to a host: not allowed, not reached, not trusted, not let in.
+
+use std::fmt;
+
+use super::FailureKind;
+
+/// How far a connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// Finding the address of the name.
+    Address,
+    /// Opening the connection.
+    Connect,
+    /// The banner and the key exchange.
+    Handshake,
+    /// Judging the host's key.
+    HostKey,
+    /// Logging in.
+    Authentication,
+}
+
+/// A host key as a person compares it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// `SHA256:...`
+    pub hash: String,
+    /// `ssh-ed25519`
+    pub algorithm: String,
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HostRefusal {
+    /// The `targets` of the config leave this one out.
+    #[error("agents may not name {target}: targets = \"{policy}\" in the config, and {why}")]
+    NotAllowed {
+        /// What was named.
+        target: String,
+        /// What the config says.
+        policy: &'static str,
+        /// Why that leaves it out.
+        why: String,
+    },
+    /// Nobody knows the host's key yet.
+    #[error("the key of {name} is not known yet: {shown}; no credential was sent")]
+    UnknownKey {
+        /// What was named.
+        target: String,
+        /// The name under which the key is kept.
+        name: String,
+        /// The key it showed.
+        shown: Fingerprint,
+    },
+    /// Another key is known.
+    #[error(
+        "the key of {name} has changed: it shows {shown}, and {}:{} has {known}; no credential was sent",
+        place.0,
+        place.1
+    )]
+    ChangedKey {
+        /// What was named.
+        target: String,
+        /// The name under which the key is kept.
+        name: String,
+        /// The key it showed.
+        shown: Fingerprint,
+        /// The key that is known.
+        known: Fingerprint,
+        /// The file in which that stands, and its line.
+        place: (String, usize),
+    },
+    /// This key is revoked.
+    #[error("the key of {name}, {shown}, is revoked at {place}; no credential was sent")]
+    RevokedKey {
+        /// The name under which the key is kept.
+        name: String,
+        /// The key it showed.
+        shown: Fingerprint,
+        /// Where that is said.
+        place: String,
+    },
+    /// Only an authority is known, and host certificates are not spoken yet.
+    #[error(
+        "{name} is known by an authority only ({place}), and host certificates are not spoken yet; it shows {shown}"
+    )]
+    OnlyAuthority {
+        /// What was named.
+        target: String,
+        /// The name under which the key would be kept.
+        name: String,
+        /// The key it showed.
+        shown: Fingerprint,
+        /// Where the authority stands.
+        place: String,
+    },
+    /// A file of known hosts cannot be read, so nobody is trusted.
+    #[error("{why}")]
+    KnownHosts {
+        /// Which file, and why.
+        why: String,
+    },
+    /// The connection did not come about, or broke.
+    #[error("{target} was not reached ({stage}): {why}")]
+    Unreached {
+        /// What was named.
+        target: String,
+        /// How far it came.
+        stage: Stage,
+        /// What happened, with the limit where there was one.
+        why: String,
+        /// The word in the config that sets the limit.
+        limit: Option<&'static str>,
+    },
+    /// The server accepted nothing that there was.
+    #[error("{target}: {why}")]
+    Denied {
+        /// What was named.
+        target: String,
+        /// What was tried, what could not be, what the server takes.
+        why: String,
+        /// What would help.
+        remedy: String,
+    },
+}
+
+impl HostRefusal {
+    pub(super) fn kind(&self) -> FailureKind {
+        match self {
+            Self::NotAllowed { .. } => FailureKind::PolicyBlocked,
+            Self::UnknownKey { .. }
+            | Self::ChangedKey { .. }
+            | Self::RevokedKey { .. }
+            | Self::OnlyAuthority { .. }
+            | Self::KnownHosts { .. } => FailureKind::HostKey,
+            Self::Unreached { .. } => FailureKind::ConnectionFailure,
+            Self::Denied { .. } => FailureKind::AuthFailure,
+        }
+    }
+
+    pub(super) fn next_step(&self) -> String {
+        match self {
+            Self::NotAllowed { .. } => {
+                "cotty device list shows what there is; a person may open it, or change targets in the config"
+                    .to_owned()
+            }
+            Self::UnknownKey { target, .. } => format!(
+                "A person compares it with the host's own and accepts it: cotty trust {}. Then the same call again",
+                quoted(target)
+            ),
+            Self::ChangedKey { target, name, place: (file, _), .. } => format!(
+                "Somebody may be listening. If the host has a new key, a person removes the old one: ssh-keygen -R {} -f {}; then: cotty trust {}",
+                quoted(name),
+                quoted(file),
+                quoted(target)
+            ),
+            Self::RevokedKey { .. } => {
+                "Do not go on; ask whoever revoked it, and whoever runs the host".to_owned()
+            }
+            Self::OnlyAuthority { target, .. } => format!(
+                "A person compares this very key with the host's own and accepts it: cotty trust {}",
+                quoted(target)
+            ),
+            Self::KnownHosts { .. } => "Mend the file, then call again".to_owned(),
+            Self::Unreached { stage, limit, .. } => unreached(*stage, *limit),
+            Self::Denied { remedy, .. } => remedy.clone(),
+        }
+    }
+}
+
+fn unreached(stage: Stage, limit: Option<&'static str>) -> String {
+    let first = match stage {
+        Stage::Address => "Check the name: cotty device list, or ~/.ssh/config",
+        Stage::Connect => "Check the host, its port and the way there",
+        Stage::Handshake | Stage::HostKey => "Check that an SSH server listens on this port, and its log",
+        Stage::Authentication => {
+            "Call again; this says nothing of keys or passwords. If it repeats, see the server's log"
+        }
+    };
+    match limit {
+        Some(limit) => format!("{first}; a slow one needs a longer {limit} in the config"),
+        None => first.to_owned(),
+    }
+}
+
+/// A word as shells take it: brackets and stars are theirs else.
+fn quoted(word: &str) -> String {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b"._-@:/+,".contains(&it);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Address => "address",
+            Self::Connect => "connect",
+            Self::Handshake => "handshake",
+            Self::HostKey => "host key",
+            Self::Authentication => "authentication",
+        })
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} ({})", self.hash, self.algorithm)
+    }
+}
