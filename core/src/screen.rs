@@ -3,6 +3,7 @@
 mod gate;
 mod emulator;
 mod paint;
+mod passing;
 mod rows;
 mod rolled;
 

@@ -1,13 +1,14 @@
 //! The terminal model and what it does not tell: it stands between the parser and the model and notes what a repaint needs.
 
+mod hidden;
 mod told;
 
 use std::sync::{Arc, Mutex};
 
 use alacritty_terminal::event::{Event, EventListener};
-use alacritty_terminal::grid::{Dimensions, Grid};
+use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::index::{Column, Line, Point};
-use alacritty_terminal::term::cell::{Cell, Flags};
+use alacritty_terminal::term::cell::Flags;
 use alacritty_terminal::term::{Config, Osc52, Term, TermMode};
 use alacritty_terminal::vte::ansi::{CharsetIndex, ClearMode, Handler, NamedPrivateMode, PrivateMode};
 
@@ -94,7 +95,7 @@ impl Emulator {
         let answers = Answers::default();
         let config = Config { scrolling_history: history, osc52: Osc52::Disabled, ..Config::default() };
         let (cols, rows) = (usize::from(cols), usize::from(rows));
-        Self {
+        let mut emulator = Self {
             term: Term::new(config, &Size(cols, rows), answers.clone()),
             answers,
             tabs: first_tabs(0, cols).collect(),
@@ -106,7 +107,9 @@ impl Emulator {
             addressed: false,
             ignores_commands: false,
             roll: None,
-        }
+        };
+        emulator.fold_alternate();
+        emulator
     }
 
     /// Changes the size. The model resets its scroll region then.
@@ -122,24 +125,8 @@ impl Emulator {
         self.tabs.truncate(cols);
         // Makes what is saved of the hidden screen the same as after a repaint.
         drop(self.hidden_main());
+        self.fold_alternate();
         self.mend_all();
-    }
-
-    /// Returns the main screen, if the alternate one is shown before it.
-    ///
-    /// The model shows its other screen only by swapping, which clears the alternate screen and forgets the saved
-    /// cursor of the main one; the first is put back, the second was forgotten when the alternate screen was entered.
-    pub(super) fn hidden_main(&mut self) -> Option<Grid<Cell>> {
-        if !self.term.mode().contains(TermMode::ALT_SCREEN) {
-            return None;
-        }
-        let alternate = self.term.grid().clone();
-        self.term.swap_alt();
-        self.unwrap_at_edges();
-        let main = self.term.grid().clone();
-        self.term.swap_alt();
-        *self.term.grid_mut() = alternate;
-        Some(main)
     }
 
     /// Forgets that a row goes on at whose edge the cursor, or the saved one, waits: no sequence restores both, for

@@ -4,6 +4,7 @@ use alacritty_terminal::vte::ansi::{Processor, Timeout};
 use memchr::memchr;
 
 use super::emulator::Emulator;
+use super::passing::pass_over;
 use crate::sequence::{CAN, ESC, Place, Step, unfinished_character};
 
 /// The longest sequence that reaches the model. It would keep an operating system command of any length; a link or a
@@ -71,7 +72,8 @@ impl Gate {
         let escape = memchr(ESC, bytes);
         let end = escape.map_or(bytes.len(), |it| it + 1);
         let cut = unfinished_character(&bytes[..end]);
-        self.parser.advance(&mut *emulator, &bytes[..end - cut]);
+        let passed = pass_over(&bytes[..escape.unwrap_or(end - cut)], emulator);
+        self.parser.advance(&mut *emulator, &bytes[passed..end - cut]);
         self.tail.extend_from_slice(&bytes[end - cut..end]);
         if escape.is_some() {
             self.begin();

@@ -12,6 +12,28 @@ fn screen(stream: &[u8]) -> Screen {
     screen
 }
 
+/// Some thousand bytes of lines, most of them ended as a terminal ends them.
+fn lines() -> impl Strategy<Value = Vec<u8>> {
+    let line = prop_oneof![
+        8 => "[ -~\t]{0,60}\r\n",
+        1 => "[ -~漢é]{0,60}\r\n",
+        1 => Just("\r\n".to_owned()),
+    ];
+    let odd = prop_oneof![
+        Just(String::new()),
+        Just("no return\n".to_owned()),
+        Just("bell \x07\r\n".to_owned()),
+        Just("\x0e charset\r\n".to_owned()),
+        Just("\u{85}next line\r\n".to_owned()),
+    ];
+    (prop::collection::vec(line, 150..300), odd, any::<prop::sample::Index>()).prop_map(
+        |(mut lines, odd, at)| {
+            lines.insert(at.index(lines.len()), odd);
+            lines.concat().into_bytes()
+        },
+    )
+}
+
 type Look = (Vec<String>, (u16, u16), Option<String>, String, String);
 
 /// All that can be seen of a screen; its repaint says the rest: colours, saved cursor, modes, tab stops.
@@ -147,6 +169,17 @@ proptest! {
         pieces(&stream, &cuts).into_iter().for_each(|it| cut.feed(it));
         prop_assert_eq!(look(&mut cut), look(&mut screen(&stream)));
         prop_assert_eq!(cut.take_answers(), screen(&stream).take_answers());
+    }
+
+    #[test]
+    fn lines_that_only_pass_by_leave_the_screen_as_if_each_had_been_drawn(
+        before in stream(), lines in lines(), after in stream()
+    ) {
+        let stream = [before, lines, after].concat();
+        let mut drawn = Screen::new(20, 6);
+        // Too little at a time for anything to pass by.
+        stream.chunks(1000).for_each(|it| drawn.feed(it));
+        prop_assert_eq!(look(&mut screen(&stream)), look(&mut drawn), "{}", stream.escape_ascii());
     }
 
     #[test]

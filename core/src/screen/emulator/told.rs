@@ -195,7 +195,11 @@ impl Handler for Emulator {
             self.take_screen();
             self.drain();
         }
+        let shown = self.shows_alternate();
         self.term.reset_state();
+        if shown {
+            self.fold_alternate();
+        }
         self.tabs = first_tabs(0, self.term.columns()).collect();
         self.region = (0, self.term.screen_lines());
         self.active_charset = CharsetIndex::G0;
@@ -207,13 +211,19 @@ impl Handler for Emulator {
 
     fn set_private_mode(&mut self, mode: PrivateMode) {
         self.note_private_mode(mode);
+        let (rows, columns) = (self.term.screen_lines(), self.term.columns());
         self.term.set_private_mode(private_mode(mode));
+        self.unfold_alternate(rows, columns);
         self.stay_in_region();
     }
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
         self.note_private_mode(mode);
+        let shown = self.shows_alternate();
         self.term.unset_private_mode(private_mode(mode));
+        if shown {
+            self.fold_alternate();
+        }
         self.stay_in_region();
     }
 
