@@ -26,6 +26,8 @@ pub mod server;
 
 pub mod client;
 
+pub mod isolated;
+
 /// The name of the socket in the state directory. A newer protocol has another, so that its holder runs beside this one.
 pub fn socket_name() -> String {
     format!("holder-{}.sock", frame::VERSION)

@@ -7,3 +7,5 @@ pub mod local;
 pub mod holder;
 
 pub mod native;
+
+pub mod isolated;

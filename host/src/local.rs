@@ -1,4 +1,5 @@
 //! Terminals of this machine, and the account they belong to.
 
 pub mod account;
+pub mod pipes;
 pub mod pty;

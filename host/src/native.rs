@@ -40,4 +40,6 @@ pub mod shell;
 
 pub mod exec;
 
+pub mod isolated;
+
 pub mod pool;

@@ -98,7 +98,7 @@ struct Server<'state> {
 }
 
 /// An own session, the parent of orphans, and one descriptor that tells of dead children.
-fn become_holder() -> io::Result<SignalFd> {
+pub(super) fn become_holder() -> io::Result<SignalFd> {
     // Fails where we lead a session already, which is what we want.
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;

@@ -152,7 +152,7 @@ pub fn raise_descriptor_limit() {
 
 static LIMIT_BEFORE: std::sync::OnceLock<Rlimit> = std::sync::OnceLock::new();
 
-fn examine_directory(spawn: &Spawn) -> Result<(), SpawnError> {
+pub(super) fn examine_directory(spawn: &Spawn) -> Result<(), SpawnError> {
     let failed =
         |source| SpawnError::Directory { directory: spawn.cwd.to_string_lossy().into_owned(), source };
     let found = std::fs::metadata(&spawn.cwd).map_err(failed)?;
@@ -189,28 +189,53 @@ fn pid_of(child: &std::process::Child) -> Pid {
     reason = "a new session and a controlling terminal can only be had between fork and exec"
 )]
 fn set_up_child(command: &mut Command) {
-    let limit = LIMIT_BEFORE.get().map(|limit| Rlimit { ..*limit });
+    let limit = former_limit();
     // SAFETY: only system calls are made between fork and exec; nothing is allocated or locked.
     unsafe {
         command.pre_exec(move || {
             rustix::process::setsid()?;
             let stdin = rustix::stdio::stdin();
             rustix::process::ioctl_tiocsctty(stdin.as_fd())?;
-            // SIGPIPE and SIGHUP too: an ignored one would be inherited, and `yes | head` would complain.
-            // Those that are not ours to set (SIGKILL, the C library's own) say no and stay.
-            for signal in 1..=libc::SIGRTMAX() {
-                libc::signal(signal, libc::SIG_DFL);
-            }
-            SigSet::empty().thread_set_mask()?;
-            if let Some(limit) = &limit {
-                rustix::process::setrlimit(Resource::Nofile, Rlimit { ..*limit })?;
-            }
-            // Not closed but marked: the pipe by which a failed exec is reported is among them. Before Linux 5.11
-            // this fails, and our own descriptors are all marked already.
-            libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
-            Ok(())
+            clean(limit.as_ref())
         });
     }
+}
+
+/// Lets a child without a terminal begin as one with a terminal does: signals, limits and descriptors alike.
+#[expect(
+    unsafe_code,
+    reason = "signals that are ignored are inherited, unless somebody resets them after the fork"
+)]
+pub(super) fn set_up_plain_child(command: &mut Command) {
+    let limit = former_limit();
+    // SAFETY: as above.
+    unsafe {
+        command.pre_exec(move || clean(limit.as_ref()));
+    }
+}
+
+fn former_limit() -> Option<Rlimit> {
+    LIMIT_BEFORE.get().map(|limit| Rlimit { ..*limit })
+}
+
+/// Runs between fork and exec: nothing is allocated or locked.
+#[expect(unsafe_code, reason = "the system's own calls: nothing safer offers all of them")]
+fn clean(limit: Option<&Rlimit>) -> io::Result<()> {
+    // SIGPIPE and SIGHUP too: an ignored one would be inherited, and `yes | head` would complain.
+    // Those that are not ours to set (SIGKILL, the C library's own) say no and stay.
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: the default action is no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    SigSet::empty().thread_set_mask()?;
+    if let Some(limit) = limit {
+        rustix::process::setrlimit(Resource::Nofile, Rlimit { ..*limit })?;
+    }
+    // Not closed but marked: the pipe by which a failed exec is reported is among them. Before Linux 5.11
+    // this fails, and our own descriptors are all marked already.
+    // SAFETY: it changes a flag of descriptors and touches no memory.
+    unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    Ok(())
 }
 
 #[cfg(test)]

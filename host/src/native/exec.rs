@@ -6,6 +6,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::holder::frame::Exit;
+pub use crate::holder::isolated::Stream;
 use crate::native::channel::{Heard, Lane, LaneWriter, RequestError};
 use crate::native::connect::{ChannelError, Connection};
 use crate::native::kin::Birth;
@@ -34,15 +35,6 @@ pub struct Exec {
     pub stdin: Bytes,
     /// It is ended after this long.
     pub kill_after: Option<Duration>,
-}
-
-/// Which of its streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
-    Output,
-    /// Standard error.
-    Error,
 }
 
 /// How it ended.
@@ -200,7 +192,7 @@ async fn end(connection: &Connection, birth: &Birth, signal: i32) -> bool {
     killed.is_some_and(|lines| lines.iter().any(|it| it == "done"))
 }
 
-async fn feed(writer: LaneWriter, mut stdin: Bytes) {
+pub(super) async fn feed(writer: LaneWriter, mut stdin: Bytes) {
     while !stdin.is_empty() {
         let piece = stdin.split_to(stdin.len().min(PIECE_BYTES));
         if !writer.send(piece).await {
@@ -217,7 +209,7 @@ async fn passed(deadline: Option<Instant>) {
     }
 }
 
-fn not_started(error: &RequestError) -> ExecError {
+pub(super) fn not_started(error: &RequestError) -> ExecError {
     ExecError::NotStarted(error.to_string())
 }
 

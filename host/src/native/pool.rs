@@ -9,6 +9,7 @@ use crate::native::channel::Lane;
 use crate::native::connect::{ChannelError, Connection};
 use crate::native::error::ConnectError;
 use crate::native::exec::{self, Exec, ExecError, Outcome, Stream};
+use crate::native::isolated;
 use crate::native::pulse::{self, Pulse};
 use crate::native::secret::Asker;
 use crate::native::settings::Settings;
@@ -92,6 +93,14 @@ impl Pool {
         exec.line()?;
         let (connection, lane) = self.lane(ask).await?;
         Ok(exec::run(&connection, lane, exec, sink).await?)
+    }
+
+    /// Starts a command in a channel of its own, to be followed while it runs.
+    pub async fn isolated(&self, exec: &Exec, ask: &Asker) -> Result<isolated::Command, PoolError> {
+        // What is wrong with it needs no connection.
+        exec.line()?;
+        let (connection, lane) = self.lane(ask).await?;
+        Ok(isolated::start(connection, lane, exec).await?)
     }
 
     /// Returns a living connection, opened if there is none.

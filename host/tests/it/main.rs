@@ -17,4 +17,6 @@ mod survival;
 
 mod manners;
 
+mod isolated;
+
 mod ssh;

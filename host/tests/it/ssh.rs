@@ -8,6 +8,8 @@ mod facts;
 
 mod pool;
 
+mod isolated;
+
 mod hostile;
 
 use std::sync::Arc;

@@ -241,7 +241,7 @@ pub(crate) fn not_run(test: &str, reason: &str) {
     }
 }
 
-fn hold_program() -> PathBuf {
+pub(crate) fn hold_program() -> PathBuf {
     // This binary lies in target/PROFILE/deps, the example beside that.
     let own = std::env::current_exe().unwrap();
     let path = own.parent().unwrap().parent().unwrap().join("examples/hold");
