@@ -4,6 +4,7 @@
 
 mod network;
 mod pump;
+mod pair;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use network::Network;
-use pump::{Pair, carry};
+use pair::Pair;
+use pump::carry;
 
 /// A port on 127.0.0.1 that leads to another one. It and all that runs through it end with this value.
 #[derive(Debug)]

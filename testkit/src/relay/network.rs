@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::pump::Pair;
+use super::pair::Pair;
 
 /// What a TCP carries at once where the path has the usual width.
 const SEGMENT_BYTES: usize = 1_448;

@@ -1,13 +1,13 @@
 //! One connection through the relay: two directions, each read at once and written when it is due.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use super::network::Network;
+use super::pair::Pair;
 
 /// What is read at once.
 const PIECE_BYTES: usize = 16 << 10;
@@ -15,40 +15,8 @@ const PIECE_BYTES: usize = 16 << 10;
 /// Pieces on the way in one direction: above them the sender is made to wait, as by a full window.
 const PIECES_MAX: usize = 256;
 
-/// The two ends of a connection.
-#[derive(Debug)]
-pub(super) struct Pair {
-    near: TcpStream,
-    far: TcpStream,
-    is_cut: AtomicBool,
-}
-
 /// Bytes on their way; none for the end of a direction.
 type Piece = (Instant, Vec<u8>);
-
-impl Pair {
-    /// Connects the far end; nothing if nobody is there.
-    pub(super) fn new(near: TcpStream, target: SocketAddr) -> Option<Self> {
-        let far = TcpStream::connect(target).ok()?;
-        for stream in [&near, &far] {
-            stream.set_nodelay(true).ok()?;
-        }
-        Some(Self { near, far, is_cut: AtomicBool::new(false) })
-    }
-
-    /// Breaks it: whoever is at either end sees a reset.
-    pub(super) fn cut(&self) {
-        self.is_cut.store(true, Ordering::SeqCst);
-        for stream in [&self.near, &self.far] {
-            // To dissolve the association resets it at once, whatever is still to be read or sent.
-            let _gone_already = rustix::net::connect_unspec(stream);
-        }
-    }
-
-    pub(super) fn is_cut(&self) -> bool {
-        self.is_cut.load(Ordering::SeqCst)
-    }
-}
 
 /// Carries both directions until both have ended.
 pub(super) fn carry(pair: &Arc<Pair>, network: &Arc<Network>) {
