@@ -91,6 +91,7 @@ impl Owner {
         who: &Principal,
         order: &RunOrder,
     ) -> Result<RunId, Refusal> {
+        self.has_room_to_wait()?;
         let (text, kill_after) = (order.command.clone(), order.kill_after);
         let nobody = RunId { kind: RunKind::Command, number: 0 };
         self.session.judge(now, who, &Input::Command { run: nobody, text: text.clone(), kill_after })?;
@@ -154,6 +155,7 @@ impl Owner {
 
     /// Types what an agent sends, once; returns where the output stood when an earlier life had typed it.
     fn try_send(&mut self, now: Instant, who: &Principal, order: &SendOrder) -> Result<Option<u64>, Refusal> {
+        self.has_room_to_wait()?;
         let bytes = self.keys_of(order)?;
         if let Some(key) = &order.key
             && let Some(call) = self.store.call(&key.0)?

@@ -202,12 +202,20 @@ impl Waiter {
 
 impl Owner {
     pub(super) fn wait_on(&mut self, waiter: Waiter) {
-        let count_max = WAITERS_MAX;
-        if self.waiters.len() >= count_max {
-            let count = self.waiters.len();
-            return waiter.refuse(&Refusal::TooMany { what: "waiting calls", count, count_max });
+        match self.has_room_to_wait() {
+            Ok(()) => self.waiters.push(waiter),
+            Err(refusal) => waiter.refuse(&refusal),
         }
-        self.waiters.push(waiter);
+    }
+
+    /// Refuses one more caller where too many wait: asked before anything is typed for it.
+    pub(super) fn has_room_to_wait(&self) -> Result<(), Refusal> {
+        let (count, count_max) = (self.waiters.len(), WAITERS_MAX);
+        if count < count_max {
+            Ok(())
+        } else {
+            Err(Refusal::TooMany { what: "waiting calls", count, count_max })
+        }
     }
 
     pub(super) fn answer_wait(&mut self, now: Instant, order: WaitOrder, reply: Reply<Waited>) {

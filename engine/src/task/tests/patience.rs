@@ -109,3 +109,23 @@ async fn a_wait_for_input_ends_with_the_second_look() {
     };
     assert!(waited.met && begun.elapsed() < Duration::from_millis(30), "{:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn where_too_many_wait_nothing_is_typed_for_one_more() {
+    let mut it = Played::at_prompt();
+    let mut waiting = Vec::new();
+    for _ in 0..super::super::WAITERS_MAX {
+        waiting.push(it.waits(Until::Output, Duration::from_secs(600)));
+        quiet().await;
+    }
+    let refused = it.runs("touch never", Duration::from_secs(5)).await.unwrap().unwrap_err();
+    assert!(matches!(refused, Refusal::TooMany { what: "waiting calls", .. }), "{refused}");
+    assert_eq!(it.typed().await, []);
+    assert_eq!(it.store.runs(None, 9).unwrap().len(), 0);
+    it.prints("x").await;
+    for answer in waiting {
+        assert!(answer.await.unwrap().unwrap().met);
+    }
+    it.begins("true").await;
+    assert_eq!(it.typed().await.len(), 1);
+}
