@@ -293,7 +293,7 @@ fn about_config(what: About, json: bool) -> Result<ExitCode, Failure> {
 }
 
 async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, Failure> {
-    let passed = || config::read(&instance.config).map(|it| it.pass_env).map_err(unreachable_daemon);
+    let passed = || config::read(&instance.config).map(|it| it.variables()).map_err(unreachable_daemon);
     let named = |name: &str| Client::new(instance.clone(), name, &[]);
     let ended = match order {
         Order::Up { name, shell, label, detached } => {

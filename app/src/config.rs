@@ -1,10 +1,15 @@
 //! The config file: as written, with the line of every word, then resolved, with nothing left open.
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hosts::device::{Device, Targets};
+use cotty_host::native::settings::Limits as Patience;
 
+pub mod environment;
+mod toml;
 mod written;
 
 pub use written::Written;
@@ -20,6 +25,25 @@ pub struct Config {
     pub limits: Limits,
     /// Variables of a caller that a new shell gets, besides `SSH_AUTH_SOCK`.
     pub pass_env: Vec<String>,
+    /// What agents may name.
+    pub targets: Targets,
+    /// How long each step of a connection may take.
+    pub timeouts: Timeouts,
+    /// The file that ssh's configuration is read from, where it is another than ssh's own.
+    pub ssh_config: Option<PathBuf>,
+    /// The hosts that are named here.
+    pub devices: BTreeMap<String, Device>,
+}
+
+/// How long each step of a connection may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Finding the address and opening the connection.
+    pub connect: Duration,
+    /// The banner and the key exchange.
+    pub handshake: Duration,
+    /// One answer of the server while logging in.
+    pub authentication: Duration,
 }
 
 /// What new sessions are like.
@@ -78,8 +102,18 @@ pub fn read(path: &Path) -> Result<Config, Refusal> {
 impl From<Written> for Config {
     fn from(written: Written) -> Self {
         let quota_mib = written.quota_mib.unwrap_or(QUOTA_MIB);
+        let patience = Patience::default();
+        let own = written.devices.iter().find(|(_, it)| it.defaults.default == Some(true));
         Self {
-            default: written.default,
+            default: written.default.or_else(|| own.map(|(name, _)| name.clone())),
+            targets: written.targets.unwrap_or_default(),
+            timeouts: Timeouts {
+                connect: written.connect.unwrap_or(patience.connect),
+                handshake: written.handshake.unwrap_or(patience.handshake),
+                authentication: written.authentication.unwrap_or(patience.authentication),
+            },
+            ssh_config: written.ssh_config,
+            devices: written.devices,
             session: Session {
                 shell: written.shell,
                 term: written.term.unwrap_or_else(|| "xterm-256color".to_owned()),
@@ -99,29 +133,16 @@ impl From<Written> for Config {
 }
 
 impl Config {
-    /// Writes it as a config file that says everything.
+    /// Returns the variables that a caller says in its hello: those for shells, and those that hold a device's secrets.
     #[must_use]
-    pub fn to_toml(&self) -> String {
-        let quoted = |text: &str| toml_edit::Value::from(text).to_string();
-        let line = |name: &str, value: Option<&String>| match value {
-            Some(value) => format!("{name} = {}\n", quoted(value)),
-            None => format!("# {name} is not set\n"),
-        };
-        let idle =
-            self.session.idle_timeout.map_or_else(|| "off".to_owned(), |it| format!("{}s", it.as_secs()));
-        let pass: Vec<String> = self.pass_env.iter().map(|it| quoted(it)).collect();
-        [
-            line("default", self.default.as_ref()),
-            format!("pass_env = [{}]\n\n[session]\n", pass.join(", ")),
-            line("shell", self.session.shell.as_ref()),
-            line("term", Some(&self.session.term)),
-            format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),
-            line("idle_timeout", Some(&idle)),
-            line("label", self.session.label.as_ref()),
-            line("startup", self.session.startup.as_ref()),
-            format!("\n[limits]\nsessions_max = {}\n", self.limits.sessions_max),
-            format!("quota_mib = {}\n", self.limits.quota_bytes / (1024 * 1024)),
-        ]
-        .concat()
+    pub fn variables(&self) -> Vec<String> {
+        let secrets = self.secret_variables();
+        self.pass_env.iter().chain(&secrets).cloned().collect()
+    }
+
+    /// Returns the variables of a caller that hold secrets. No shell gets them.
+    #[must_use]
+    pub fn secret_variables(&self) -> BTreeSet<String> {
+        self.devices.values().flat_map(Device::variables).map(str::to_owned).collect()
     }
 }

@@ -2,16 +2,19 @@
 //!
 //! Nothing here opens a connection. What a name came to is kept for those who ask how a host stands.
 
+pub mod device;
 mod refused;
+mod secrets;
 mod ssh_files;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use cotty_core::refusal::Refusal;
+use cotty_core::names::Role;
+use cotty_core::refusal::{HostRefusal, Refusal};
 use cotty_core::target::{Remote, host_port};
 use cotty_host::native::error::ConnectError;
 use cotty_host::native::known_hosts::PORT_DEFAULT;
@@ -19,7 +22,10 @@ use cotty_host::native::settings::{Limits, Settings};
 
 use crate::report::Caller;
 
+pub use device::Defaults;
 pub use ssh_files::SshFiles;
+
+use device::{Auth, Device, SecretFrom, Targets};
 
 /// So many names are remembered; the oldest goes first.
 const NAMES_MAX: usize = 1000;
@@ -36,6 +42,10 @@ pub struct HostsSettings {
     pub ssh_files: SshFiles,
     /// The limits in time.
     pub limits: Limits,
+    /// The hosts that the configuration names.
+    pub devices: BTreeMap<String, Device>,
+    /// What agents may name.
+    pub targets: Targets,
 }
 
 /// Every host that can be named.
@@ -62,25 +72,6 @@ pub struct Resolved {
     pub notes: Vec<String>,
 }
 
-/// What sessions on a host are like where a call does not say.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Defaults {
-    /// `TERM`.
-    pub term: Option<String>,
-    /// Columns.
-    pub cols: Option<u16>,
-    /// Rows.
-    pub rows: Option<u16>,
-    /// Closes a session that nobody uses; the inner nothing is `off`.
-    pub idle_timeout: Option<Option<Duration>>,
-    /// Words for people.
-    pub label: Option<String>,
-    /// A command that is run at the first prompt.
-    pub startup: Option<String>,
-    /// Its sessions are the default ones.
-    pub default: Option<bool>,
-}
-
 /// What is remembered of a name.
 #[derive(Clone, Debug)]
 pub struct Resolution {
@@ -104,9 +95,16 @@ impl Hosts {
     /// Says why this caller cannot connect there.
     #[expect(clippy::unused_async, reason = "asking ssh for an alias waits")]
     pub async fn resolve(&self, target: &Remote, caller: &Caller) -> Result<Resolved, Refusal> {
-        let resolved = self.as_it_stands(target, caller)?;
+        let wanted = self.wanted(target);
+        self.admit(&wanted, caller)?;
+        let resolved = self.settle(&wanted, caller)?;
         self.remember(&resolved);
         Ok(resolved)
+    }
+
+    /// Returns the hosts that the configuration names.
+    pub fn devices(&self) -> impl Iterator<Item = (&str, &Device)> {
+        self.settings.devices.iter().map(|(name, device)| (name.as_str(), device))
     }
 
     /// Returns what a name came to when it was last resolved. Starts nothing and sends nothing.
@@ -115,30 +113,83 @@ impl Hosts {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&target.to_string()).cloned()
     }
 
+    /// Finds the device that a name means, if it means one.
+    fn wanted<'a>(&'a self, target: &'a Remote) -> Wanted<'a> {
+        let found = self.settings.devices.get_key_value(target.name());
+        let of_device = found.map(|(_, device)| device);
+        Wanted {
+            target,
+            host: of_device.and_then(|it| it.host.as_deref()).unwrap_or(target.name()),
+            user: target.user().or(of_device.and_then(|it| it.user.as_deref())),
+            port: target.port().or(of_device.and_then(|it| it.port)),
+            device: found.map(|(name, device)| (name.as_str(), device)),
+        }
+    }
+
+    /// Asks whether this caller may name it. Nothing was started for it yet.
+    fn admit(&self, wanted: &Wanted, caller: &Caller) -> Result<(), Refusal> {
+        let policy = self.settings.targets;
+        if caller.principal.role != Role::Agent || policy == Targets::Any {
+            return Ok(());
+        }
+        let why = match (wanted.device, wanted.target.is_plain()) {
+            (Some(_), true) => return Ok(()),
+            (_, false) => "under it an agent names no user and no port",
+            (None, true) => "it is no device there",
+        };
+        let (target, policy, why) = (wanted.target.to_string(), policy.word(), why.to_owned());
+        Err(Box::new(HostRefusal::NotAllowed { target, policy, why }).into())
+    }
+
     /// Takes a name for the host's, with what ssh does where nothing is configured.
-    fn as_it_stands(&self, target: &Remote, caller: &Caller) -> Result<Resolved, Refusal> {
+    fn settle(&self, wanted: &Wanted, caller: &Caller) -> Result<Resolved, Refusal> {
         let files = &self.settings.ssh_files;
-        let user =
-            target.user().or(self.settings.user.as_deref()).ok_or_else(|| Refusal::InvalidArgument {
-                what: "target",
-                why: format!("this account has no name here: say user@{target}"),
-            })?;
-        let port = target.port().unwrap_or(PORT_DEFAULT);
-        let settings = Settings {
+        let user = wanted.user.or(self.settings.user.as_deref());
+        let user = user.ok_or_else(|| Refusal::InvalidArgument {
+            what: "target",
+            why: format!("this account has no name here: say user@{}", wanted.target),
+        })?;
+        let port = wanted.port.unwrap_or(PORT_DEFAULT);
+        let mut settings = Settings {
             known_hosts: files.known_hosts(),
             identity_files: files.identities(),
             agent: agent_of(caller),
             limits: self.settings.limits,
-            ..Settings::new(target.name(), port, user)
+            ..Settings::new(wanted.host, port, user)
         };
-        Ok(Resolved {
-            typed: target.to_string(),
-            target: format!("{user}@{}", host_port(target.name(), port)),
-            identity: identity(&settings),
-            settings,
-            defaults: Defaults::default(),
-            notes: Vec::new(),
-        })
+        let mut notes = Vec::new();
+        let own_login = wanted.auth().is_some_and(|(name, auth)| {
+            notes.extend(
+                self.log_in_with(&mut settings, auth, wanted, caller)
+                    .then(|| format!("the password of {name} is not used: another user or port was named")),
+            );
+            true
+        });
+        let shown = format!("{user}@{}", host_port(wanted.host, port));
+        let (target, defaults) = match wanted.device {
+            Some((name, device)) if wanted.target.is_plain() => (name.to_owned(), device.defaults.clone()),
+            Some((_, device)) => (shown, device.defaults.clone()),
+            None => (shown, Defaults::default()),
+        };
+        let mut identity = identity(&settings);
+        if let Some((name, _)) = wanted.device.filter(|_| own_login) {
+            // What a device's own secrets opened is not lent to whoever names the machine in another way.
+            identity += &format!(" as {name}");
+        }
+        Ok(Resolved { typed: wanted.target.to_string(), target, identity, settings, defaults, notes })
+    }
+
+    /// Logs in as a device says. Says whether its password was left out: one is for the account it was given for.
+    fn log_in_with(&self, settings: &mut Settings, auth: &Auth, wanted: &Wanted, caller: &Caller) -> bool {
+        let files = &self.settings.ssh_files;
+        let source = |from: &SecretFrom| secrets::source(from, caller, files);
+        settings.identity_files = auth.key.iter().map(|it| files.expanded(it)).collect();
+        settings.identities_only = true;
+        settings.passphrase = auth.passphrase.as_ref().map(source);
+        if wanted.target.is_plain() {
+            settings.password = auth.password.as_ref().map(source);
+        }
+        auth.password.is_some() && !wanted.target.is_plain()
     }
 
     fn remember(&self, resolved: &Resolved) {
@@ -149,8 +200,27 @@ impl Hosts {
         {
             known.remove(&oldest);
         }
-        let resolution = Resolution { resolved: resolved.clone(), at: SystemTime::now() };
-        known.insert(resolved.typed.clone(), resolution);
+        // What one caller may use is not kept for the next.
+        let settings =
+            Settings { password: None, passphrase: None, agent: None, ..resolved.settings.clone() };
+        let resolved = Resolved { settings, ..resolved.clone() };
+        let resolution = Resolution { resolved, at: SystemTime::now() };
+        known.insert(resolution.resolved.typed.clone(), resolution);
+    }
+}
+
+/// A name, and what the configuration makes of it.
+struct Wanted<'a> {
+    target: &'a Remote,
+    host: &'a str,
+    user: Option<&'a str>,
+    port: Option<u16>,
+    device: Option<(&'a str, &'a Device)>,
+}
+
+impl<'a> Wanted<'a> {
+    fn auth(&self) -> Option<(&'a str, &'a Auth)> {
+        self.device.and_then(|(name, device)| Some((name, device.auth.as_ref()?)))
     }
 }
 
@@ -169,3 +239,6 @@ fn agent_of(caller: &Caller) -> Option<PathBuf> {
 fn identity(settings: &Settings) -> String {
     format!("{}@{}", settings.user, host_port(&settings.host.to_lowercase(), settings.port))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use cotty_core::names::{Boundary, Mode, Offset, Principal, RunId};
 pub use cotty_core::run::RunState;
+pub use cotty_host::native::secret::Secret;
 
 /// Who calls, and what is theirs. Made once a connection, from the peer's process and its hello.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Caller {
     pub cwd: Option<PathBuf>,
     /// The variables of the caller's hello that a shell may have (`SSH_AUTH_SOCK`, those that config names).
     pub env: Vec<(OsString, OsString)>,
+    /// The variables of the hello that hold the secrets of devices. No shell gets them.
+    pub secrets: Vec<(String, Secret)>,
     /// A person's whole environment, from `cotty up` on a terminal: replaces the built one. Kept in no file.
     pub whole_env: Option<Vec<(OsString, OsString)>>,
 }

@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cotty_core::names::{Principal, Role};
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::Caller;
+use cotty_engine::report::{Caller, Secret};
 use cotty_wire::hello::{self, Hello, PROTOCOL, UPGRADE_MCP};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -127,11 +127,13 @@ fn greeting(headers: &HeaderMap) -> Result<Hello, Refusal> {
 
 fn caller(house: &dyn House, judged: &Judged, hello: &Hello) -> Caller {
     let passed = hello.env.iter().filter(|(name, _)| house.passes(name));
+    let secrets = hello.env.iter().filter(|(name, _)| house.holds_a_secret(name));
     Caller {
         principal: Principal { role: judged.principal.role, label: label(judged, hello) },
         because: judged.because.clone(),
         cwd: hello.cwd.as_deref().map(Into::into),
         env: passed.map(|(name, value)| (name.into(), value.into())).collect(),
+        secrets: secrets.map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect(),
         whole_env: None,
     }
 }

@@ -60,6 +60,9 @@ pub trait House: Send + Sync + 'static {
     /// Returns whether a variable of a caller's hello may reach a shell.
     fn passes(&self, variable: &str) -> bool;
 
+    /// Returns whether a variable of a caller's hello holds the secret of a device.
+    fn holds_a_secret(&self, variable: &str) -> bool;
+
     /// Ends the daemon soon after the answer has left.
     fn end(&self, how: Ending);
 }

@@ -1,6 +1,7 @@
 //! The hello: what a caller says of itself before its first request, and what of it is the caller's alone.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ pub const UPGRADE_MCP: &str = "cotty-mcp";
 pub const HEADER_BYTES_MAX: usize = 64 * 1024;
 
 /// Opens every connection. Nothing in it decides who the caller is: that is read from its process.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`PROTOCOL`] of the caller.
     pub protocol: u32,
@@ -32,7 +33,7 @@ pub struct Hello {
     /// Random, one per process: with a request's id it names one call over restarts of the daemon.
     #[serde(default)]
     pub nonce: String,
-    /// `SSH_AUTH_SOCK` and the variables that the config names, as the caller has them.
+    /// `SSH_AUTH_SOCK` and the variables that the config names, as the caller has them. Some are secrets.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// The terminal it speaks for, where it has one.
@@ -50,6 +51,13 @@ pub struct Terminal {
     pub cols: u16,
     /// Rows.
     pub rows: u16,
+}
+
+impl fmt::Debug for Hello {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.env.keys().collect();
+        out.debug_struct("Hello").field("client", &self.client).field("env", &names).finish_non_exhaustive()
+    }
 }
 
 /// Makes a header value of a hello's JSON.
@@ -112,6 +120,13 @@ mod tests {
         assert_eq!(from_header(b"%zz"), None);
         assert_eq!(from_header(b"%ff"), None);
         assert_eq!(from_header(&[b'a'; HEADER_BYTES_MAX + 1]), None);
+    }
+
+    #[test]
+    fn what_the_variables_hold_is_not_printed() {
+        let env = BTreeMap::from([("SHOP_PASS".to_owned(), "hunter2".to_owned())]);
+        let words = format!("{:?}", Hello { env, ..Hello::default() });
+        assert!(words.contains("SHOP_PASS") && !words.contains("hunter2"), "{words}");
     }
 
     #[test]

@@ -1,9 +1,17 @@
 //! The config file as it is written: every word optional, every mistake with its line and its remedy.
 
-use std::ops::Range;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use cotty_core::target::Target;
+use cotty_engine::hosts::device::{Device, Targets};
 use toml_edit::{Document, Item, TableLike};
+
+mod device;
+mod values;
+
+use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, text};
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +38,18 @@ pub struct Written {
     pub sessions_max: Option<usize>,
     /// `limits.quota_mib`
     pub quota_mib: Option<u64>,
+    /// `targets`
+    pub targets: Option<Targets>,
+    /// `timeouts.connect`
+    pub connect: Option<Duration>,
+    /// `timeouts.handshake`
+    pub handshake: Option<Duration>,
+    /// `timeouts.authentication`
+    pub authentication: Option<Duration>,
+    /// `ssh.config`
+    pub ssh_config: Option<PathBuf>,
+    /// `devices`
+    pub devices: BTreeMap<String, Device>,
 }
 
 /// A mistake in the file.
@@ -43,12 +63,10 @@ pub struct Wrong {
     pub remedy: String,
 }
 
-/// A mistake that knows its bytes and not yet its line.
-type Fault = (Range<usize>, String, String);
-
-const TOP: &[&str] = &["default", "pass_env", "session", "limits"];
+const TOP: &[&str] = &["default", "pass_env", "targets", "session", "limits", "timeouts", "ssh", "devices"];
 const SESSION: &[&str] = &["shell", "term", "cols", "rows", "idle_timeout", "label", "startup"];
 const LIMITS: &[&str] = &["sessions_max", "quota_mib"];
+const TIMEOUTS: &[&str] = &["connect", "handshake", "authentication"];
 
 impl Written {
     /// Reads a file's text.
@@ -66,11 +84,34 @@ impl Written {
     fn top(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
         for (key, item) in known(table, "", TOP)? {
             match key {
-                "default" => self.default = Some(text(key, item)?),
+                "default" => self.default = Some(target(key, item)?),
                 "pass_env" => self.pass_env = names(key, item)?,
+                "targets" => self.targets = Some(targets(key, item)?),
                 "session" => self.session(inner(key, item)?)?,
+                "timeouts" => self.timeouts(inner(key, item)?)?,
+                "ssh" => self.ssh(inner(key, item)?)?,
+                "devices" => self.devices = device::devices(inner(key, item)?)?,
                 _ => self.limits(inner(key, item)?)?,
             }
+        }
+        Ok(())
+    }
+
+    fn timeouts(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
+        for (key, item) in known(table, "timeouts.", TIMEOUTS)? {
+            let limit = Some(patience(key, item)?);
+            match key {
+                "connect" => self.connect = limit,
+                "handshake" => self.handshake = limit,
+                _ => self.authentication = limit,
+            }
+        }
+        Ok(())
+    }
+
+    fn ssh(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
+        for (key, item) in known(table, "ssh.", &["config"])? {
+            self.ssh_config = Some(path(key, item)?);
         }
         Ok(())
     }
@@ -101,109 +142,28 @@ impl Written {
     }
 }
 
-/// Returns the entries of a table, all of which are known.
-fn known<'a>(
-    table: &'a dyn TableLike,
-    prefix: &str,
-    keys: &[&str],
-) -> Result<Vec<(&'a str, &'a Item)>, Fault> {
-    let entries: Vec<_> = table.iter().collect();
-    for (key, item) in &entries {
-        if !keys.contains(key) {
-            let span = table.key(key).and_then(toml_edit::Key::span).or_else(|| item.span()).unwrap_or(0..0);
-            let remedy = match closest(key, keys) {
-                Some(close) => format!("Write {prefix}{close}, or remove the line"),
-                None => format!("Remove the line; the keys here are {}", keys.join(", ")),
-            };
-            return Err((span, format!("there is no key {prefix}{key}"), remedy));
-        }
+fn target(key: &str, item: &Item) -> Result<String, Fault> {
+    let said = text(key, item)?;
+    match said.parse::<Target>() {
+        Ok(_) => Ok(said),
+        Err(error) => Err((
+            item.span().unwrap_or(0..0),
+            format!("{key} is no target: {error}"),
+            "Write local, a device, an alias of ssh's or user@host:port".to_owned(),
+        )),
     }
-    Ok(entries)
 }
 
-fn inner<'a>(key: &str, item: &'a Item) -> Result<&'a dyn TableLike, Fault> {
-    item.as_table_like().ok_or_else(|| fault(item, key, "a table", &format!("Write it as [{key}]")))
-}
-
-fn text(key: &str, item: &Item) -> Result<String, Fault> {
-    let said = item.as_str().filter(|it| !it.chars().any(char::is_control));
-    said.map(str::to_owned).ok_or_else(|| {
-        fault(item, key, "one line of text", &format!("Write {key} = \"…\", without control characters"))
-    })
-}
-
-fn names(key: &str, item: &Item) -> Result<Vec<String>, Fault> {
-    let wrong = || fault(item, key, "a list of names of variables", &format!("Write {key} = [\"NAME\", …]"));
-    let is_name = |it: &&str| {
-        !it.is_empty()
-            && !it.starts_with(|c: char| c.is_ascii_digit())
-            && it.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    };
-    let list = item.as_array().ok_or_else(wrong)?;
-    list.iter().map(|it| it.as_str().filter(is_name).map(str::to_owned).ok_or_else(wrong)).collect()
-}
-
-fn number<T: TryFrom<i64>>(key: &str, item: &Item, least: i64, most: i64) -> Result<T, Fault> {
-    let said = item.as_integer().filter(|it| (least..=most).contains(it));
-    said.and_then(|it| T::try_from(it).ok()).ok_or_else(|| {
+fn targets(key: &str, item: &Item) -> Result<Targets, Fault> {
+    let said = item.as_str().and_then(|said| Targets::ALL.into_iter().find(|it| it.word() == said));
+    said.ok_or_else(|| {
         fault(
             item,
             key,
-            &format!("a number from {least} to {most}"),
-            &format!("Write {key} = {least} or more"),
+            "any, ssh_config or configured",
+            &format!("Write {key} = \"any\", \"ssh_config\" or \"configured\""),
         )
     })
-}
-
-fn duration(key: &str, item: &Item) -> Result<Option<Duration>, Fault> {
-    let wrong =
-        || fault(item, key, "\"off\" or a time", &format!("Write {key} = \"off\", \"90m\" or \"12h\""));
-    let said = item.as_str().ok_or_else(wrong)?;
-    if said == "off" {
-        return Ok(None);
-    }
-    let unit = match said.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 3600,
-        Some('d') => 86400,
-        _ => return Err(wrong()),
-    };
-    let count: u64 = said[..said.len() - 1].parse().map_err(|_| wrong())?;
-    // A year is long enough, and no sum of it overflows.
-    let seconds = count.checked_mul(unit).filter(|it| (1..=366 * 86400).contains(it));
-    seconds.map(|it| Some(Duration::from_secs(it))).ok_or_else(wrong)
-}
-
-fn fault(item: &Item, key: &str, wanted: &str, remedy: &str) -> Fault {
-    (item.span().unwrap_or(0..0), format!("{key} is not {wanted}"), remedy.to_owned())
-}
-
-fn line(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|it| *it == b'\n').count() + 1
-}
-
-/// Returns the key that was probably meant: the nearest, if it is near.
-fn closest<'a>(key: &str, keys: &[&'a str]) -> Option<&'a str> {
-    // A key of 1 MB is no slip of the finger.
-    let near = keys.iter().filter(|_| key.len() <= 40).map(|it| (distance(key, it), *it));
-    near.min().filter(|(steps, it)| *steps <= 2.max(it.len() / 3)).map(|(_, it)| it)
-}
-
-/// Counts the letters to insert, remove or change.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, other) in b.iter().enumerate() {
-            let change = corner + usize::from(letter != *other);
-            corner = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
@@ -229,7 +189,9 @@ mod tests {
 
     #[test]
     fn what_is_resolved_is_written_so_that_it_is_read_again() {
-        let text = "[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\n";
+        let text = "targets = \"configured\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\n[timeouts]\nconnect = \"3s\"\n\
+                    [ssh]\nconfig = \"~/c\"\n[devices.\"db.lan\"]\nidle_timeout = \"off\"\ndefault = true\n\
+                    auth = { key = \"/k\", password_env = \"P\", passphrase_file = \"~/p\" }\n[devices.web1]\nport = 3\n";
         let config = crate::config::Config::from(Written::parse(text).unwrap());
         assert_eq!(crate::config::Config::from(Written::parse(&config.to_toml()).unwrap()), config);
     }

@@ -1,5 +1,6 @@
 //! What the web face asks of the daemon it runs in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cotty_engine::hub::Hub;
@@ -9,6 +10,7 @@ use cotty_wire::api;
 use cotty_wire::hello::PROTOCOL;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::daemon::principal::{Proc, judge};
 use crate::daemon::processes::Process;
 use crate::instance::{Card, Instance, SOCKET};
@@ -19,6 +21,7 @@ pub(crate) struct Family {
     card: Card,
     hub: Hub,
     pass_env: Vec<String>,
+    secret_variables: BTreeSet<String>,
     ending: CancellationToken,
 }
 
@@ -28,10 +31,12 @@ impl Family {
         instance: Instance,
         card: Card,
         hub: Hub,
-        pass_env: Vec<String>,
+        config: &Config,
     ) -> (Arc<Self>, CancellationToken) {
         let ending = CancellationToken::new();
-        (Arc::new(Self { instance, card, hub, pass_env, ending: ending.clone() }), ending)
+        let (pass_env, secret_variables) = (config.pass_env.clone(), config.secret_variables());
+        let family = Self { instance, card, hub, pass_env, secret_variables, ending: ending.clone() };
+        (Arc::new(family), ending)
     }
 }
 
@@ -63,6 +68,10 @@ impl House for Family {
 
     fn passes(&self, variable: &str) -> bool {
         variable == "SSH_AUTH_SOCK" || self.pass_env.iter().any(|it| it == variable)
+    }
+
+    fn holds_a_secret(&self, variable: &str) -> bool {
+        self.secret_variables.contains(variable)
     }
 
     fn end(&self, how: Ending) {

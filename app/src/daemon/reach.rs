@@ -31,6 +31,13 @@ pub enum Started {
         /// How to mend it.
         remedy: String,
     },
+    /// Its environment lacks something.
+    Environment {
+        /// What.
+        what: String,
+        /// How to mend it.
+        remedy: String,
+    },
     /// Its state directory would not take it.
     Storage {
         /// The system's words.
@@ -76,6 +83,8 @@ impl From<Refusal> for Started {
     fn from(refusal: Refusal) -> Self {
         if let Refusal::Config { why, remedy } = refusal {
             Self::Config { why, remedy }
+        } else if let Refusal::EnvironmentMissing { what, remedy } = refusal {
+            Self::Environment { what, remedy }
         } else if let Refusal::Storage { why } = refusal {
             Self::Storage { why }
         } else {
@@ -89,6 +98,7 @@ impl Started {
         Err(match self {
             Self::Ready => return Ok(()),
             Self::Config { why, remedy } => Refusal::Config { why, remedy },
+            Self::Environment { what, remedy } => Refusal::EnvironmentMissing { what, remedy },
             Self::Storage { why } => Refusal::Storage { why },
             Self::Failed { why } => Refusal::Internal { what: format!("the daemon did not start: {why}") },
         })

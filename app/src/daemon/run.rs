@@ -21,7 +21,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Timeouts, environment};
 use crate::daemon::house::{Family, own_card};
 use crate::daemon::log;
 use crate::daemon::reach::Started;
@@ -49,7 +49,15 @@ const STACK_BYTES: usize = 4 * 1024 * 1024;
 ///
 /// `/proc/PID/environ` shows the first block of a process for ever, so what the caller's environment holds must never
 /// have been ours; and whoever started us is left without a child to wait for.
+///
+/// What is wrong with the variables that name a host is said here: what might be a secret goes no further.
 pub fn start_over(instance: &Instance) -> io::Result<()> {
+    let checked = config::read(&instance.config)
+        .and_then(|mut config| environment::add_device(&mut config, |name| std::env::var_os(name)));
+    if let Err(refusal) = checked {
+        tell(&Started::from(refusal));
+        return Ok(());
+    }
     let path = std::env::current_exe()?;
     Command::new(if path.exists() { path } else { "/proc/self/exe".into() })
         .args(["--instance", &instance.name, "daemon", SERVING])
@@ -93,7 +101,8 @@ fn begin(instance: &Instance) -> Result<(Lock, Config), Refusal> {
     // Typed passwords pass through our memory: no copy of it is ever written.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
     log::begin(instance)?;
-    let config = config::read(&instance.config)?;
+    let mut config = config::read(&instance.config)?;
+    environment::add_device(&mut config, |name| std::env::var_os(name))?;
     Ok((succeed(instance)?, config))
 }
 
@@ -123,7 +132,7 @@ async fn live(instance: &Instance, config: &Config) -> Result<(), Refusal> {
     let json =
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
-    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config.pass_env.clone());
+    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config);
     let served = Served { hub, house, tasks: TaskTracker::new(), stopping: CancellationToken::new() };
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
@@ -190,18 +199,21 @@ fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal
             quota_bytes: config.limits.quota_bytes,
             sessions_max: config.limits.sessions_max,
         },
-        hosts: hosts(),
+        hosts: hosts(config),
     })
 }
 
-fn hosts() -> HostsSettings {
+fn hosts(config: &Config) -> HostsSettings {
     // A number without a name, as in some containers, has no files of ssh's either.
     let account = Account::of_this_user().ok();
     let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
+    let Timeouts { connect, handshake, authentication } = config.timeouts;
     HostsSettings {
         user: account.map(|it| it.name),
         ssh_files: SshFiles::of_home(&home),
-        limits: Limits::default(),
+        limits: Limits { connect, handshake, authentication, ..Limits::default() },
+        devices: config.devices.clone(),
+        targets: config.targets,
     }
 }
 

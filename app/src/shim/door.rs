@@ -68,7 +68,7 @@ fn is_cut(error: &io::Error) -> bool {
 /// Returns a connection, and the names of the variables that the config passes on.
 fn reached(instance: Option<&str>) -> Result<(UnixStream, Vec<String>), Refusal> {
     let instance = Instance::find(instance)?;
-    let mut passed = config::read(&instance.config)?.pass_env;
+    let mut passed = config::read(&instance.config)?.variables();
     passed.extend(PASSED_ALWAYS.map(str::to_owned));
     Ok((reach(&instance)?, passed))
 }

@@ -25,3 +25,19 @@ fn what_it_says_holds() {
     let shown = home.run(&["config", "show"]);
     assert!(String::from_utf8_lossy(&shown.stdout).contains("cols = 99"));
 }
+
+#[test]
+fn a_host_in_the_environment_is_checked_before_a_daemon_starts() {
+    for (variable, value, kind) in [
+        ("COTTY_PORT", "22", "environment-missing"),
+        ("COTTY_HOST", "-oProxyCommand=x", "config-error"),
+        ("COTTY_HOST", "web1 id", "config-error"),
+    ] {
+        let home = Home::new();
+        let output = home.cotty(&["ls", "--json"]).env(variable, value).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(78), "{text}");
+        assert!(text.contains(kind) && text.contains("COTTY_HOST"), "{text}");
+        assert!(!home.state().join("daemon.json").exists());
+    }
+}

@@ -22,6 +22,11 @@ fn stage(error: &ConnectError) -> Stage {
 /// Says why there is no connection, and what to do about it.
 pub(super) fn refusal(resolved: &Resolved, error: &ConnectError) -> Refusal {
     let target = resolved.typed.clone();
+    if let ConnectError::Denied(denied) = error
+        && let Some(missing) = missing_variable(&target, denied)
+    {
+        return missing;
+    }
     let host = match error {
         ConnectError::HostKey(shown) => host_key(target, shown),
         ConnectError::KnownHosts(unreadable) => HostRefusal::KnownHosts { why: unreadable.to_string() },
@@ -81,6 +86,19 @@ fn fingerprint(key: &HostKey) -> Fingerprint {
     Fingerprint { hash: key.fingerprint(), algorithm: key.algorithm().to_owned() }
 }
 
+/// A login failed for want of a variable that the config names.
+fn missing_variable(target: &str, denied: &Denied) -> Option<Refusal> {
+    denied.troubles.iter().find_map(|it| match it {
+        Trouble::NoVariable(name) => Some(Refusal::EnvironmentMissing {
+            what: name.clone(),
+            remedy: format!(
+                "The config names it for {target}. Set it where this client is started (in an MCP client's config: env of cotty), start the client again, then the same call again"
+            ),
+        }),
+        _ => None,
+    })
+}
+
 /// What would help somebody who was not let in.
 fn remedy(resolved: &Resolved, denied: &Denied) -> String {
     let again = "Then the same call again";
@@ -100,7 +118,8 @@ fn remedy(resolved: &Resolved, denied: &Denied) -> String {
             | Trouble::NoAgent { .. }
             | Trouble::AgentHangs { .. }
             | Trouble::AgentFailed { .. }
-            | Trouble::PasswordSource(_) => {}
+            | Trouble::NoSecret(_)
+            | Trouble::NoVariable(_) => {}
         }
     }
     if !denied.troubles.is_empty() {

@@ -31,6 +31,11 @@ impl SshFiles {
         IDENTITIES.map(|it| self.of_user(it)).to_vec()
     }
 
+    /// Returns a path with the home directory in place of `~`.
+    pub(super) fn expanded(&self, path: &Path) -> PathBuf {
+        path.strip_prefix("~").map_or_else(|_| path.to_owned(), |rest| self.home.join(rest))
+    }
+
     fn of_user(&self, name: &str) -> PathBuf {
         self.home.join(".ssh").join(name)
     }

@@ -15,7 +15,7 @@ use crate::native::agent::{Agent, Unsigned};
 use crate::native::error::{ConnectError, Denied, Trouble};
 use crate::native::keyfile::{self, Content, KeyFile};
 use crate::native::secret::{Ask, AskKind, Asker, Secret, one_line};
-use crate::native::settings::Settings;
+use crate::native::settings::{NoSecret, SecretSource, Settings};
 use crate::native::watcher::{Ended, Watcher};
 
 /// A wrong passphrase or password may be mended so often, as with ssh.
@@ -35,7 +35,7 @@ struct Login<'host> {
     ended: &'host mut Ended,
     methods: Option<MethodSet>,
     denied: Denied,
-    configured: Option<Secret>,
+    password: Option<Secret>,
     has_no_questions: bool,
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn log_in(
         ended,
         methods: None,
         denied,
-        configured: None,
+        password: None,
         has_no_questions: false,
     };
     if login.with_keys().await? || login.with_answers().await? {
@@ -189,6 +189,12 @@ impl Login<'_> {
         text: Zeroizing<String>,
     ) -> Result<Option<PrivateKey>, ConnectError> {
         let text = Arc::new(text);
+        if let Some(passphrase) = self.configured(self.settings.passphrase.clone()) {
+            match decrypted(&text, passphrase).await {
+                Some(key) => return Ok(Some(key)),
+                None => self.denied.troubles.push(Trouble::WrongPassphrase(file.to_owned())),
+            }
+        }
         for failed in 0..ANSWERS_MAX {
             let kind = AskKind::Passphrase { file: file.to_owned() };
             let prompt = format!("Passphrase of {}", file.display());
@@ -197,10 +203,7 @@ impl Login<'_> {
                 self.denied.troubles.push(trouble(file.to_owned()));
                 return Ok(None);
             };
-            let text = text.clone();
-            // It is slow by design.
-            let key = tokio::task::spawn_blocking(move || keyfile::decrypt(&text, &passphrase));
-            if let Some(key) = key.await.ok().flatten() {
+            if let Some(key) = decrypted(&text, passphrase).await {
                 return Ok(Some(key));
             }
         }
@@ -217,16 +220,9 @@ impl Login<'_> {
                 return Ok(true);
             }
         }
-        self.configured = match self.settings.password.as_ref().map(|source| source()) {
-            Some(Ok(secret)) => Some(secret),
-            Some(Err(why)) => {
-                self.denied.troubles.push(Trouble::PasswordSource(one_line(&why)));
-                None
-            }
-            None => None,
-        };
-        if let Some(secret) = self.configured.clone().filter(|_| self.takes(MethodKind::Password)) {
-            self.configured = None;
+        self.password = self.configured(self.settings.password.clone());
+        if let Some(secret) = self.password.clone().filter(|_| self.takes(MethodKind::Password)) {
+            self.password = None;
             if self.with_password(secret, "the configured password").await? == Attempt::In {
                 return Ok(true);
             }
@@ -242,6 +238,17 @@ impl Login<'_> {
             }
         }
         self.with_asked_password().await
+    }
+
+    /// Returns a secret that the configuration names, or notes why it could not be had.
+    fn configured(&mut self, source: Option<SecretSource>) -> Option<Secret> {
+        let trouble = match source?() {
+            Ok(secret) => return Some(secret),
+            Err(NoSecret::Variable(name)) => Trouble::NoVariable(name),
+            Err(NoSecret::Unreadable(why)) => Trouble::NoSecret(one_line(&why)),
+        };
+        self.denied.troubles.push(trouble);
+        None
     }
 
     async fn with_asked_password(&mut self) -> Result<bool, ConnectError> {
@@ -310,7 +317,7 @@ impl Login<'_> {
         let mut answers = Vec::with_capacity(prompts.len());
         for prompt in prompts {
             let words = one_line(&format!("{name} {}", prompt.prompt));
-            let configured = if prompt.echo || prompts.len() > 1 { None } else { self.configured.take() };
+            let configured = if prompt.echo || prompts.len() > 1 { None } else { self.password.take() };
             let answer = match configured {
                 Some(secret) => Some(secret),
                 None => {
@@ -395,6 +402,13 @@ impl Login<'_> {
         }
         ConnectError::Lost { user: self.settings.user.clone(), why }
     }
+}
+
+/// It is slow by design.
+async fn decrypted(text: &Arc<Zeroizing<String>>, passphrase: Secret) -> Option<PrivateKey> {
+    let text = text.clone();
+    let key = tokio::task::spawn_blocking(move || keyfile::decrypt(&text, &passphrase));
+    key.await.ok().flatten()
 }
 
 /// Finds out whether a signature is wanted, and gives none.

@@ -161,9 +161,12 @@ pub enum Trouble {
         /// What it said.
         why: String,
     },
-    /// The password that is configured could not be had.
-    #[error("the configured password could not be had: {0}")]
-    PasswordSource(String),
+    /// A variable that the configuration names for a secret is not there.
+    #[error("{0} is not set, and the configuration names it for a secret")]
+    NoVariable(String),
+    /// The secret that is configured could not be had.
+    #[error("the configured secret could not be had: {0}")]
+    NoSecret(String),
     /// Nobody answered the server's question.
     #[error("nobody answered the question {0:?}")]
     NoAnswer(String),

@@ -1,12 +1,18 @@
 //! Secrets, and how a person is asked for one.
 
 use std::fmt;
+use std::fs;
 use std::future::Future;
-use std::path::PathBuf;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
+
+/// No secret is longer.
+const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// A password, a passphrase or a code. Wiped when it is dropped, never printed.
 #[derive(Clone)]
@@ -57,6 +63,32 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
+    /// Reads the first line of a file that only its owner may read.
+    ///
+    /// # Errors
+    ///
+    /// Says in words what is wrong with the file, and nothing of what is in it.
+    pub fn of_file(file: &Path) -> Result<Self, String> {
+        let shown = file.display();
+        let unreadable = |error: io::Error| format!("{shown} cannot be read: {error}");
+        // A pipe would be waited for, and so is not even opened.
+        let about = fs::metadata(file).map_err(unreadable)?;
+        if !about.is_file() || about.len() > FILE_BYTES_MAX {
+            return Err(format!("{shown} is no file of at most 64 KiB"));
+        }
+        // Another's file is that one's business, as where a container is given its secrets by root.
+        if about.mode() & 0o077 != 0 && about.uid() == rustix::process::geteuid().as_raw() {
+            return Err(format!("{shown} may be read by others; chmod 600 it"));
+        }
+        let bytes = Zeroizing::new(fs::read(file).map_err(unreadable)?);
+        let line = bytes.split(|it| *it == b'\n').next().unwrap_or_default();
+        let line = std::str::from_utf8(line).map_err(|_| format!("{shown} is not UTF-8"))?;
+        match line.trim_end_matches('\r') {
+            "" => Err(format!("the first line of {shown} is empty")),
+            secret => Ok(Self::new(secret.to_owned())),
+        }
+    }
+
     /// Lends the text.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -88,6 +120,27 @@ mod tests {
     #[test]
     fn a_secret_is_not_printed() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "Secret(..)");
+    }
+
+    #[test]
+    fn a_file_gives_its_first_line_if_it_is_private() {
+        let scratch = tempfile::tempdir().unwrap();
+        let file = scratch.path().join("secret");
+        let read = |content: &str, mode: u32| {
+            fs::write(&file, content).unwrap();
+            fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            Secret::of_file(&file).map(|it| it.reveal().to_owned())
+        };
+        assert_eq!(read(" two words \r\nmore\n", 0o600).unwrap(), " two words ");
+        assert_eq!(read("bare", 0o400).unwrap(), "bare");
+        for (content, mode, why) in
+            [("hunter2", 0o640, "read by others"), ("\nhunter2", 0o600, "empty"), ("", 0o600, "empty")]
+        {
+            let words = read(content, mode).unwrap_err();
+            assert!(words.contains(why) && !words.contains("hunter2"), "{words}");
+        }
+        assert!(Secret::of_file(scratch.path()).unwrap_err().contains("no file"));
+        assert!(Secret::of_file(&scratch.path().join("none")).unwrap_err().contains("cannot be read"));
     }
 
     #[test]

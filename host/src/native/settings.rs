@@ -10,8 +10,17 @@ use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Place, Verdict};
 use crate::native::secret::Secret;
 
-/// Where a login password comes from: asked when it is needed, and what went wrong is said in words.
-pub type PasswordSource = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
+/// Where a secret comes from that the configuration names: asked when it is needed.
+pub type SecretSource = Arc<dyn Fn() -> Result<Secret, NoSecret> + Send + Sync>;
+
+/// Why a secret that the configuration names could not be had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoSecret {
+    /// The caller does not have this variable.
+    Variable(String),
+    /// It could not be read, in these words.
+    Unreadable(String),
+}
 
 /// Whether to go on with a key that no file knows. Called for such keys only, never for a changed or revoked one.
 ///
@@ -43,7 +52,9 @@ pub struct Settings {
     /// The agent.
     pub agent: Option<PathBuf>,
     /// The password, where one is configured.
-    pub password: Option<PasswordSource>,
+    pub password: Option<SecretSource>,
+    /// The passphrase of the key files, where one is configured. It is tried before anybody is asked.
+    pub passphrase: Option<SecretSource>,
     /// The limits in time.
     pub limits: Limits,
     /// So many connections may carry the channels of this target.
@@ -98,6 +109,7 @@ impl Settings {
             identities_only: false,
             agent: None,
             password: None,
+            passphrase: None,
             limits: Limits::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
             progress: Arc::new(|_| ()),

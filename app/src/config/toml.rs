@@ -1,0 +1,86 @@
+//! The config as a file that says everything.
+
+use std::time::Duration;
+
+use cotty_engine::hosts::device::{Auth, Device, SecretFrom};
+
+use super::Config;
+
+impl Config {
+    /// Writes it as a config file that says everything.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        let line = |name: &str, value: Option<&String>| match value {
+            Some(value) => format!("{name} = {}\n", quoted(value)),
+            None => format!("# {name} is not set\n"),
+        };
+        let idle = time(self.session.idle_timeout);
+        let pass: Vec<String> = self.pass_env.iter().map(|it| quoted(it)).collect();
+        [
+            line("default", self.default.as_ref()),
+            format!("pass_env = [{}]\ntargets = \"{}\"\n\n[session]\n", pass.join(", "), self.targets),
+            line("shell", self.session.shell.as_ref()),
+            line("term", Some(&self.session.term)),
+            format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),
+            line("idle_timeout", Some(&idle)),
+            line("label", self.session.label.as_ref()),
+            line("startup", self.session.startup.as_ref()),
+            format!("\n[limits]\nsessions_max = {}\n", self.limits.sessions_max),
+            format!("quota_mib = {}\n", self.limits.quota_bytes / (1024 * 1024)),
+            format!("\n[timeouts]\nconnect = \"{}s\"\n", self.timeouts.connect.as_secs()),
+            format!("handshake = \"{}s\"\n", self.timeouts.handshake.as_secs()),
+            format!("authentication = \"{}s\"\n", self.timeouts.authentication.as_secs()),
+            format!(
+                "\n[ssh]\n{}",
+                line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref())
+            ),
+            self.devices.iter().map(|(name, it)| device(name, it)).collect(),
+        ]
+        .concat()
+    }
+}
+
+fn device(name: &str, device: &Device) -> String {
+    let mut lines = format!("\n[devices.{}]\n", quoted(name));
+    let mut say = |key: &str, value: Option<String>| {
+        if let Some(value) = value {
+            lines += &format!("{key} = {value}\n");
+        }
+    };
+    let text = |it: &Option<String>| it.as_deref().map(quoted);
+    let defaults = &device.defaults;
+    say("host", text(&device.host));
+    say("port", device.port.map(|it| it.to_string()));
+    say("user", text(&device.user));
+    say("term", text(&defaults.term));
+    say("cols", defaults.cols.map(|it| it.to_string()));
+    say("rows", defaults.rows.map(|it| it.to_string()));
+    say("idle_timeout", defaults.idle_timeout.map(|it| quoted(&time(it))));
+    say("label", text(&defaults.label));
+    say("startup", text(&defaults.startup));
+    say("default", defaults.default.map(|it| it.to_string()));
+    say("auth", device.auth.as_ref().map(auth));
+    lines
+}
+
+fn auth(auth: &Auth) -> String {
+    let path = |it: &std::path::Path| quoted(&it.display().to_string());
+    let secret = |what: &str, from: Option<&SecretFrom>| {
+        from.map(|it| match it {
+            SecretFrom::Variable(name) => format!("{what}_env = {}", quoted(name)),
+            SecretFrom::File(file) => format!("{what}_file = {}", path(file)),
+        })
+    };
+    let key = auth.key.as_deref().map(|it| format!("key = {}", path(it)));
+    let said =
+        [key, secret("passphrase", auth.passphrase.as_ref()), secret("password", auth.password.as_ref())];
+    format!("{{ {} }}", said.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+fn quoted(text: &str) -> String {
+    toml_edit::Value::from(text).to_string()
+}
+
+fn time(time: Option<Duration>) -> String {
+    time.map_or_else(|| "off".to_owned(), |it| format!("{}s", it.as_secs()))
+}

@@ -1,0 +1,103 @@
+//! A device: a host that the configuration names, with what belongs to it.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A host that the configuration names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    /// Its name or address, or an alias of ssh's; its own name without one.
+    pub host: Option<String>,
+    /// Its port.
+    pub port: Option<u16>,
+    /// The account.
+    pub user: Option<String>,
+    /// How to log in, where that is settled here.
+    pub auth: Option<Auth>,
+    /// What its sessions are like where a call does not say.
+    pub defaults: Defaults,
+}
+
+/// How to log in to a device. What is not named here is not used for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Auth {
+    /// The private key's file.
+    pub key: Option<PathBuf>,
+    /// The key's passphrase.
+    pub passphrase: Option<SecretFrom>,
+    /// The account's password.
+    pub password: Option<SecretFrom>,
+}
+
+/// Where a secret is; never the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretFrom {
+    /// In this variable of the calling client.
+    Variable(String),
+    /// In the first line of this file, which only its owner may read.
+    File(PathBuf),
+}
+
+/// What sessions on a host are like where a call does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// `TERM`.
+    pub term: Option<String>,
+    /// Columns.
+    pub cols: Option<u16>,
+    /// Rows.
+    pub rows: Option<u16>,
+    /// Closes a session that nobody uses; the inner nothing is `off`.
+    pub idle_timeout: Option<Option<Duration>>,
+    /// Words for people.
+    pub label: Option<String>,
+    /// A command that is run at the first prompt.
+    pub startup: Option<String>,
+    /// Its sessions are the default ones.
+    pub default: Option<bool>,
+}
+
+/// What agents may name at all: a person's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Targets {
+    /// Whatever is a target.
+    #[default]
+    Any,
+    /// Devices, and the hosts that ssh's configuration names.
+    SshConfig,
+    /// Devices.
+    Configured,
+}
+
+impl Device {
+    /// Returns the variables of a caller that hold its secrets.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let auth = self.auth.iter();
+        auth.flat_map(|it| [&it.password, &it.passphrase]).flatten().filter_map(|it| match it {
+            SecretFrom::Variable(name) => Some(name.as_str()),
+            SecretFrom::File(_) => None,
+        })
+    }
+}
+
+impl Targets {
+    /// Every choice, the widest first.
+    pub const ALL: [Self; 3] = [Self::Any, Self::SshConfig, Self::Configured];
+
+    /// Returns the word of the config.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::SshConfig => "ssh_config",
+            Self::Configured => "configured",
+        }
+    }
+}
+
+impl fmt::Display for Targets {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(self.word())
+    }
+}
