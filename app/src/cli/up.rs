@@ -71,7 +71,8 @@ pub(crate) fn snippets() -> String {
     [
         "Give an agent the same terminal:".to_owned(),
         format!("  Claude Code   claude mcp add cotty -- {shell} mcp"),
-        format!("  Codex         codex mcp add cotty -- {shell} mcp"),
+        // Codex gives a server no environment of its own accord; without this one no key of the agent can be used.
+        format!("  Codex         ~/.codex/config.toml:\n    [mcp_servers.cotty]\n    command = {json}\n    args = [\"mcp\"]\n    env_vars = [\"SSH_AUTH_SOCK\"]\n    tool_timeout_sec = 600"),
         format!("  OpenCode      opencode.json: {{\"mcp\":{{\"cotty\":{{\"type\":\"local\",\"command\":[{json},\"mcp\"]}}}}}}"),
         format!("  VS Code       .vscode/mcp.json: {{\"servers\":{{\"cotty\":{{\"type\":\"stdio\",\"command\":{json},\"args\":[\"mcp\"]}}}}}}"),
     ]
@@ -85,9 +86,11 @@ mod tests {
     #[test]
     fn what_is_to_be_copied_is_whole_and_absolute() {
         let text = snippets();
-        assert_eq!(text.lines().count(), 5);
-        for line in text.lines().skip(1) {
-            assert!(line.contains(" /") || line.contains("\"/"), "{line}");
+        let clients = text.lines().filter(|it| it.starts_with("  ") && !it.starts_with("   "));
+        assert_eq!(clients.count(), 4);
+        let path = std::env::current_exe().unwrap().display().to_string();
+        assert_eq!(text.matches(&path).count(), 4, "{text}");
+        for line in text.lines() {
             if let Some((_, json)) = line.split_once(".json: ") {
                 serde_json::from_str::<serde_json::Value>(json).unwrap();
             }
