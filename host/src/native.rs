@@ -36,6 +36,8 @@ mod outbox;
 
 pub mod pulse;
 
+mod listener;
+
 pub mod shell;
 
 pub mod exec;

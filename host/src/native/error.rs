@@ -6,19 +6,7 @@ use std::time::Duration;
 
 use crate::native::known_hosts::{Unreadable, Verdict};
 use crate::native::settings::ShownKey;
-
-/// How far a connection came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Finding the address and opening the connection.
-    Connect,
-    /// The banner and the key exchange.
-    Handshake,
-    /// Judging the server's key.
-    HostKey,
-    /// Logging in.
-    Authentication,
-}
+pub use crate::native::settings::Stage;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]

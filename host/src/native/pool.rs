@@ -10,7 +10,8 @@ use crate::native::connect::{ChannelError, Connection};
 use crate::native::error::ConnectError;
 use crate::native::exec::{self, Exec, ExecError, Outcome, Stream};
 use crate::native::isolated;
-use crate::native::pulse::{self, Pulse};
+use crate::native::listener;
+use crate::native::pulse::Pulse;
 use crate::native::secret::Asker;
 use crate::native::settings::Settings;
 use crate::native::shell::{self, OpenShell, ShellError};
@@ -164,7 +165,7 @@ impl Pool {
     async fn open(&self, ask: &Asker) -> Result<Arc<Connection>, PoolError> {
         let settings = self.settings();
         let connection = Arc::new(Connection::open(&settings, ask).await?);
-        pulse::listen(&connection, settings.limits.keepalive);
+        listener::listen(&connection, settings.limits.keepalive);
         if let Ok(mut living) = self.living.lock() {
             living.push(connection.clone());
         }

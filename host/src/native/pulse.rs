@@ -1,15 +1,8 @@
 //! Whether a connection still answers: asked in between, so that a silence is said long before it is an end.
 
-use std::sync::{Arc, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::watch;
-use tokio::time::timeout;
-
-use crate::native::connect::Connection;
-
-/// An answer that takes longer is late.
-const LATE: Duration = Duration::from_secs(2);
 
 /// Tells since when a connection gives no sign of life. Cheap to clone, and keeps nothing alive.
 #[derive(Clone, Debug)]
@@ -47,29 +40,7 @@ impl Beat {
         Pulse { silent: self.0.subscribe() }
     }
 
-    fn tell(&self, silent: Option<Instant>) {
+    pub(super) fn tell(&self, silent: Option<Instant>) {
         self.0.send_if_modified(|told| std::mem::replace(told, silent) != silent);
     }
-}
-
-/// Asks for a sign of life again and again, for as long as the connection is held by anybody.
-pub(super) fn listen(connection: &Arc<Connection>, pause: Duration) {
-    let connection = Arc::downgrade(connection);
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(pause).await;
-            let Some(connection) = living(&connection) else { return };
-            let asked = Instant::now();
-            let mut answer = std::pin::pin!(connection.ping());
-            if timeout(LATE, &mut answer).await.is_err() {
-                connection.beat().tell(Some(asked));
-                answer.await;
-                connection.beat().tell(None);
-            }
-        }
-    });
-}
-
-fn living(connection: &Weak<Connection>) -> Option<Arc<Connection>> {
-    connection.upgrade().filter(|it| !it.is_closed())
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::native::error::Stage;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Place, Verdict};
 use crate::native::secret::Secret;
@@ -61,6 +60,19 @@ pub struct Settings {
     pub connections_max: usize,
     /// Who is told how far a connection has come.
     pub progress: Progress,
+}
+
+/// How far a connection came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Finding the address and opening the connection.
+    Connect,
+    /// The banner and the key exchange.
+    Handshake,
+    /// Judging the server's key.
+    HostKey,
+    /// Logging in.
+    Authentication,
 }
 
 /// How long each step may take.
