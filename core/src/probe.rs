@@ -149,6 +149,34 @@ fn is_interactive(member: &Member) -> bool {
     })
 }
 
+/// What the name of a wait channel tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// A read that may be of a terminal.
+    Reads,
+    /// A wait for any of several descriptors.
+    Polls,
+    /// No name is told.
+    Hidden,
+    /// Something else.
+    Other,
+}
+
+impl Wait {
+    /// Reads a name: of Linux; `ttyin`, `select` and `kqread` of FreeBSD and OpenBSD; `ttyraw` of NetBSD.
+    #[must_use]
+    pub fn of(channel: &str) -> Self {
+        match channel {
+            "" => Self::Hidden,
+            "wait_woken" | "n_tty_read" | "ttyin" | "ttyraw" => Self::Reads,
+            _ if channel.contains("poll") || channel.contains("select") || channel.starts_with("kq") => {
+                Self::Polls
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
 /// Waits for the terminal: asleep in a read of it, or in a poll that includes it.
 fn waits(member: &Member, facts: &Facts, shell_in_front: bool) -> bool {
     if member.state != 'S' {
@@ -160,9 +188,17 @@ fn waits(member: &Member, facts: &Facts, shell_in_front: bool) -> bool {
         // Another user's process hides what it is blocked on: asleep with the echo off is called a secret.
         Blocked::Unseen { .. } if member.foreign => facts.canonical && !facts.echo,
         Blocked::Unseen { channel, terminal, socket } => {
-            let polls = channel.contains("poll") || channel.contains("select");
-            let reads = channel == "wait_woken" || channel == "n_tty_read";
-            *terminal && !*socket && (reads || (polls && (!facts.canonical || shell_in_front)))
+            *terminal
+                && !*socket
+                && match Wait::of(channel) {
+                    Wait::Reads => true,
+                    Wait::Polls => !facts.canonical || shell_in_front,
+                    // Where no channel is told (macOS): a shell's line editor makes its terminal raw only to read it.
+                    Wait::Hidden => {
+                        shell_in_front && !facts.canonical && member.program.pid == facts.shell.pid
+                    }
+                    Wait::Other => false,
+                }
         }
     }
 }
@@ -273,6 +309,29 @@ mod tests {
         assert_eq!(judged("vim", false, false), Judged::Waits(InputKind::Editor));
         assert_eq!(judged("python3", false, false), Judged::Waits(InputKind::Line));
         assert_eq!(judged("dash", true, true), Judged::Nested("dash".into()));
+    }
+
+    #[test]
+    fn by_its_wait_channel_alone_a_program_is_judged_with_care() {
+        let judged = |comm: &str, channel: &str, modes: (bool, bool)| {
+            let mut facts = facts(comm, modes.0, modes.1);
+            let channel = channel.to_owned();
+            facts.members[0].blocked = Blocked::Unseen { channel, terminal: true, socket: false };
+            if comm == facts.shell.comm {
+                (facts.shell.pid, facts.members[0].program.pid) = (2, 2);
+            }
+            judge(&facts, &AROUND).0
+        };
+        let unseen = Judged::Running { because: Some("unseen") };
+        assert_eq!(judged("cat", "ttyin", (true, true)), Judged::Waits(InputKind::Line));
+        assert_eq!(judged("passwd", "ttyin", (true, false)), Judged::Waits(InputKind::Secret));
+        assert_eq!(judged("less", "ttyin", (false, false)), Judged::Waits(InputKind::Pager));
+        assert_eq!(judged("vim", "kqread", (false, false)), Judged::Waits(InputKind::Editor));
+        assert_eq!(judged("python3", "select", (true, true)), unseen);
+        assert_eq!(judged("sleep", "nanslp", (false, false)), unseen);
+        assert_eq!(judged("bash", "", (false, false)), Judged::AtShell);
+        assert_eq!(judged("bash", "", (true, true)), unseen);
+        assert_eq!(judged("cat", "", (false, false)), unseen);
     }
 
     #[test]

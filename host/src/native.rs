@@ -28,6 +28,8 @@ mod kin;
 
 mod probe;
 
+mod row;
+
 mod sight;
 
 mod looker;

@@ -34,6 +34,21 @@ impl Sshd {
     /// Starts a server with these lines in its configuration; they come first, and so they count.
     #[must_use]
     pub fn start_with(test: &str, lines: &str) -> Option<Self> {
+        Self::start_after(test, lines, "")
+    }
+
+    /// Starts a server, as root, in a mount namespace of its own in which this was done before by a shell.
+    #[must_use]
+    pub fn start_in_namespace(test: &str, lines: &str, before: &str) -> Option<Self> {
+        let mut unshare = Command::new("unshare");
+        if !unshare.args(["-m", "true"]).stderr(Stdio::null()).status().is_ok_and(|it| it.success()) {
+            not_run(test, "a mount namespace is root's to make");
+            return None;
+        }
+        Self::start_after(test, lines, before)
+    }
+
+    fn start_after(test: &str, lines: &str, before: &str) -> Option<Self> {
         if !Path::new(PROGRAM).is_file() {
             not_run(test, "openssh-server is not installed");
             return None;
@@ -49,7 +64,7 @@ impl Sshd {
         let public = fs::read(folder.path().join("user_ed25519.pub")).expect("a public key");
         fs::write(folder.path().join("authorized_keys"), public).expect("the authorized keys");
         // Another process may take the port between our look and sshd's: then it ends at once, and the next is tried.
-        (0..5).find_map(|_| run(&folder, lines)).map(|(port, child)| Self { folder, port, child })
+        (0..5).find_map(|_| run(&folder, lines, before)).map(|(port, child)| Self { folder, port, child })
     }
 
     /// The port on 127.0.0.1.
@@ -144,7 +159,7 @@ fn key(folder: &Path, name: &str, arguments: &[&str]) {
 }
 
 /// Runs a server until it listens; nothing if it ended.
-fn run(folder: &TempDir, lines: &str) -> Option<(u16, Child)> {
+fn run(folder: &TempDir, lines: &str, before: &str) -> Option<(u16, Child)> {
     let port =
         TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its number").port();
     let path = folder.path().display();
@@ -156,7 +171,13 @@ fn run(folder: &TempDir, lines: &str) -> Option<(u16, Child)> {
     );
     let file = folder.path().join("sshd_config");
     fs::write(&file, config.replace("{folder}", &path.to_string())).expect("the configuration");
-    let mut child = Command::new(PROGRAM)
+    let mut command = Command::new(if before.is_empty() { PROGRAM } else { "unshare" });
+    if !before.is_empty() {
+        let script =
+            format!("set -e\n{}\nexec {PROGRAM} \"$@\"", before.replace("{folder}", &path.to_string()));
+        command.args(["-m", "sh", "-c", &script, "sh"]);
+    }
+    let mut child = command
         .args(["-D", "-e", "-f"])
         .arg(&file)
         .stdin(Stdio::null())

@@ -183,7 +183,7 @@ async fn end(connection: &Connection, birth: &Birth, signal: i32) -> bool {
         Some(pid) => Some(pid),
         None => {
             let lines = probe.ask(Question::Kin).await.unwrap_or_default();
-            birth.find(&sight::stats(&lines), Some(probe.pid))
+            birth.find(&sight::children(&lines), Some(probe.pid))
         }
     };
     let Some(pid) = pid.filter(|it| *it > 1) else { return false };

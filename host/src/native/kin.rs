@@ -3,12 +3,21 @@
 //! All that a connection starts are children of one server process, among them our probe, whose parent that is. The
 //! server forks in the order of our requests, so the children with a terminal, by age, are our shells in their order, and those
 //! without one our commands.
-//! While the two lists differ in length, because one is just beginning or ending, nothing is concluded.
+//! While the two lists differ in length, because one is just beginning or ending, nothing is concluded; nor of two that began
+//! in the same second where no more than the second is known.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::holder::kernel::Stat;
+
+/// What the server process of a connection has started.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Children {
+    pub(super) stats: Vec<Stat>,
+    /// Their beginnings are known to the second only.
+    pub(super) to_the_second: bool,
+}
 
 /// The programs of one connection.
 #[derive(Clone, Default)]
@@ -47,7 +56,7 @@ impl Kin {
     }
 
     /// Takes the children of the server process, and gives each program its own if that is certain.
-    fn settle(&self, children: &[Stat], probe: Option<u32>) {
+    fn settle(&self, children: &Children, probe: Option<u32>) {
         self.with(|born| {
             settle(born, children, With::Terminal, probe);
             settle(born, children, With::Pipes, probe);
@@ -76,18 +85,23 @@ impl Birth {
     }
 
     /// Looks for the process among the children of the server process, of which one is the probe.
-    pub(super) fn find(&self, children: &[Stat], probe: Option<u32>) -> Option<u32> {
+    pub(super) fn find(&self, children: &Children, probe: Option<u32>) -> Option<u32> {
         self.kin.settle(children, probe);
         self.pid()
     }
 }
 
-fn settle(born: &mut [Born], children: &[Stat], with: With, probe: Option<u32>) {
+fn settle(born: &mut [Born], children: &Children, with: With, probe: Option<u32>) {
     let known: Vec<u32> = born.iter().filter_map(|it| it.pid).chain(probe).collect();
     let fits = |it: &&Stat| (it.tty != 0) == (with == With::Terminal);
     let is_new = |it: &&Stat| fits(it) && it.is_live() && !known.contains(&it.pid);
-    let mut found: Vec<&Stat> = children.iter().filter(is_new).collect();
+    let mut found: Vec<&Stat> = children.stats.iter().filter(is_new).collect();
     found.sort_by_key(|it| (it.started_ticks, it.pid));
+    // Numbers are given at random on some systems: of two that began in one second none is known to be the first.
+    let is_tie = |pair: &[&Stat]| pair[0].started_ticks == pair[1].started_ticks;
+    if children.to_the_second && found.windows(2).any(is_tie) {
+        return;
+    }
     let mut waiting: Vec<&mut Born> =
         born.iter_mut().filter(|it| it.with == with && it.pid.is_none()).collect();
     if waiting.len() == found.len() {
@@ -110,13 +124,28 @@ mod tests {
         Stat::parse(pid, &line).unwrap()
     }
 
+    fn children(stats: &[Stat]) -> Children {
+        Children { stats: stats.to_vec(), to_the_second: false }
+    }
+
+    #[test]
+    fn of_two_that_began_in_one_second_none_is_taken_for_the_other() {
+        let kin = Kin::default();
+        let (first, second) = (kin.born(With::Terminal), kin.born(With::Terminal));
+        let both = [child(20, 1, 700), child(5, 2, 700)];
+        let seen = |stats: &[Stat]| Children { stats: stats.to_vec(), to_the_second: true };
+        assert_eq!(first.find(&seen(&both), None), None);
+        second.end();
+        assert_eq!(first.find(&seen(&both[..1]), None), Some(20));
+    }
+
     #[test]
     fn shells_are_told_apart_by_their_order_and_only_when_all_are_there() {
         let kin = Kin::default();
         let (first, second) = (kin.born(With::Terminal), kin.born(With::Terminal));
-        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 0, 1)], Some(5)), None);
+        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 0, 1)]), Some(5)), None);
         // Process ids come round again: the time of the start counts.
-        assert_eq!(first.find(&[child(20, 34816, 7), child(5, 34817, 8)], None), Some(20));
+        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 34817, 8)]), None), Some(20));
         assert_eq!(second.pid(), Some(5));
         // One that ended is not waited for, though somebody still holds it.
         let fourth = kin.born(With::Terminal);
@@ -124,6 +153,6 @@ mod tests {
         assert!(fourth.is_over() && fourth.pid().is_none());
         drop(first);
         let third = kin.born(With::Terminal);
-        assert_eq!(third.find(&[child(5, 34817, 8), child(30, 34816, 9)], None), Some(30));
+        assert_eq!(third.find(&children(&[child(5, 34817, 8), child(30, 34816, 9)]), None), Some(30));
     }
 }

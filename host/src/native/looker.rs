@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cotty_core::facts::{Blocked, Facts, Program};
+use cotty_core::probe::Wait;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -168,7 +169,7 @@ async fn find(probe: &Probe, birth: &Birth, times: usize) {
             return;
         }
         let Some(lines) = probe.ask(Question::Kin).await else { return };
-        if birth.find(&sight::stats(&lines), Some(probe.pid)).is_some() {
+        if birth.find(&sight::children(&lines), Some(probe.pid)).is_some() {
             return;
         }
         tokio::time::sleep(FINDING_PAUSE).await;
@@ -178,7 +179,7 @@ async fn find(probe: &Probe, birth: &Birth, times: usize) {
 async fn facts(seen: Option<(&Probe, u32)>) -> Facts {
     let Some((probe, pid)) = seen else { return unknown() };
     match probe.ask(Question::Facts(pid)).await {
-        Some(lines) => sight::facts(&lines, &probe.machine),
+        Some(lines) => sight::facts(&lines, &probe.machine).unwrap_or_else(unknown),
         None => unknown(),
     }
 }
@@ -194,9 +195,11 @@ fn at_prompt(facts: &Facts) -> Option<Applied> {
     let shell = facts.members.iter().find(|it| it.program.pid == facts.shell.pid)?;
     let reads = match &shell.blocked {
         Blocked::OnTerminal => true,
-        Blocked::Unseen { channel, terminal: true, socket: false } => {
-            channel.contains("poll") || channel.contains("select") || channel == "wait_woken"
-        }
+        Blocked::Unseen { channel, terminal: true, socket: false } => match Wait::of(channel) {
+            Wait::Reads | Wait::Polls => true,
+            Wait::Hidden => !facts.canonical,
+            Wait::Other => false,
+        },
         Blocked::OnTerminalByte | Blocked::Elsewhere | Blocked::Unseen { .. } => false,
     };
     let (echo, canonical) = (facts.echo, facts.canonical);

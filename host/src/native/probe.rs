@@ -15,7 +15,8 @@ use tokio::time::timeout;
 use crate::native::channel::{Heard, Lane};
 
 /// What runs there.
-const SCRIPT: &str = include_str!("probe.sh");
+const SCRIPT: &str =
+    concat!(include_str!("probe.sh"), include_str!("probe_ps.sh"), include_str!("probe_loop.sh"));
 
 /// A host that takes longer for a look is too busy to be looked at.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);

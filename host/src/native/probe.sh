@@ -60,13 +60,3 @@ kin() {
     [ "$2" = "$PPID" ] && say "s $s"
   done
 }
-say "KEY ready $(uname -s) $(uname -m) $$"
-while read -r verb a b; do
-  case $verb in
-    f) facts "$a" ;;
-    p) procs "$a" ;;
-    c) kin ;;
-    k) kill -s "$a" -- "$b" && say done ;;
-  esac
-  say KEY
-done

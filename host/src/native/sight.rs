@@ -7,7 +7,9 @@ use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
 
 use crate::holder::frame::Process;
 use crate::holder::kernel::{self, Stat};
+use crate::native::kin::Children;
 use crate::native::probe::Machine;
+use crate::native::row::{self, Row};
 
 /// Linux counts so many of its ticks a second towards programs, on every machine.
 const TICKS_A_SECOND: f64 = 100.0;
@@ -23,6 +25,11 @@ struct Sight {
     descriptors: HashMap<u32, Vec<(u32, String)>>,
     modes: Vec<String>,
     up: Duration,
+    /// The names of the terminals, where `ps` is asked: the number of each is its place, from 1.
+    ttys: Vec<String>,
+    by_ps: bool,
+    /// Nothing could be seen this time, which says nothing about the shell.
+    unseen: bool,
 }
 
 /// What was seen of one process.
@@ -44,10 +51,13 @@ enum Part {
     Modes,
 }
 
-/// Returns the facts: those of a shell that is gone if nothing was seen.
-pub(super) fn facts(lines: &[String], machine: &Machine) -> Facts {
+/// Returns the facts: those of a shell that is gone if it was not there; nothing if it could not be looked.
+pub(super) fn facts(lines: &[String], machine: &Machine) -> Option<Facts> {
     let sight = Sight::of(lines);
-    let Some(shell) = sight.stats.first() else { return Facts::default() };
+    if sight.unseen {
+        return None;
+    }
+    let Some(shell) = sight.stats.first() else { return Some(Facts::default()) };
     let owner = |pid: u32| sight.files.get(&format!("/proc/{pid}")).map(|it| it.2);
     let member = |looked: &Looked| {
         let stat = sight.stats.iter().find(|it| it.pid == looked.pid)?;
@@ -59,14 +69,14 @@ pub(super) fn facts(lines: &[String], machine: &Machine) -> Facts {
             blocked: sight.blocked(looked, shell.tty, machine),
         })
     };
-    Facts {
+    Some(Facts {
         shell: sight.program(shell),
         foreground: shell.foreground,
         echo: sight.modes.iter().any(|it| it == "echo"),
         canonical: sight.modes.iter().any(|it| it == "icanon"),
         members: sight.members.iter().filter_map(member).collect(),
         inner: sight.inner(shell.tty),
-    }
+    })
 }
 
 /// Returns all processes but the shell.
@@ -84,8 +94,9 @@ pub(super) fn processes(lines: &[String], shell: u32) -> Vec<Process> {
 }
 
 /// Returns the processes of an answer that holds nothing else.
-pub(super) fn stats(lines: &[String]) -> Vec<Stat> {
-    Sight::of(lines).stats
+pub(super) fn children(lines: &[String]) -> Children {
+    let sight = Sight::of(lines);
+    Children { to_the_second: sight.by_ps, stats: sight.stats }
 }
 
 impl Sight {
@@ -129,6 +140,13 @@ impl Sight {
                 let stat = pid.and_then(|pid| Stat::parse(pid, rest));
                 self.stats.extend(stat.filter(|it| self.stats.iter().all(|seen| seen.pid != it.pid)));
             }
+            "p" => self.take_row(rest),
+            "?" => self.unseen = true,
+            "n" => {
+                let date: Vec<&str> = rest.split_ascii_whitespace().collect();
+                // Both ends are known to the second: nobody is called older than it is.
+                self.up = Duration::from_secs(row::seconds(&date).unwrap_or(0).saturating_sub(1));
+            }
             "m" => self.members.push(Looked { pid: rest.parse().unwrap_or(0), ..Looked::default() }),
             "t" => {
                 let threads = self.members.last_mut().map(|it| &mut it.threads);
@@ -144,6 +162,21 @@ impl Sight {
             _ => {}
         }
         Part::Lines
+    }
+
+    fn take_row(&mut self, line: &str) {
+        let Some(row) = Row::parse(line) else { return };
+        let number = |at: usize| u64::try_from(at + 1).unwrap_or(0);
+        let tty = match &row.tty {
+            None => 0,
+            Some(name) => number(self.ttys.iter().position(|it| it == name).unwrap_or_else(|| {
+                self.ttys.push(name.clone());
+                self.ttys.len() - 1
+            })),
+        };
+        self.files.insert(format!("/proc/{}", row.pid), (0, 0, row.user));
+        self.by_ps = true;
+        self.stats.push(row.stat(tty));
     }
 
     fn take_file(&mut self, line: &str) {
@@ -192,24 +225,30 @@ impl Sight {
         }
         let Some(channel) = unclear else { return Blocked::Elsewhere };
         let descriptors = self.descriptors.get(&looked.pid).map_or(&[][..], Vec::as_slice);
-        Blocked::Unseen {
-            channel: if matches!(channel.as_str(), "0" | "-") { String::new() } else { channel },
-            terminal: descriptors.iter().any(|(it, _)| self.is_terminal(looked.pid, *it, tty)),
-            socket: descriptors.iter().any(|(_, target)| target.starts_with("socket:")),
-        }
+        let terminal = descriptors.iter().any(|(it, _)| self.is_terminal(looked.pid, *it, tty));
+        let socket = descriptors.iter().any(|(_, target)| target.starts_with("socket:"));
+        row::blocked(&channel, terminal, socket)
     }
 
     fn is_terminal(&self, pid: u32, descriptor: u32, tty: u64) -> bool {
         let Some(descriptors) = self.descriptors.get(&pid) else { return false };
         let Some((_, target)) = descriptors.iter().find(|it| it.0 == descriptor) else { return false };
         let controls = self.stats.iter().any(|it| it.pid == pid && it.tty == tty);
-        *target == format!("/dev/pts/{}", rustix::fs::minor(tty)) || (target == "/dev/tty" && controls)
+        self.is_named(target, tty) || (target == "/dev/tty" && controls)
+    }
+
+    fn is_named(&self, target: &str, tty: u64) -> bool {
+        if !self.by_ps {
+            return *target == format!("/dev/pts/{}", rustix::fs::minor(tty));
+        }
+        let name = usize::try_from(tty).ok().and_then(|it| self.ttys.get(it.checked_sub(1)?));
+        target.strip_prefix("/dev/").is_some_and(|it| name.is_some_and(|name| name == it))
     }
 
     // What stands behind a terminal that a member serves is not looked at from here: it is said that there is one.
     fn inner(&self, tty: u64) -> Inner {
         let serves = |looked: &Looked| match self.descriptors.get(&looked.pid) {
-            Some(descriptors) if !descriptors.is_empty() => {
+            Some(descriptors) if !descriptors.is_empty() && !self.by_ps => {
                 descriptors.iter().any(|(_, target)| target.ends_with("ptmx"))
             }
             _ => self.has_child_elsewhere(looked.pid, tty),

@@ -6,6 +6,8 @@ mod login;
 
 mod facts;
 
+mod without_proc;
+
 mod pool;
 
 mod isolated;
