@@ -39,6 +39,13 @@ impl FromStr for Offset {
 #[error("an offset is written EPOCH:BYTE, as in 1:48213")]
 pub struct NotAnOffset;
 
+/// Returns whether this may name a variable of the environment in every shell: letters, digits and `_`, no digit first.
+#[must_use]
+pub fn is_variable(name: &str) -> bool {
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    name.bytes().all(sound) && name.bytes().next().is_some_and(|byte| !byte.is_ascii_digit())
+}
+
 /// Who started a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RunKind {

@@ -1,8 +1,11 @@
 //! Opens, finds, lists and closes sessions: the one door to the engine for both faces.
 
 mod finding;
+mod history;
+mod isolated;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,17 +14,19 @@ use cotty_core::names::{Epoch, Mode, Offset, Role, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_host::holder::client::{Holder, Terminal};
 use cotty_host::state_dir::StateDir;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
 use crate::fail_point::fail_point;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Hosts;
+use crate::isolated::Lane;
 use crate::opening;
 use crate::pools::Pools;
 use crate::report::{
-    CallKey, Caller, Closed, Connect, Connected, Excerpt, HistoryEntry, HistoryKind, How, Part, RunOrder,
-    RunReport, RunSummary, ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited, Which,
+    CallKey, Caller, Closed, Connect, Connected, Excerpt, How, Part, RunOrder, RunReport, RunSummary,
+    ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited, Which,
 };
 use crate::reports;
 use crate::request::Request;
@@ -48,6 +53,10 @@ struct Inner {
     next_seat: AtomicU64,
     empty_since: Mutex<Option<Instant>>,
     pools: Pools,
+    lane: Lane,
+    /// Those who hear out what an isolated command left behind end with us.
+    ending: CancellationToken,
+    executable: PathBuf,
 }
 
 impl Hub {
@@ -59,6 +68,8 @@ impl Hub {
     pub async fn open(settings: HubSettings) -> Result<Self, Refusal> {
         let HubSettings { state_dir, holder, defaults, hosts } = settings;
         let store = Arc::new(Store::open(&state_dir.file("store.db"))?);
+        crate::isolated::write_off(&store, &state_dir)?;
+        let executable = holder.executable.clone();
         let holder = Holder::new(state_dir.clone(), holder);
         let hub = Self(Arc::new(Inner {
             state_dir,
@@ -72,6 +83,9 @@ impl Hub {
             next_seat: AtomicU64::new(1),
             empty_since: Mutex::new(Some(clock::now())),
             pools: Pools::default(),
+            lane: Lane::default(),
+            ending: CancellationToken::new(),
+            executable,
         }));
         hub.find_living_again().await?;
         Ok(hub)
@@ -151,6 +165,11 @@ impl Hub {
     ///
     /// Says what is not there.
     pub async fn wait(&self, _caller: &Caller, which: &Which, order: WaitOrder) -> Result<Waited, Refusal> {
+        if let Some(run) = order.run
+            && let Some(waited) = self.wait_isolated(run, &order).await?
+        {
+            return Ok(waited);
+        }
         let handle = match order.run {
             Some(run) => match self.handle_of_run(run)? {
                 Some(handle) => handle,
@@ -198,6 +217,9 @@ impl Hub {
     ///
     /// Says that there is none.
     pub async fn report(&self, _caller: &Caller, run: RunId) -> Result<RunReport, Refusal> {
+        if let Some(report) = self.report_isolated(run).await? {
+            return Ok(report);
+        }
         if let Some(handle) = self.handle_of_run(run)?
             && let Ok(report) = handle.ask(|reply| Request::Report { run, reply }).await
         {
@@ -232,49 +254,11 @@ impl Hub {
         let (state_dir, stretch) = (self.0.state_dir.clone(), stretch.clone());
         let key = self.key_of(&stretch.session_id)?;
         if stretch.to.byte.saturating_sub(stretch.from.byte) <= AT_ONCE_BYTES_MAX {
-            return texts::excerpt(&state_dir, &key, &stretch, &part);
+            return texts::excerpt(&state_dir, key.as_deref(), &stretch, &part);
         }
-        let made = tokio::task::spawn_blocking(move || texts::excerpt(&state_dir, &key, &stretch, &part));
+        let made =
+            tokio::task::spawn_blocking(move || texts::excerpt(&state_dir, key.as_deref(), &stretch, &part));
         made.await.map_err(|error| Refusal::Internal { what: format!("text was not made: {error}") })?
-    }
-
-    /// Returns who did what in a session, the newest entries, oldest first.
-    ///
-    /// # Errors
-    ///
-    /// Says that the session is not there.
-    pub async fn history(
-        &self,
-        _caller: &Caller,
-        which: &Which,
-        limit: usize,
-    ) -> Result<Vec<HistoryEntry>, Refusal> {
-        let id = self.id_of(which).await?;
-        let runs = self.present(self.0.store.runs(Some(&id), limit)?).await;
-        let mut entries: Vec<HistoryEntry> = self
-            .0
-            .store
-            .events(&id, limit)?
-            .into_iter()
-            .map(|event| HistoryEntry {
-                at: event.at,
-                who: event.who,
-                what: if event.kind == "typed" {
-                    HistoryKind::Typed(event.text)
-                } else {
-                    HistoryKind::Noted(event.text)
-                },
-            })
-            .collect();
-        entries.extend(runs.into_iter().map(|run| HistoryEntry {
-            at: run.at,
-            who: run.who,
-            what: HistoryKind::Ran { run: run.id, command: run.command, state: run.state, took: run.took },
-        }));
-        entries.sort_by_key(|entry| entry.at);
-        let excess = entries.len().saturating_sub(limit);
-        entries.drain(..excess);
-        Ok(entries)
     }
 
     /// Returns what the verdict on a command rests on, a line each.
@@ -324,8 +308,9 @@ impl Hub {
     ) -> Result<Vec<RunSummary>, Refusal> {
         let named = which.session.is_some() || which.target.is_some();
         let id = if named { Some(self.id_of(which).await?) } else { None };
-        let names: BTreeMap<String, String> =
+        let mut names: BTreeMap<String, String> =
             self.0.store.sessions()?.into_iter().map(|row| (row.id, row.name)).collect();
+        names.extend(self.names_of_isolated()?);
         let name = |id: &str| names.get(id).cloned().unwrap_or_default();
         let rows = self.present(self.0.store.runs(id.as_deref(), limit)?).await;
         Ok(rows.iter().map(|row| reports::summary(row, &name(&row.session))).collect())
@@ -353,6 +338,9 @@ impl Hub {
     pub async fn close(&self, caller: &Caller, id: &str, force: bool) -> Result<Closed, Refusal> {
         let who = caller.principal.clone();
         if let Ok(run) = id.parse::<RunId>() {
+            if let Some(report) = self.end_isolated(run).await? {
+                return Ok(Closed::Run(Box::new(report)));
+            }
             let Some(handle) = self.handle_of_run(run)? else {
                 return Ok(Closed::Run(Box::new(self.report_of_row(run)?)));
             };
@@ -418,12 +406,15 @@ impl Hub {
     /// Returns since when no session lives.
     #[must_use]
     pub fn idle_since(&self) -> Option<Instant> {
-        *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner)
+        let empty_since = *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner);
+        empty_since.filter(|_| self.0.lane.is_empty())
     }
 
     /// Lets go of every session: their shells live on in the holder.
     pub async fn shut_down(&self) {
         self.0.tasks.close();
+        self.0.lane.end_all();
+        self.0.ending.cancel();
         for handle in self.handles() {
             drop(handle.tell(Request::LetGo).await);
         }
@@ -601,6 +592,9 @@ impl Hub {
         let Some(run) = self.0.store.call(&key.0)?.and_then(|call| call.run) else { return Ok(None) };
         let run = RunId { kind: cotty_core::names::RunKind::Command, number: run };
         let wait = order.wait;
+        if let Some(report) = self.join_isolated(run, wait).await? {
+            return Ok(Some(report));
+        }
         if let Some(handle) = self.handle_of_run(run)?
             && let Ok(report) = handle.ask(|reply| Request::Join { run, wait, reply }).await
         {

@@ -8,6 +8,7 @@ pub mod seats;
 pub mod report;
 pub mod pools;
 mod opening;
+mod isolated;
 mod task;
 mod request;
 mod handle;

@@ -77,6 +77,21 @@ pub(crate) fn plan(
     Ok(Opening { row, spawn })
 }
 
+/// Decides on shell, directory and environment of a command on this machine that has no terminal.
+pub(crate) fn plan_isolated(
+    caller: &Caller,
+    order: &Connect,
+    defaults: &SessionDefaults,
+    command: &str,
+) -> Result<Spawn, Refusal> {
+    let account = Account::of_this_user().map_err(|error| Refusal::CannotStart { why: error.to_string() })?;
+    let program = find_shell(defaults.shell.as_deref(), &account)?;
+    let cwd = directory(caller, order, &account)?;
+    let env = environment(caller, order, &account, &program, "dumb")?;
+    let argv = vec![program.into_os_string(), "-c".into(), command.into()];
+    Ok(Spawn { argv, env, cwd, ..Spawn::default() })
+}
+
 /// Opens the terminal that was planned.
 pub(crate) async fn open(
     holder: &Holder,

@@ -1,5 +1,10 @@
 //! Terminal bytes without their escape sequences, as they come: what patterns are matched against.
 
+use regex::Regex;
+
+/// What a pattern is matched against: the newest part of the output.
+pub(crate) const MATCHED_BYTES_MAX: usize = 64 * 1024;
+
 /// Removes escape sequences and control bytes from a stream, however it is cut. Not a terminal: what a program
 /// overwrites stays.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,6 +49,29 @@ impl Plain {
                 (State::Escape | State::Text2Escape | State::Control | State::OneMore, _) => State::Text,
             };
         }
+    }
+}
+
+/// Output as text, as it comes.
+#[derive(Default)]
+pub(crate) struct Seen {
+    plain: Plain,
+    text: Vec<u8>,
+}
+
+impl Seen {
+    /// Takes what was printed.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) {
+        self.plain.feed(bytes, &mut self.text);
+        let excess = self.text.len().saturating_sub(2 * MATCHED_BYTES_MAX);
+        if excess > 0 {
+            self.text.drain(..self.text.len() - MATCHED_BYTES_MAX);
+        }
+    }
+
+    /// Returns whether the newest part of it matches.
+    pub(crate) fn matches(&self, pattern: &Regex) -> bool {
+        pattern.is_match(&String::from_utf8_lossy(&self.text))
     }
 }
 

@@ -97,6 +97,28 @@ pub struct RunOrder {
     pub key: Option<CallKey>,
 }
 
+/// Run a command beside the terminals: in a process, or a channel, of its own.
+#[derive(Clone, Debug)]
+pub struct IsolatedOrder {
+    /// The command; what is said of it as of any other.
+    pub run: RunOrder,
+    /// Where it runs; the account's home if nothing is said.
+    pub cwd: Option<String>,
+    /// Variables for it.
+    pub env: BTreeMap<String, String>,
+    /// Its standard input; none, at its end, if nothing is said.
+    pub stdin: Option<String>,
+}
+
+/// What is told of a command without a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Isolated {
+    /// What it ran on.
+    pub target: String,
+    /// Its standard error; `output` is its standard output alone.
+    pub errors: Stretch,
+}
+
 /// A stretch of what a session printed, to be made text of when it is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stretch {
@@ -136,6 +158,8 @@ pub struct RunReport {
     pub notes: Vec<String>,
     /// It had been started by an earlier call with this key, and was joined.
     pub joined: bool,
+    /// It has no terminal.
+    pub isolated: Option<Isolated>,
 }
 
 /// When to stop waiting.

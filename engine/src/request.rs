@@ -60,6 +60,11 @@ pub(crate) enum Request {
         order: Box<Connect>,
         reply: Reply<Vec<String>>,
     },
+    /// Whether a command of this caller may run beside the session.
+    MayRun {
+        who: Principal,
+        reply: Reply<()>,
+    },
     EndRun {
         who: Principal,
         run: RunId,

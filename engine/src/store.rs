@@ -4,6 +4,7 @@
 //! survives the process, and a torn write of a machine that went down is rolled back.
 
 mod rows;
+mod isolated;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,6 +16,7 @@ use cotty_core::refusal::Refusal;
 use cotty_core::session::Kept;
 use rusqlite::{Connection, OptionalExtension, params};
 
+pub(crate) use isolated::IsolatedRow;
 pub(crate) use rows::{CallRow, EventRow, RunRow, SessionRow};
 
 /// Closed sessions that stay readable.
@@ -64,6 +66,7 @@ impl Store {
             connection.pragma_update(None, "cache_size", -512)?;
             connection.set_prepared_statement_cache_capacity(32);
             connection.execute_batch(SCHEMA)?;
+            connection.execute_batch(isolated::SCHEMA)?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             let used = "SELECT max(coalesce((SELECT max(number) FROM runs), 0), \
                         coalesce((SELECT value FROM counters WHERE name = 'runs'), 0))";

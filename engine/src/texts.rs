@@ -11,6 +11,8 @@ use crate::report::{Excerpt, Part, Stretch};
 
 /// What is read and rendered at once.
 const READ_BYTES: usize = 256 * 1024;
+/// What a place begins with where the output of an isolated command is kept, instead of a session's.
+pub(crate) const ISOLATED: &str = "isolated-";
 /// What stands for the session's key in a text: a model must not learn to forge marks.
 const MASK: &str = "<key>";
 
@@ -54,20 +56,17 @@ fn read(state_dir: &StateDir, stretch: &Stretch, mut take: impl FnMut(&[u8])) ->
     Ok(gone)
 }
 
-/// Makes text of a stretch. Blocking: it reads the disk and renders up to the quota.
+/// Makes text of a stretch, with the session's key masked. Blocking: it reads the disk and renders up to the quota.
 pub(crate) fn excerpt(
     state_dir: &StateDir,
-    key: &str,
+    key: Option<&str>,
     stretch: &Stretch,
     part: &Part,
 ) -> Result<Excerpt, Refusal> {
     let mut chosen = Chosen::new(part);
-    let mut line = |text: &str| {
-        if text.contains(key) {
-            chosen.take(&text.replace(key, MASK));
-        } else {
-            chosen.take(text);
-        }
+    let mut line = |text: &str| match key.filter(|key| text.contains(key)) {
+        Some(key) => chosen.take(&text.replace(key, MASK)),
+        None => chosen.take(text),
     };
     let gone_bytes = if part.raw {
         let mut escaped = Escaped::default();
@@ -76,11 +75,27 @@ pub(crate) fn excerpt(
         gone
     } else {
         let mut lines = Lines::new(stretch.cols);
-        let gone = read(state_dir, stretch, |bytes| lines.feed(bytes, &mut line))?;
+        // No terminal has made two of each line's end.
+        let bare = stretch.session_id.starts_with(ISOLATED);
+        let gone = read(state_dir, stretch, |bytes| match bare {
+            true => lines.feed(&with_returns(bytes), &mut line),
+            false => lines.feed(bytes, &mut line),
+        })?;
         lines.finish(&mut line);
         gone
     };
     Ok(Excerpt { gone_bytes, ..chosen.finish() })
+}
+
+fn with_returns(bytes: &[u8]) -> Vec<u8> {
+    let mut ended = Vec::with_capacity(bytes.len() + bytes.len() / 4);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let (line, end): (&[u8], &[u8]) =
+            line.strip_suffix(b"\n").map_or((line, b""), |line| (line, b"\r\n"));
+        ended.extend_from_slice(line);
+        ended.extend_from_slice(end);
+    }
+    ended
 }
 
 /// Returns a name from the world (a path, a program) as one harmless line for our own texts.

@@ -40,6 +40,8 @@ pub struct Reply {
     pub head: String,
     /// Remote text; `None` where there is none to show.
     pub body: Option<Body>,
+    /// Standard error, where it is kept apart and there is any.
+    pub errors: Option<Body>,
     /// What follows it, on one line.
     pub foot: Vec<String>,
 }
@@ -48,8 +50,10 @@ impl Reply {
     /// Returns what is left for the body of a reply of this size.
     #[must_use]
     pub fn room(&self, chars_max: usize) -> usize {
-        let (head, tail) = (vec![String::new()], vec![String::new()]);
-        let empty = Self { body: Some(Body { head, hidden: u64::MAX, tail }), ..self.clone() };
+        let line = || vec![String::new()];
+        let empty = || Body { head: line(), hidden: u64::MAX, tail: line() };
+        let errors = self.errors.as_ref().map(|_| empty());
+        let empty = Self { body: Some(empty()), errors, ..self.clone() };
         chars_max.saturating_sub(words::escaped_len(&empty.lay_out("000000")))
     }
 
@@ -57,15 +61,8 @@ impl Reply {
         let mut lines: Vec<String> = Vec::new();
         lines.extend(self.notes.iter().map(|it| format!("({})", words::line(it, LINE_CHARS_MAX))));
         lines.push(words::line(&self.head, LINE_CHARS_MAX));
-        if let Some(body) = &self.body {
-            lines.push(format!("--- {word} ---"));
-            lines.extend(body.head.iter().map(|it| words::clean(it)));
-            // Between two parts only: what is missing at an end is told by the foot.
-            if body.hidden > 0 && !body.head.is_empty() && !body.tail.is_empty() {
-                lines.push(format!("--- {word}: {} lines hidden ---", body.hidden));
-            }
-            lines.extend(body.tail.iter().map(|it| words::clean(it)));
-            lines.push(format!("--- {word} ---"));
+        for (body, mark) in [(&self.body, word.to_owned()), (&self.errors, format!("{word} stderr"))] {
+            body.iter().for_each(|it| it.lay_out(&mark, &mut lines));
         }
         if !self.foot.is_empty() {
             let foot: Vec<_> =
@@ -77,9 +74,9 @@ impl Reply {
 
     /// Returns a word that no line of the body holds.
     fn boundary(&self) -> String {
-        let body = self.body.as_ref();
         let holds = |word: &str| {
-            body.is_some_and(|it| it.head.iter().chain(&it.tail).any(|line| line.contains(word)))
+            let mut bodies = self.body.iter().chain(&self.errors);
+            bodies.any(|it| it.head.iter().chain(&it.tail).any(|line| line.contains(word)))
         };
         // Drawn after the output was: to meet it a program would have to print all of the 16 million.
         (0..8).map(|_| words::random_word()).find(|it| !holds(it)).unwrap_or_else(words::random_word)
@@ -87,6 +84,17 @@ impl Reply {
 }
 
 impl Body {
+    fn lay_out(&self, mark: &str, lines: &mut Vec<String>) {
+        lines.push(format!("--- {mark} ---"));
+        lines.extend(self.head.iter().map(|it| words::clean(it)));
+        // Between two parts only: what is missing at an end is told by the foot.
+        if self.hidden > 0 && !self.head.is_empty() && !self.tail.is_empty() {
+            lines.push(format!("--- {mark}: {} lines hidden ---", self.hidden));
+        }
+        lines.extend(self.tail.iter().map(|it| words::clean(it)));
+        lines.push(format!("--- {mark} ---"));
+    }
+
     /// Leaves out at least `excess` characters, if there are as many; `false` where nothing is left to drop.
     fn shrink(&mut self, excess: usize) -> bool {
         let mut dropped = 0;
@@ -118,12 +126,13 @@ fn take_first(lines: &mut Vec<String>) -> Option<String> {
 pub fn finish(mut reply: Reply, chars_max: usize) -> CallToolResult {
     let word = reply.boundary();
     let mut text = reply.lay_out(&word);
-    if words::escaped_len(&text) > chars_max && reply.body.is_some() {
+    if words::escaped_len(&text) > chars_max && (reply.body.is_some() || reply.errors.is_some()) {
         reply.foot.push(DID_NOT_FIT.to_owned());
         text = reply.lay_out(&word);
     }
     while let excess @ 1.. = words::escaped_len(&text).saturating_sub(chars_max) {
-        if !reply.body.as_mut().is_some_and(|it| it.shrink(excess)) {
+        let mut bodies = reply.body.iter_mut().chain(&mut reply.errors);
+        if !bodies.any(|it| it.shrink(excess)) {
             break;
         }
         text = reply.lay_out(&word);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Offset, RunId, RunKind};
 use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage};
-use cotty_engine::report::{Excerpt, RunReport, RunState, Stretch};
+use cotty_engine::report::{Excerpt, Isolated, RunReport, RunState, Stretch};
 use cotty_mcp::render::output::Origin;
 use cotty_mcp::render::{Body, Reply, finish, output, refusal_words, words};
 use rmcp::model::CallToolResult;
@@ -181,6 +181,7 @@ fn report(state: RunState, boundary: Boundary) -> RunReport {
         survivors: Vec::new(),
         notes: Vec::new(),
         joined: false,
+        isolated: None,
     }
 }
 
@@ -199,6 +200,7 @@ fn reply(report: &RunReport, excerpt: &Excerpt) -> String {
     let next = (!report.state.is_settled() || excerpt.hidden.is_some()).then_some(report.output.to);
     let mut reply = output::about(report, excerpt, Origin::Run(report.run), None, "local", next);
     reply.body = output::body(excerpt);
+    reply.errors = report.isolated.as_ref().and(output::body(excerpt));
     let boundary = |text: String| match text.split("--- ").nth(1).and_then(|it| it.get(..6)) {
         Some(word) => text.replace(word, "5e1f9a"),
         None => text,
@@ -229,6 +231,13 @@ fn every_reply() -> String {
     whole.survivors.push("4712 a] b".to_owned());
     whole.joined = true;
     all.push_str(&format!("{}\n", reply(&whole, &excerpt())));
+    all.push_str("\n# Without a terminal\n");
+    let mut apart = report(RunState::Completed { exit: 3 }, Boundary::Exact);
+    let errors = Stretch { session_id: "isolated-7/errors".to_owned(), ..apart.output.clone() };
+    apart.isolated = Some(Isolated { target: "local".to_owned(), errors });
+    all.push_str(&format!("{}\n", reply(&apart, &excerpt())));
+    apart.state = RunState::Lost { reason: "the daemon ended while it ran".to_owned() };
+    all.push_str(&format!("{}\n", reply(&apart, &short)));
     all
 }
 
@@ -290,7 +299,7 @@ fn a_reply_of_any_output_keeps_its_limit_its_head_line_and_its_manners() {
         let body = Some(Body { head, hidden: roll(3), tail });
         let line = "[web1 c7] exit 3 in 1.3 s, cwd /srv/app".to_owned();
         let foot = vec!["next offset 1:48213".to_owned()];
-        let result = finish(Reply { notes: Vec::new(), head: line.clone(), body, foot }, max);
+        let result = finish(Reply { head: line.clone(), body, foot, ..Reply::default() }, max);
         let text = text(&result);
         let escaped = serde_json::to_string(&text).unwrap().chars().count() - 2;
         assert!(escaped <= max, "seed {seed}: {escaped} of {max}");

@@ -94,6 +94,7 @@ impl Home {
             .env("HOME", self.path())
             .env("COTTY_STATE_DIR", self.state())
             .env("COTTY_CONFIG", self.config())
+            .env("COTTY_ACCOUNT_HOME", self.path().join("account"))
             .current_dir(self.work())
             .stdin(Stdio::null());
         if let Some(instance) = &self.instance {

@@ -207,6 +207,9 @@ fn hosts(config: &Config) -> HostsSettings {
     // A number without a name, as in some containers, has no files of ssh's either.
     let account = Account::of_this_user().ok();
     let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
+    // Tests have no account of their own.
+    #[cfg(debug_assertions)]
+    let home = std::env::var_os("COTTY_ACCOUNT_HOME").map_or(home, Into::into);
     let Timeouts { connect, handshake, authentication } = config.timeouts;
     HostsSettings {
         user: account.map(|it| it.name),

@@ -12,6 +12,7 @@ mod runs;
 mod shells;
 mod tools;
 mod shared;
+mod isolated;
 
 mod survival;
 mod bad_input;

@@ -170,12 +170,16 @@ impl Hub {
         })
     }
 
-    pub(super) fn key_of(&self, session_id: &str) -> Result<String, Refusal> {
+    /// Returns what a session's shell signs with; nothing for an isolated command, which nobody signs.
+    pub(super) fn key_of(&self, session_id: &str) -> Result<Option<String>, Refusal> {
+        if session_id.starts_with(texts::ISOLATED) {
+            return Ok(None);
+        }
         if let Some(handle) = self.handle_by_id(session_id) {
-            return Ok(handle.identity().key.clone());
+            return Ok(Some(handle.identity().key.clone()));
         }
         let row = self.row_by_id(session_id)?;
-        row.map(|row| row.key)
+        row.map(|row| Some(row.key))
             .ok_or_else(|| Refusal::RunNotFound { handle: "of that session".into(), expired: true })
     }
 

@@ -43,6 +43,9 @@ impl Owner {
             Request::Status(reply) => drop(reply.send(Ok(self.status()))),
             Request::Ready { wait, reply } => self.wait_on(Waiter::ready(now + wait, reply)),
             Request::Adjust { order, reply } => drop(reply.send(Ok(self.adjust(&order)))),
+            Request::MayRun { who, reply } => {
+                drop(reply.send(self.session.gate().admit_agent(&who, &self.row.name)));
+            }
             Request::EndRun { who, run, force, reply } => self.answer_end_run(now, &who, run, force, reply),
             Request::Close { who, reason, reply } => {
                 self.note(&who, &reason);
@@ -442,6 +445,7 @@ impl Owner {
             survivors: self.survivors(run.id).cloned().unwrap_or_default(),
             notes,
             joined: false,
+            isolated: None,
         }
     }
 

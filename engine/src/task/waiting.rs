@@ -12,7 +12,7 @@ use regex::Regex;
 use super::{Owner, WAITERS_MAX};
 use crate::clock;
 use crate::fail_point::fail_point;
-use crate::plain::Plain;
+use crate::plain::{MATCHED_BYTES_MAX, Seen};
 use crate::report::{
     RunOrder, RunReport, SendOrder, Sent, SessionState, SessionStatus, Stretch, Until, WaitOrder, Waited,
 };
@@ -27,8 +27,6 @@ const SETTLED: Duration = Duration::from_millis(50);
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// The ladder takes 6 s; the list of survivors comes at once.
 const LADDER: Duration = Duration::from_secs(12);
-/// What a pattern is matched against: the newest part of the output.
-const MATCHED_BYTES_MAX: usize = 64 * 1024;
 
 /// One caller and what it waits for.
 pub(super) struct Waiter {
@@ -83,27 +81,6 @@ pub(super) struct Killed {
     pub(super) run: RunId,
     /// The list of survivors was asked for.
     pub(super) asked: bool,
-}
-
-/// Output as text, as it comes.
-#[derive(Default)]
-struct Seen {
-    plain: Plain,
-    text: Vec<u8>,
-}
-
-impl Seen {
-    fn feed(&mut self, bytes: &[u8]) {
-        self.plain.feed(bytes, &mut self.text);
-        let excess = self.text.len().saturating_sub(2 * MATCHED_BYTES_MAX);
-        if excess > 0 {
-            self.text.drain(..self.text.len() - MATCHED_BYTES_MAX);
-        }
-    }
-
-    fn matches(&self, pattern: &Regex) -> bool {
-        pattern.is_match(&String::from_utf8_lossy(&self.text))
-    }
 }
 
 impl Waiter {

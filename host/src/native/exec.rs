@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use cotty_core::names::is_variable;
 use tokio::time::Instant;
 
 use crate::holder::frame::Exit;
@@ -85,7 +86,7 @@ impl Exec {
             line += &format!("cd -- {} >/dev/null || exit {EXIT_NO_DIRECTORY}\n", quoted(cwd, "cwd")?);
         }
         for (name, value) in &self.env {
-            if !is_name(name) {
+            if !is_variable(name) {
                 return Err(ExecError::Name(name.clone()));
             }
             line += &format!("export {name}={}\n", quoted(value, "the value of a variable")?);
@@ -211,11 +212,6 @@ async fn passed(deadline: Option<Instant>) {
 
 pub(super) fn not_started(error: &RequestError) -> ExecError {
     ExecError::NotStarted(error.to_string())
-}
-
-fn is_name(name: &str) -> bool {
-    let plain = |it: u8| it.is_ascii_alphanumeric() || it == b'_';
-    name.bytes().all(plain) && name.bytes().next().is_some_and(|it| !it.is_ascii_digit())
 }
 
 fn quoted(text: &str, what: &'static str) -> Result<String, ExecError> {

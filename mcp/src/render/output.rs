@@ -51,7 +51,29 @@ pub async fn reported(call: &Call, report: &RunReport, wanted: Wanted) -> Result
         let next = (open || excerpt.hidden.is_some()).then_some(report.output.to);
         about(report, excerpt, Origin::Run(report.run), aside.as_deref(), &target, next)
     };
-    show(call, &report.output, wanted, draft).await
+    show_both(call, report, &report.output, wanted, draft).await
+}
+
+/// Replies with the standard error of a command that has it apart.
+///
+/// # Errors
+///
+/// Refuses a command of a terminal, and where the output cannot be read.
+pub async fn errors(call: &Call, report: &RunReport, wanted: Wanted) -> Result<CallToolResult, Refusal> {
+    let Some(isolated) = &report.isolated else {
+        let why = format!(
+            "{} ran in a terminal, where both streams are one; isolated=true keeps them apart",
+            report.run
+        );
+        return Err(Refusal::InvalidArgument { what: "view", why });
+    };
+    let searched = wanted.part.pattern.is_some();
+    let draft = |excerpt: &Excerpt| {
+        let aside = if searched { matches(excerpt) } else { "its standard error".to_owned() };
+        let foot = hidden_errors(report.run, excerpt).into_iter().collect();
+        Reply { head: state::head(report, excerpt.lines, Some(&aside), ""), foot, ..Reply::default() }
+    };
+    show(call, &isolated.errors, wanted, draft).await
 }
 
 /// Replies to a wait.
@@ -82,7 +104,7 @@ pub async fn waited(
         let next = next.or(excerpt.hidden.map(|_| waited.next_offset));
         about(report, excerpt, origin, aside, &target, next)
     };
-    show(call, &waited.shown, wanted, draft).await
+    show_both(call, report, &waited.shown, wanted, draft).await
 }
 
 /// Replies to what was typed.
@@ -164,6 +186,48 @@ async fn show(
     Ok(finish(reply, wanted.chars_max))
 }
 
+/// The same for a command: its standard error follows, where that is kept apart and the whole of it was asked for.
+async fn show_both(
+    call: &Call,
+    report: &RunReport,
+    stretch: &Stretch,
+    wanted: Wanted,
+    draft: impl Fn(&Excerpt) -> Reply,
+) -> Result<CallToolResult, Refusal> {
+    let Part { from_line, lines, tail, pattern, raw, .. } = &wanted.part;
+    let all = from_line.is_none() && lines.is_none() && !tail && pattern.is_none() && !raw;
+    let errors = report.isolated.as_ref().map(|it| &it.errors).filter(|it| all && it.from != it.to);
+    let Some(errors) = errors else { return show(call, stretch, wanted, draft).await };
+    let hidden = Some((9_999_999, 9_999_999));
+    let widest = Excerpt { hidden, lines: 9_999_999, ..Excerpt::default() };
+    let mut measured = draft(&widest);
+    measured.notes.extend(wanted.notes.iter().cloned());
+    measured.foot.extend(hidden_errors(report.run, &widest));
+    measured.errors = Some(Body::default());
+    let room = measured.room(wanted.chars_max).max(2);
+    let alone = stretch.from == stretch.to;
+    // Errors are seldom long, and seldom what was asked for: what they leave is the output's.
+    let budget = if alone { room } else { room / 3 };
+    let said = call.hub.text(errors, Part { budget: budget.max(1), ..Part::default() }).await?;
+    let budget = room.saturating_sub(lengths(&said).0).max(1);
+    let excerpt = match alone {
+        true => Excerpt::default(),
+        false => call.hub.text(stretch, Part { budget, ..wanted.part }).await?,
+    };
+    let mut reply = draft(&excerpt);
+    reply.notes.extend(wanted.notes);
+    reply.body = body(&excerpt);
+    reply.errors = body(&said);
+    reply.foot.extend(hidden_errors(report.run, &said));
+    Ok(finish(reply, wanted.chars_max))
+}
+
+fn hidden_errors(run: RunId, excerpt: &Excerpt) -> Option<String> {
+    let (first, lines) = excerpt.hidden?;
+    let lines = words::count(lines, "line");
+    Some(format!("{lines} of stderr hidden: ssh_read command={run} view=stderr from_line={first}"))
+}
+
 /// Returns a reply about a command, without its output.
 #[must_use]
 pub fn about(
@@ -183,7 +247,7 @@ pub fn about(
         let names: Vec<_> = report.survivors.iter().take(20).map(|it| survivor(it)).collect();
         foot.insert(0, format!("still alive: {}", names.join(", ")));
     }
-    Reply { notes, head: state::head(report, excerpt.lines, aside, target), body: None, foot }
+    Reply { notes, head: state::head(report, excerpt.lines, aside, target), foot, ..Reply::default() }
 }
 
 /// Returns a process id and its name, which the process chose itself.

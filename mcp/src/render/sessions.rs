@@ -46,7 +46,7 @@ pub fn connected(connected: &Connected) -> CallToolResult {
     });
     let foot = vec![format!("a person follows it with: {}", status.follow)];
     let notes = connected.notes.iter().chain(&status.warnings).cloned().collect();
-    finish(Reply { notes, head, body: None, foot }, CHARS_DEFAULT)
+    finish(Reply { notes, head, foot, ..Reply::default() }, CHARS_DEFAULT)
 }
 
 /// Replies with the sessions there are.

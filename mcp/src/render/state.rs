@@ -56,6 +56,9 @@ fn next(report: &RunReport, target: &str) -> Option<String> {
         RunState::Nested { .. } => {
             format!("Next: ssh_send session={session} text=... for it, or text=exit to leave it")
         }
+        RunState::Lost { .. } if report.isolated.is_some() => {
+            "It may have acted: look before you run it again".to_owned()
+        }
         RunState::ShellExited { .. } | RunState::Lost { .. } => {
             format!("Next: ssh_connect target={} name={session}", words::name(target))
         }

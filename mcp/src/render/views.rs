@@ -64,5 +64,5 @@ pub fn entry(entry: &HistoryEntry, now: SystemTime) -> String {
 fn between(head: String, lines: Vec<String>, foot: Vec<String>, wanted: Wanted) -> CallToolResult {
     let body = (!lines.is_empty()).then(|| Body { tail: lines, ..Body::default() });
     let notes = wanted.notes;
-    finish(Reply { notes, head, body, foot }, wanted.chars_max)
+    finish(Reply { notes, head, body, foot, ..Reply::default() }, wanted.chars_max)
 }

@@ -34,7 +34,7 @@ pub static DEFINITION: Definition = Definition {
     params: &[
         Param::optional(
             "view",
-            Kind::Choice(&["screen", "tail", "command", "history", "search", "evidence", "raw"]),
+            Kind::Choice(&["screen", "tail", "command", "stderr", "history", "search", "evidence", "raw"]),
             "Default screen",
         ),
         Param::optional("command", Kind::Text, "As c7"),
@@ -66,6 +66,7 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
             let evidence = call.hub.evidence(&call.caller, run).await?;
             Ok(views::evidence(run, &evidence, Wanted::of(&arguments)))
         }
+        ("stderr", None) => Err(needs("command", "view=stderr needs a command's handle, as c7")),
         ("evidence", None) => Err(needs("command", "view=evidence needs a command's handle, as c7")),
         ("command", None) => newest(call, &arguments).await,
         ("search", _) if arguments.text("pattern").is_none() => {
@@ -123,6 +124,10 @@ async fn of_run(
 ) -> Result<CallToolResult, Refusal> {
     let report = call.hub.report(&call.caller, run).await?;
     let part = part(view, arguments)?;
+    if view == "stderr" {
+        let wanted = Wanted { part, ..Wanted::of(arguments) };
+        return output::errors(call, &report, wanted).await;
+    }
     output::reported(call, &report, Wanted { part, ..Wanted::of(arguments) }).await
 }
 

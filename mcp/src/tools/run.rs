@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::RunOrder;
+use cotty_engine::report::{IsolatedOrder, RunOrder};
 use rmcp::model::CallToolResult;
 
 use super::{CHARS, Definition, SESSION, TARGET, WAIT, seconds};
@@ -31,6 +31,10 @@ pub static DEFINITION: Definition = Definition {
         WAIT,
         Param::optional("background", Kind::Boolean, "Answer at once"),
         Param::optional("kill_after_s", Kind::Integer, "Then interrupt it"),
+        Param::optional("isolated", Kind::Boolean, "No terminal; stderr apart"),
+        Param::optional("cwd", Kind::Text, "If isolated"),
+        Param::optional("env", Kind::Map, "If isolated"),
+        Param::optional("stdin", Kind::Text, "If isolated"),
         CHARS,
     ],
 };
@@ -49,6 +53,28 @@ pub async fn call(call: &Call, mut arguments: Arguments) -> Result<CallToolResul
         kill_after: arguments.integer("kill_after_s").map(seconds),
         key: call.key.clone(),
     };
-    let report = call.hub.run(&call.caller, &arguments.which(), order).await?;
+    let which = arguments.which();
+    let report = if arguments.boolean("isolated").unwrap_or(false) {
+        call.hub.run_isolated(&call.caller, &which, isolated(order, &arguments)).await?
+    } else {
+        shared_only(&arguments)?;
+        call.hub.run(&call.caller, &which, order).await?
+    };
     output::reported(call, &report, Wanted::of(&arguments)).await
+}
+
+fn isolated(run: RunOrder, arguments: &Arguments) -> IsolatedOrder {
+    let text = |name| arguments.text(name).map(str::to_owned);
+    IsolatedOrder { run, cwd: text("cwd"), env: arguments.map("env"), stdin: text("stdin") }
+}
+
+/// In a shared shell these would change what its person has, or be typed where somebody sits.
+fn shared_only(arguments: &Arguments) -> Result<(), Refusal> {
+    let given = |what: &'static str| {
+        (arguments.text(what).is_some() || !arguments.map(what).is_empty()).then_some(what)
+    };
+    let Some(what) = ["cwd", "env", "stdin"].into_iter().find_map(given) else { return Ok(()) };
+    let why =
+        "it goes with isolated=true only; in a session cd and export last, and ssh_send types".to_owned();
+    Err(Refusal::InvalidArgument { what, why })
 }
