@@ -5,6 +5,8 @@ mod time;
 mod flood;
 mod memory;
 mod texts;
+mod bare;
+mod ssh;
 
 use cotty_testkit::pairs::Pairs;
 
@@ -65,7 +67,7 @@ const fn row(
 }
 
 /// All rows. BENCHMARKS.md says in words what floor and ours are.
-pub const ROWS: [Row; 14] = [
+pub const ROWS: [Row; 22] = [
     row("start", "cotty mcp: initialize", Seconds, Difference(0.001), time::start),
     row("first", "the first ssh_run true, with daemon start", Seconds, Figure(0.050), time::first),
     row("call", "ssh_list, no sessions", Seconds, Nothing, time::call),
@@ -78,6 +80,14 @@ pub const ROWS: [Row; 14] = [
     row("growth", "ssh_run cat 72MB: memory at its peak", Bytes, Figure(16.0 * MIB), flood::growth),
     row("idle", "daemon and holder, one session", Bytes, Figure(15e6), memory::idle),
     row("sessions", "one of 50 sessions with 1,000 lines", Bytes, Figure(0.25 * MIB), memory::sessions),
+    row("ssh-first", "ssh_run true, no connection open", Seconds, Ratio(0.75), ssh::connect),
+    row("ssh-command", "ssh_run true over SSH", Seconds, Difference(0.000_25), ssh::command),
+    row("ssh-flood", "ssh_run cat 72MB over SSH", Seconds, Ratio(1.15), ssh::flood),
+    row("ssh-growth", "the same: memory at its peak", Bytes, Figure(16.0 * MIB), ssh::growth),
+    row("ssh-exec", "ssh_run isolated true over SSH", Seconds, Ratio(1.25), ssh::exec),
+    row("ssh-channel", "one more channel beside a session", Seconds, Figure(0.005), ssh::channel),
+    row("ssh-sessions", "one of 50 with 1,000 lines over SSH", Bytes, Figure(0.25 * MIB), ssh::sessions),
+    row("ssh-keys", "p99 of keys in attach beside yes, one connection", Seconds, Ratio(1.5), ssh::keys),
     row("tools", "tools/list", Tokens, Figure(1_900.0), texts::tools),
     row("answer", "ssh_run ls /etc", Characters, Ratio(1.1), texts::answer),
 ];

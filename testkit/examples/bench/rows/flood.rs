@@ -11,7 +11,7 @@ use super::memory::{peak, resident};
 use super::scene::{agent_with_session, run, timed};
 
 /// Lines of the file, of 80 bytes each with their end.
-const LINES: usize = 900_000;
+pub const LINES: usize = 900_000;
 
 /// As fast as the machine can.
 pub fn on_all_cores() -> Pairs {
@@ -52,7 +52,7 @@ pub fn growth() -> Pairs {
 }
 
 /// A file of 72 MB in lines that differ.
-fn file(home: &Home) -> PathBuf {
+pub fn file(home: &Home) -> PathBuf {
     let path = home.path().join("72MB");
     let text: String = (0..LINES).map(|at| format!("{at:079}\n")).collect();
     fs::write(&path, text).expect("room for 72 MB");

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
@@ -34,6 +35,15 @@ pub fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
+/// Writes the hook to a file.
+pub fn write_hook(home: &Home) -> PathBuf {
+    let hook = home.path().join("hook.bash");
+    if !hook.exists() {
+        fs::write(&hook, HOOK).expect("a file for the hook");
+    }
+    hook
+}
+
 /// A bash on a raw terminal, with the hook of a shared one.
 pub struct RawBash {
     /// Its terminal.
@@ -44,12 +54,13 @@ pub struct RawBash {
 impl RawBash {
     /// Starts it and waits for its first prompt.
     pub fn start(home: &Home) -> Self {
-        let hook = home.path().join("hook.bash");
-        if !hook.exists() {
-            fs::write(&hook, HOOK).expect("a file for the hook");
-        }
         let mut bash = home.program("bash");
-        let tty = Tty::start(bash.args(["--noprofile", "--rcfile"]).arg(hook));
+        Self::of(bash.args(["--noprofile", "--rcfile"]).arg(write_hook(home)))
+    }
+
+    /// The same of a command that leads to one.
+    pub fn of(command: &Command) -> Self {
+        let tty = Tty::start(command);
         tty.wait_bytes("the first prompt", |bytes| contains(bytes, b"133;B;"));
         tty.forget();
         Self { tty, serial: 0 }

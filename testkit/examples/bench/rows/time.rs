@@ -77,7 +77,7 @@ pub fn command() -> Pairs {
 }
 
 /// The seconds that one of some rounds takes.
-fn each(rounds: u32, mut act: impl FnMut()) -> f64 {
+pub fn each(rounds: u32, mut act: impl FnMut()) -> f64 {
     timed(|| (0..rounds).for_each(|_| act())) / f64::from(rounds)
 }
 
