@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cotty_testkit::home::Home;
 use cotty_testkit::wait::{until, until_within};
-use cotty_testkit::{Sshd, Ticket};
+use cotty_testkit::{Relay, Sshd, Ticket};
 use serde_json::{Value, json};
 
 use crate::daemon::{kill, pid};
@@ -32,8 +32,14 @@ impl Lane {
 
     fn far(test: &str) -> Option<Self> {
         let server = Sshd::start(test)?;
-        let (home, target) = (account(&server), format!("{}@127.0.0.1:{}", server.user(), server.port()));
-        Some(Self { desk: Desk::at(home), target, server: Some(server) })
+        let port = server.port();
+        Some(Self::at(server, port))
+    }
+
+    /// A desk that reaches a server by this port.
+    fn at(server: Sshd, port: u16) -> Self {
+        let (home, target) = (account(&server, port), format!("{}@127.0.0.1:{port}", server.user()));
+        Self { desk: Desk::at(home), target, server: Some(server) }
     }
 
     /// Runs a command, with what else is said of it.
@@ -60,11 +66,11 @@ impl Lane {
 }
 
 /// A home whose account can log in at a server, as ssh would: by its known hosts and its key.
-fn account(server: &Sshd) -> Home {
+fn account(server: &Sshd, port: u16) -> Home {
     let home = Home::new();
     let ssh = home.path().join("account/.ssh");
     std::fs::create_dir_all(&ssh).unwrap();
-    let known = server.known_line(&format!("[127.0.0.1]:{}", server.port()));
+    let known = server.known_line(&format!("[127.0.0.1]:{port}"));
     std::fs::write(ssh.join("known_hosts"), known).unwrap();
     std::fs::copy(server.file("user_ed25519"), ssh.join("id_ed25519")).unwrap();
     home
@@ -380,4 +386,43 @@ fn a_host_that_goes_away_under_a_command_says_lost_and_one_that_is_not_there_say
     lane.target.truncate(lane.target.find(':').unwrap());
     lane.target += ":1";
     lane.run("true").refuses("connection-failure", &["127.0.0.1"]);
+}
+
+#[test]
+fn a_line_that_is_slow_loses_and_freezes_gives_no_wrong_answer() {
+    const COUNT: usize = 200;
+    const AT_ONCE: usize = 8;
+    let Some(server) = Sshd::start("a_line_that_is_slow_loses_and_freezes") else { return };
+    let relay = Relay::to(server.port());
+    relay.latency(Duration::from_millis(50));
+    relay.loss(20);
+    let mut lane = Lane::at(server, relay.port());
+    let mut under_way = std::collections::VecDeque::new();
+    for number in 0..COUNT {
+        if number % 80 == 40 {
+            // Shorter than what is taken for the end of a line: what is under way comes late, and whole.
+            relay.freeze();
+        }
+        let command = format!("cat; echo error {number} >&2; exit {}", number % 256);
+        under_way.push_back((number, lane.begin(&command, json!({"stdin": format!("line {number}\n")}))));
+        if number % 80 == 40 {
+            std::thread::sleep(Duration::from_secs(6));
+            relay.thaw();
+        }
+        if under_way.len() == AT_ONCE {
+            judge(&mut lane, under_way.pop_front());
+        }
+    }
+    under_way.into_iter().for_each(|it| judge(&mut lane, Some(it)));
+}
+
+#[track_caller]
+fn judge(lane: &mut Lane, asked: Option<(usize, Ticket)>) {
+    let (number, ticket) = asked.unwrap();
+    let said = lane.desk.finish(ticket);
+    let exit = i32::try_from(number % 256).unwrap();
+    // An account's rc files may have something to say first, where several read them at once.
+    let errors = errors(&said);
+    let told = (said.exit(), said.output(), errors.lines().last().map(str::to_owned));
+    assert_eq!(told, (Some(exit), format!("line {number}"), Some(format!("error {number}"))), "{said:?}");
 }
