@@ -17,6 +17,22 @@ pub struct Facts {
     pub inner: Inner,
 }
 
+impl Facts {
+    /// No facts are to be had: there is a shell, and nobody is seen to wait for anything. `login_shell` is what the
+    /// account's shell is called, where that is known.
+    #[must_use]
+    pub fn unseen(login_shell: &str) -> Self {
+        let shell = Program { pid: u32::MAX, executable: None, comm: login_shell.to_owned() };
+        Self { shell, ..Self::default() }
+    }
+
+    /// Returns whether they are none.
+    #[must_use]
+    pub fn are_unseen(&self) -> bool {
+        self.shell.pid == u32::MAX
+    }
+}
+
 /// A process and the file it executes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Program {

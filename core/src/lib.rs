@@ -11,6 +11,7 @@ pub mod dialect;
 pub mod screen;
 pub mod filter;
 pub mod marks;
+mod echo;
 mod sequence;
 pub mod text;
 pub mod excerpt;

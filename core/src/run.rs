@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::echo::EchoSkip;
 use crate::names::{Boundary, InputKind, Principal, RunId};
 
 /// Between the rungs of the ladder INT, TERM, KILL.
@@ -169,9 +170,9 @@ impl Run {
         self.ladder.begins_at = Some(at);
     }
 
-    /// Follows its echo again from where it was typed: `lines` were.
-    pub fn follow_echo(&mut self, lines: usize) {
-        self.echo = Some(EchoSkip::new(lines, true));
+    /// Follows its echo again from where it was typed, with these keys.
+    pub fn follow_echo(&mut self, keys: &[u8]) {
+        self.echo = Some(EchoSkip::new(keys));
     }
 
     /// Returns whether its start is known: a mark was seen, or its echo has passed.
@@ -185,60 +186,6 @@ impl Run {
             self.evidence.remove(1); // The first says how it was typed; the rest is worth most when new.
         }
         self.evidence.push(evidence);
-    }
-}
-
-/// Finds the end of the echo, where no mark tells it: so many line ends, and a second prompt before each line
-/// but the first. The terminal echoes what is typed when it is typed, the shell prompts when it reads, so the
-/// two come in any order.
-#[derive(Clone, Debug)]
-pub(crate) struct EchoSkip {
-    line_ends: usize,
-    second_prompts: usize,
-    in_second_prompt: bool,
-}
-
-impl EchoSkip {
-    /// `lines` were typed; `echoed`: the terminal shows them.
-    pub(crate) fn new(lines: usize, echoed: bool) -> Self {
-        let line_ends = if echoed { lines } else { 0 };
-        Self { line_ends, second_prompts: lines.saturating_sub(1), in_second_prompt: false }
-    }
-
-    /// Takes in output; returns how much of it is echo if the echo ends in it.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
-        if self.is_over() {
-            return Some(0);
-        }
-        if self.in_second_prompt {
-            return None;
-        }
-        for (place, byte) in bytes.iter().enumerate() {
-            if *byte == b'\n' {
-                self.line_ends = self.line_ends.saturating_sub(1);
-                if self.is_over() {
-                    return Some(place + 1);
-                }
-            }
-        }
-        None
-    }
-
-    pub(crate) fn begin_second_prompt(&mut self) {
-        self.in_second_prompt = true;
-    }
-
-    pub(crate) fn end_second_prompt(&mut self) {
-        self.in_second_prompt = false;
-        self.second_prompts = self.second_prompts.saturating_sub(1);
-    }
-
-    pub(crate) fn not_echoed(&mut self) {
-        self.line_ends = 0;
-    }
-
-    fn is_over(&self) -> bool {
-        self.line_ends == 0 && self.second_prompts == 0 && !self.in_second_prompt
     }
 }
 
@@ -317,23 +264,6 @@ impl Ladder {
 #[expect(clippy::disallowed_methods, reason = "a test has a clock")]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_echo_of_one_line_ends_with_its_line_end() {
-        let mut echo = EchoSkip::new(1, true);
-        assert_eq!(echo.feed(b"true"), None);
-        assert_eq!(echo.feed(b"\r\nout"), Some(2));
-    }
-
-    #[test]
-    fn second_prompts_and_echoes_come_in_any_order() {
-        let mut echo = EchoSkip::new(2, true);
-        assert_eq!(echo.feed(b"a\r\nb\r\n"), None);
-        echo.begin_second_prompt();
-        assert_eq!(echo.feed(b"> "), None);
-        echo.end_second_prompt();
-        assert_eq!(echo.feed(b"out"), Some(0));
-    }
 
     #[test]
     fn the_ladder_spares_a_shell_that_runs_the_command_itself() {

@@ -156,7 +156,7 @@ fn found_again(row: RunRow, shell: Shell, now: Instant) -> (Run, Option<(u64, By
         run.end_at(since + after);
     }
     if run.from.is_none() && !shell.marks_starts() {
-        run.follow_echo(row.keys.iter().filter(|&&byte| byte == b'\n').count());
+        run.follow_echo(&row.keys);
     }
     let typed =
         (row.id.kind == RunKind::Command && !row.keys.is_empty()).then(|| (row.sequence, row.keys.into()));
@@ -166,6 +166,7 @@ fn found_again(row: RunRow, shell: Shell, now: Instant) -> (Run, Option<(u64, By
 fn plan_of(row: &SessionRow) -> Plan {
     Plan {
         name: row.name.clone(),
+        target: row.target.clone(),
         shell: row.shell,
         key: Key::new(row.key.clone()),
         size: row.size,

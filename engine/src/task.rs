@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
-use cotty_core::session::Session;
+use cotty_core::session::{Seen, Session};
 use cotty_host::holder::client::{Events, HolderError, Orders, Terminal};
 use cotty_host::holder::frame::{Event, Exit, Order};
 use cotty_host::state_dir::StateDir;
@@ -188,11 +188,12 @@ impl Owner {
         match event {
             Ok(Some(Event::Output { offset, bytes })) => self.session.handle_output(now, offset.byte, &bytes),
             Ok(Some(Event::Applied(applied))) => {
+                let seen = Seen { echo: applied.echo, whole_lines: applied.canonical };
                 while let Some(&(sequence, bytes)) = self.in_flight.front()
                     && sequence <= applied.sequence
                 {
                     self.in_flight.pop_front();
-                    self.session.handle_applied(bytes, applied.echo, applied.canonical);
+                    self.session.handle_applied(bytes, Some(seen));
                 }
                 self.note_applied(&applied);
             }

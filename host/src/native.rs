@@ -40,6 +40,8 @@ pub mod pulse;
 
 mod listener;
 
+pub mod start;
+
 pub mod shell;
 
 pub mod exec;

@@ -30,8 +30,6 @@ pub enum Shell {
 pub struct Submission {
     /// The bytes to type.
     pub keys: Vec<u8>,
-    /// How many line ends are among them: where there is no start mark, the echo has as many.
-    pub lines: usize,
     /// The command holds nothing to run: a new prompt carries the status of what ran before.
     pub blank: bool,
 }
@@ -95,8 +93,7 @@ impl Shell {
             Self::Dash => dash::submit(command),
         }
         .into_bytes();
-        let lines = keys.iter().filter(|&&byte| byte == b'\n' || byte == b'\r').count();
-        Submission { keys, lines, blank: is_blank(command) }
+        Submission { keys, blank: is_blank(command) }
     }
 }
 

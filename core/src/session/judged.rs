@@ -15,6 +15,13 @@ const UNSIGNED: Duration = Duration::from_secs(1);
 impl Session {
     /// Takes in the answer to [`Effect::AskFacts`].
     pub fn handle_facts(&mut self, now: Instant, number: u64, facts: &Facts) {
+        if facts.are_unseen() {
+            // Asked again and again: they may be had later.
+            let judged = Judged::Running { because: Some("no facts") };
+            drop(self.prober.answer(now, number, judged, 0));
+            return self.go_without_facts(now, &facts.shell.comm);
+        }
+        self.without_facts = false;
         self.shell_in_front = facts.members.iter().any(|member| member.program.pid == facts.shell.pid);
         let unanswered = self.run.as_ref().is_some_and(|run| !run.has_started());
         let around = Surroundings {
@@ -35,10 +42,16 @@ impl Session {
             }
             Stage::Ready if self.run.is_some() => self.conclude(now, &judged, boundary, facts),
             Stage::Ready => {
-                self.believe_prompt(&judged);
+                if judged == Judged::AtShell {
+                    self.believe_prompt();
+                }
                 self.verify_draft(&judged);
             }
-            Stage::Hooked { .. } | Stage::Unanswered | Stage::Exited(_) | Stage::Lost(_) => {}
+            Stage::Connecting { .. }
+            | Stage::Hooked { .. }
+            | Stage::Unanswered
+            | Stage::Exited(_)
+            | Stage::Lost(_) => {}
         }
         if !self.wants_facts() {
             self.prober.rest();
@@ -47,11 +60,15 @@ impl Session {
 
     /// Takes the shell for what it is: an rc file may have replaced it. Returns whether it is one that we speak.
     fn adopt_shell(&mut self, program: &Program) -> bool {
-        let spoken = Shell::of_program(&program.comm);
-        let other =
-            spoken.is_none() && probe::SHELLS.contains(&program.comm.as_str()) && program.comm != "sh";
-        self.plan.shell = spoken.unwrap_or(self.plan.shell);
         self.kept.executable = program.executable;
+        self.adopt_named(&program.comm)
+    }
+
+    /// The same by its name alone.
+    pub(super) fn adopt_named(&mut self, name: &str) -> bool {
+        let spoken = Shell::of_program(name);
+        let other = spoken.is_none() && probe::SHELLS.contains(&name) && name != "sh";
+        self.plan.shell = spoken.unwrap_or(self.plan.shell);
         !other
     }
 
@@ -109,8 +126,8 @@ impl Session {
     }
 
     /// A shell that reads its terminal has read what was typed ahead, and has printed what it had to.
-    fn believe_prompt(&mut self, judged: &Judged) {
-        if *judged == Judged::AtShell && self.doubt.take().is_some() {
+    pub(super) fn believe_prompt(&mut self) {
+        if self.doubt.take().is_some() {
             (self.kept.at_prompt, self.prompt_due) = (true, false);
             self.effects.extend([Effect::Prompted, Effect::Changed]);
         }

@@ -8,6 +8,7 @@
 use std::time::Instant;
 
 use super::{Effect, Session};
+use crate::echo::Echo;
 use crate::marks::{Found, Mark, MarkKind};
 use crate::names::{Boundary, RunKind};
 use crate::run::RunState;
@@ -221,12 +222,15 @@ impl Session {
         if let (None, Some(place)) = (run.line_end, bytes.iter().position(|&byte| byte == b'\n')) {
             run.line_end = Some(from + place as u64 + 1);
         }
-        if let Some(echoed) = run.echo.as_mut().and_then(|echo| echo.feed(bytes)) {
-            run.from = Some(from + echoed as u64);
-            run.echo = None;
-            run.note(format!("echo ended at {}", from + echoed as u64));
-            self.screen.forget_addressed();
-        }
+        let begins = match run.echo.as_mut().map(|echo| echo.feed(bytes)) {
+            Some(Echo::Ends(echoed)) => from + echoed as u64,
+            Some(Echo::None) => run.typed_at,
+            Some(Echo::On) | None => return,
+        };
+        run.from = Some(begins);
+        run.echo = None;
+        run.note(format!("echo ended at {begins}"));
+        self.screen.forget_addressed();
     }
 }
 

@@ -22,12 +22,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::dialect::{self, Shell, Submission};
+use crate::echo::EchoSkip;
 use crate::gate::{self, Gate};
 use crate::marks::{Key, Marks};
 use crate::names::{Boundary, Epoch, Mode, Offset, Principal, Role, RunId, RunKind};
 use crate::probe::Prober;
 use crate::refusal::Refusal;
-use crate::run::{EchoSkip, Run, RunState, Signal};
+use crate::run::{Run, RunState, Signal};
 use crate::screen::{self, Screen};
 
 use line::Line;
@@ -101,11 +102,22 @@ pub struct Accepted {
     pub sequence: u64,
 }
 
+/// What a terminal was like when an input was applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// It showed what is typed.
+    pub echo: bool,
+    /// It gave whole lines.
+    pub whole_lines: bool,
+}
+
 /// How a session is opened or found again.
 #[derive(Clone)]
 pub struct Plan {
     /// Its name, for refusals.
     pub name: String,
+    /// What opens it again, for refusals.
+    pub target: String,
     /// What its shell speaks.
     pub shell: Shell,
     /// What its shell signs with.
@@ -184,6 +196,8 @@ pub struct Session {
     recent: VecDeque<Run>,
     /// An rc file waits for somebody.
     asks_while_opening: bool,
+    /// Its host shows no facts, as far as is known.
+    without_facts: bool,
     /// The number for the next command that begins by itself.
     spare_number: Option<u64>,
     shell_in_front: bool,
@@ -201,6 +215,12 @@ impl Session {
         let mut session = Self::blank(plan, now, Kept::default(), 0);
         session.prober.disturb(now);
         session
+    }
+
+    /// Begins a session whose terminal is still to come: [`Session::handle_connected`] says that it is there.
+    #[must_use]
+    pub fn connecting(plan: Plan, now: Instant) -> Self {
+        Self { stage: Stage::Connecting { since: now }, ..Self::blank(plan, now, Kept::default(), 0) }
     }
 
     /// Finds a session again whose terminal lived on. `screen` paints what was shown at `at`; output from
@@ -253,6 +273,7 @@ impl Session {
             run: None,
             recent: VecDeque::new(),
             asks_while_opening: false,
+            without_facts: false,
             spare_number: None,
             shell_in_front: false,
             at_shell_since: None,
@@ -435,16 +456,16 @@ impl Session {
         self.disturb(now);
     }
 
-    /// Notes that the terminal's keeper has applied an input, and whether the terminal echoed then and gave
-    /// whole lines.
-    pub fn handle_applied(&mut self, bytes: usize, echoed: bool, whole_lines: bool) {
+    /// Notes that the terminal's keeper has applied an input, and what the terminal was like then, if that was seen.
+    pub fn handle_applied(&mut self, bytes: usize, seen: Option<Seen>) {
         self.unwritten = self.unwritten.saturating_sub(bytes);
+        let Some(Seen { echo, whole_lines }) = seen else { return };
         if !whole_lines && !self.plan.shell.edits_lines() && !self.kept.at_prompt {
             // Only a program sets raw mode here, and it took the key; no cursor at a prompt would ever tell.
             self.typed_ahead = false;
         }
-        if !echoed && let Some(echo) = self.run.as_mut().and_then(|run| run.echo.as_mut()) {
-            echo.not_echoed();
+        if let Some(skip) = self.run.as_mut().and_then(|run| run.echo.as_mut()) {
+            skip.note_echo(echo);
         }
     }
 
@@ -504,12 +525,12 @@ impl Session {
         text: String,
         kill_after: Option<Duration>,
     ) -> Accepted {
-        let Submission { keys, lines, blank } = self.submission(&text);
+        let Submission { keys, blank } = self.submission(&text);
         let expected = self.kept.serial + 1;
         let mut run = Run::new(id, who.clone(), text, expected, self.end, now);
         run.blank = blank;
         run.ladder.begins_at = kill_after.map(|it| now + it);
-        run.echo = (!self.plan.shell.marks_starts()).then(|| EchoSkip::new(lines, true));
+        run.echo = (!self.plan.shell.marks_starts()).then(|| EchoSkip::new(&keys));
         run.note(format!("typed at {}, serial {expected} awaited", self.offset()));
         self.run = Some(run);
         self.kept.at_prompt = false;

@@ -1,7 +1,7 @@
 //! From a new terminal to a shell that signs its prompts.
 //!
 //! The hook is typed when the facts say twice that the shell itself reads the terminal, never before: an rc
-//! file that sleeps or asks would eat it.
+//! file that sleeps or asks would eat it. Where no facts are to be had, it is typed after a long silence.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,17 @@ use crate::refusal::Refusal;
 
 /// A shell that does not read its terminal by then is called unknown; it is still looked after.
 const READY_WITHIN: Duration = Duration::from_secs(10);
+/// Without facts a shell that has printed nothing for so long is taken to read its terminal.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// How far a session has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
+    /// There is no terminal yet: the way to its host is being opened.
+    Connecting {
+        /// Since when.
+        since: Instant,
+    },
     /// Its shell has not read its terminal yet.
     Waiting {
         /// When it was opened.
@@ -42,6 +49,34 @@ pub enum Stage {
 }
 
 impl Session {
+    /// Notes that the terminal is there.
+    pub fn handle_connected(&mut self, now: Instant) {
+        if matches!(self.stage, Stage::Connecting { .. }) {
+            self.stage = Stage::Waiting { since: now };
+            self.last_active = now;
+            self.effects.push_back(Effect::Changed);
+            self.prober.disturb(now);
+        }
+    }
+
+    /// Goes by the silence where nothing else is to be had: a shell that prints nothing reads its terminal.
+    pub(super) fn go_without_facts(&mut self, now: Instant, login_shell: &str) {
+        self.without_facts = true;
+        let quiet = now.saturating_duration_since(self.last_active);
+        if quiet < SILENCE {
+            return;
+        }
+        match self.stage {
+            Stage::Waiting { .. } | Stage::Late { .. } => {
+                if self.adopt_named(login_shell) {
+                    self.type_hook(now);
+                }
+            }
+            Stage::Ready if self.run.is_none() => self.believe_prompt(),
+            _ => {}
+        }
+    }
+
     /// Types the hook: the shell was seen to read its terminal.
     pub(super) fn type_hook(&mut self, now: Instant) {
         if !matches!(self.stage, Stage::Waiting { .. } | Stage::Late { .. }) || self.gate.draft().is_some() {
@@ -69,8 +104,14 @@ impl Session {
 
     pub(super) fn opening_deadline(&self) -> Option<Instant> {
         match self.stage {
+            Stage::Waiting { since } if self.without_facts => Some(since + READY_WITHIN + SILENCE),
             Stage::Waiting { since } | Stage::Hooked { since } => Some(since + READY_WITHIN),
-            Stage::Late { .. } | Stage::Unanswered | Stage::Ready | Stage::Exited(_) | Stage::Lost(_) => None,
+            Stage::Connecting { .. }
+            | Stage::Late { .. }
+            | Stage::Unanswered
+            | Stage::Ready
+            | Stage::Exited(_)
+            | Stage::Lost(_) => None,
         }
     }
 
@@ -84,16 +125,19 @@ impl Session {
     }
 
     pub(super) fn check_ready(&self, now: Instant) -> Result<(), Refusal> {
-        let session = self.plan.name.clone();
+        let (session, target) = (self.plan.name.clone(), self.plan.target.clone());
         let since = match &self.stage {
             Stage::Ready => return Ok(()),
-            Stage::Waiting { since } | Stage::Late { since } | Stage::Hooked { since } => *since,
+            Stage::Connecting { since }
+            | Stage::Waiting { since }
+            | Stage::Late { since }
+            | Stage::Hooked { since } => *since,
             Stage::Unanswered => now,
             Stage::Exited(exit) => {
-                return Err(Refusal::ShellExited { session, target: "local".into(), exit: *exit });
+                return Err(Refusal::ShellExited { session, target, exit: *exit });
             }
             Stage::Lost(reason) => {
-                return Err(Refusal::Lost { session, target: "local".into(), reason: reason.clone() });
+                return Err(Refusal::Lost { session, target, reason: reason.clone() });
             }
         };
         let seconds = now.saturating_duration_since(since).as_secs();
@@ -103,6 +147,7 @@ impl Session {
     /// Says in a few words what the session does instead of standing at its prompt.
     pub(super) fn in_words(&self) -> String {
         match &self.stage {
+            Stage::Connecting { .. } => "it is still being connected".into(),
             Stage::Waiting { .. } | Stage::Late { .. } if self.asks_while_opening => {
                 "an rc file asks for something, and nothing of ours was typed; answer it first".into()
             }

@@ -77,7 +77,10 @@ impl Owner {
 
     /// Returns whether waiting alone may end the reason of a refusal.
     pub(super) fn may_pass(&self, refusal: &Refusal) -> bool {
-        let opening = matches!(self.session.stage(), Stage::Waiting { .. } | Stage::Hooked { .. });
+        let opening = matches!(
+            self.session.stage(),
+            Stage::Connecting { .. } | Stage::Waiting { .. } | Stage::Hooked { .. }
+        );
         let between = matches!(refusal, Refusal::NotAtPrompt { .. }) && self.session.current().is_none();
         let is_early = matches!(refusal, Refusal::NotReady { .. }) && opening;
         // Between a command's end and the prompt nobody knows yet whether anything was typed ahead.
@@ -459,7 +462,7 @@ impl Owner {
 
     pub(super) fn state(&self) -> SessionState {
         match self.session.stage() {
-            Stage::Waiting { .. } | Stage::Hooked { .. } => SessionState::Opening,
+            Stage::Connecting { .. } | Stage::Waiting { .. } | Stage::Hooked { .. } => SessionState::Opening,
             Stage::Late { .. } => SessionState::Unknown(
                 "its rc files sleep, ask something or never end; nothing was typed".into(),
             ),

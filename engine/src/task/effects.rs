@@ -147,7 +147,7 @@ impl Owner {
         if let Some(place) = self.in_flight.iter().position(|(it, _)| *it == sequence)
             && let Some((_, bytes)) = self.in_flight.remove(place)
         {
-            self.session.handle_applied(bytes, true, true);
+            self.session.handle_applied(bytes, None);
         }
         self.warn("input was dropped: the program does not read".to_owned());
     }

@@ -92,8 +92,8 @@ fn row(idle_timeout: Option<Duration>) -> SessionRow {
 }
 
 fn plan(row: &SessionRow) -> Plan {
-    let (name, key) = (row.name.clone(), Key::new(row.key.clone()));
-    Plan { name, shell: row.shell, key, size: row.size, mode: row.mode, epoch: row.epoch }
+    let (name, target, key) = (row.name.clone(), row.target.clone(), Key::new(row.key.clone()));
+    Plan { name, target, shell: row.shell, key, size: row.size, mode: row.mode, epoch: row.epoch }
 }
 
 impl Played {

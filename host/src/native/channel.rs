@@ -55,6 +55,8 @@ pub(super) struct Terminal {
     pub(super) term: String,
     pub(super) cols: u16,
     pub(super) rows: u16,
+    /// What the account's shell reads instead of the terminal.
+    pub(super) line: Option<String>,
 }
 
 struct Counted(Arc<AtomicUsize>);
@@ -67,13 +69,17 @@ impl Lane {
         Self { reader, writer: Arc::new(writer), early: VecDeque::new(), _counted: Counted(open.clone()) }
     }
 
-    /// Starts the account's shell in a terminal.
+    /// Starts the account's shell in a terminal, or what its line says.
     pub(super) async fn shell(&mut self, terminal: &Terminal, limit: Duration) -> Result<(), RequestError> {
         let (cols, rows) = (u32::from(terminal.cols), u32::from(terminal.rows));
         let asked = self.writer.request_pty(true, &terminal.term, cols, rows, 0, 0, &[(Pty::IUTF8, 1)]).await;
         asked.map_err(|_| RequestError::Closed)?;
         // Both are on their way at once, and both are answered.
-        self.writer.request_shell(true).await.map_err(|_| RequestError::Closed)?;
+        let started = match &terminal.line {
+            Some(line) => self.writer.exec(true, line.as_str()).await,
+            None => self.writer.request_shell(true).await,
+        };
+        started.map_err(|_| RequestError::Closed)?;
         self.granted(2, limit).await
     }
 

@@ -214,7 +214,7 @@ pub(super) fn not_started(error: &RequestError) -> ExecError {
     ExecError::NotStarted(error.to_string())
 }
 
-fn quoted(text: &str, what: &'static str) -> Result<String, ExecError> {
+pub(super) fn quoted(text: &str, what: &'static str) -> Result<String, ExecError> {
     if text.contains('\0') {
         return Err(ExecError::Nul(what));
     }

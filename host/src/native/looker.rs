@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cotty_core::facts::{Blocked, Facts, Program};
+use cotty_core::facts::{Blocked, Facts};
 use cotty_core::probe::Wait;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -51,12 +51,12 @@ struct Answer {
 }
 
 impl Looker {
-    /// Begins for a shell that was just asked for.
-    pub(super) fn start(connection: Arc<Connection>, birth: Birth) -> Self {
+    /// Begins for a shell that was just asked for, and which this program is to be, if it is not the account's.
+    pub(super) fn start(connection: Arc<Connection>, birth: Birth, program: Option<String>) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let (answer, answers) = mpsc::channel(ORDERS_MAX);
         let birth = Arc::new(birth);
-        tokio::spawn(look(connection, birth.clone(), ordered, answer));
+        tokio::spawn(look(connection, birth.clone(), program, ordered, answer));
         Self { orders, answers, prompt: None, birth, sent: 0, quiet_at: None }
     }
 
@@ -135,10 +135,13 @@ impl Looker {
 async fn look(
     connection: Arc<Connection>,
     birth: Arc<Birth>,
+    program: Option<String>,
     mut orders: mpsc::Receiver<Order>,
     tell: mpsc::Sender<Answer>,
 ) {
     let probe = connection.probe().await;
+    let login_shell = || probe.as_ref().map(|it| it.machine.login_shell.clone()).unwrap_or_default();
+    let unseen = Facts::unseen(&program.unwrap_or_else(login_shell));
     if let Some(probe) = &probe {
         find(probe, &birth, FINDING_MAX).await;
     }
@@ -150,7 +153,11 @@ async fn look(
         let answer = match order {
             Order::Facts { told, sent } => {
                 // One that has ended is gone; one that was not found is unknown.
-                let facts = if birth.is_over() { Facts::default() } else { facts(seen).await };
+                let facts = if birth.is_over() {
+                    Facts::default()
+                } else {
+                    facts(seen).await.unwrap_or_else(|| unseen.clone())
+                };
                 let prompt = Some((sent, at_prompt(&facts)));
                 Answer { event: told.then(|| Event::Facts(Box::new(facts))), prompt }
             }
@@ -176,17 +183,11 @@ async fn find(probe: &Probe, birth: &Birth, times: usize) {
     }
 }
 
-async fn facts(seen: Option<(&Probe, u32)>) -> Facts {
-    let Some((probe, pid)) = seen else { return unknown() };
-    match probe.ask(Question::Facts(pid)).await {
-        Some(lines) => sight::facts(&lines, &probe.machine).unwrap_or_else(unknown),
-        None => unknown(),
-    }
-}
-
-/// No facts are to be had: there is a shell, and nobody is seen to wait for anything.
-fn unknown() -> Facts {
-    Facts { shell: Program { pid: u32::MAX, ..Program::default() }, ..Facts::default() }
+/// Returns the facts; nothing where none are to be had.
+async fn facts(seen: Option<(&Probe, u32)>) -> Option<Facts> {
+    let (probe, pid) = seen?;
+    let lines = probe.ask(Question::Facts(pid)).await?;
+    sight::facts(&lines, &probe.machine)
 }
 
 /// Returns what typing at the shell's prompt is like, if the shell reads there and hides nothing.
@@ -221,7 +222,7 @@ async fn kill(seen: Option<(&Probe, u32)>, to: SignalTo, signal: i32) -> Option<
     let to = match to {
         SignalTo::Process(pid) => i64::from(pid),
         SignalTo::Group(group) => -i64::from(group),
-        SignalTo::Foreground => match facts(Some((probe, pid))).await.foreground {
+        SignalTo::Foreground => match facts(Some((probe, pid))).await.unwrap_or_default().foreground {
             0 => return refused("there is no foreground group".to_owned()),
             group => -i64::from(group),
         },

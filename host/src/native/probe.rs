@@ -18,8 +18,8 @@ use crate::native::channel::{Heard, Lane};
 const SCRIPT: &str =
     concat!(include_str!("probe.sh"), include_str!("probe_ps.sh"), include_str!("probe_loop.sh"));
 
-/// A host that takes longer for a look is too busy to be looked at.
-const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// A host that takes longer for a look is too busy to be looked at. A connection that is gone is noticed before.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// No honest answer is longer.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
@@ -44,6 +44,8 @@ pub(super) struct Machine {
     pub(super) system: String,
     /// `uname -m`.
     pub(super) processor: String,
+    /// The file name of the account's shell.
+    pub(super) login_shell: String,
 }
 
 /// A question.
@@ -79,8 +81,12 @@ impl Probe {
         // What an rc file prints comes before it.
         let ready = timeout(limit, lines.until(&mut lane, |line| line.starts_with(&key))).await.ok()??;
         let words: Vec<&str> = ready.last()?.split(' ').collect();
-        let [_, "ready", system, processor, pid] = words[..] else { return None };
-        let machine = Machine { system: system.to_owned(), processor: processor.to_owned() };
+        let [_, "ready", system, processor, pid, ref shell @ ..] = words[..] else { return None };
+        let machine = Machine {
+            system: system.to_owned(),
+            processor: processor.to_owned(),
+            login_shell: shell.join(" "),
+        };
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
         tokio::spawn(answer(lane, lines, key, asked));
         Some(Self { questions, machine, pid: pid.parse().ok()? })

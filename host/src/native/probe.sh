@@ -39,7 +39,7 @@ facts() {
   set --
   for p in $exe; do set -- "$@" "/proc/$p/exe" "/proc/$p"; done
   say x; stat -L -c '%n %d %i %u' "$@"
-  say l; [ -n "$fds" ] && ls -l $fds /dev/null
+  say l; ls -l "/proc/${exe%% *}/exe" $fds /dev/null
   say y; stty -a -F "/dev/pts/$tty"
 }
 procs() {

@@ -1,4 +1,4 @@
-say "KEY ready $(uname -s) $(uname -m) $$"
+say "KEY ready $(uname -s) $(uname -m) $$ ${SHELL##*/}"
 while read -r verb a b; do
   case $verb in
     f) facts "$a" ;;

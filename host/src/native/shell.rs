@@ -19,8 +19,10 @@ use crate::holder::frame::{Applied, Event, Exit, Order, RefusalKind};
 use crate::holder::kept::Kept;
 use crate::native::channel::{Heard, Lane, LaneWriter, RequestError, Terminal};
 use crate::native::connect::{ChannelError, Connection};
+use crate::native::exec::ExecError;
 use crate::native::looker::Looker;
 use crate::native::outbox::Outbox;
+use crate::native::start::Start;
 use crate::native::watcher::Ended;
 
 /// So much typed input may wait for the connection to take it.
@@ -50,6 +52,8 @@ pub struct OpenShell {
     pub cols: u16,
     /// The height.
     pub rows: u16,
+    /// What is different from a plain login.
+    pub start: Start,
 }
 
 /// Why a shell was not opened.
@@ -64,6 +68,9 @@ pub enum ShellError {
     /// Its output cannot be kept.
     #[error("its output cannot be kept: {0}")]
     Kept(#[from] io::Error),
+    /// How it is to begin cannot be written.
+    #[error(transparent)]
+    Start(#[from] ExecError),
 }
 
 /// Opens a shell on a connection.
@@ -82,11 +89,17 @@ pub(super) async fn start(
     // It takes its place on the connection early, and is there when the first look is wanted.
     let with_probe = connection.clone();
     tokio::spawn(async move { with_probe.probe().await.is_some() });
-    let terminal = Terminal { term: open.term.clone(), cols: open.cols, rows: open.rows };
+    let terminal =
+        Terminal { term: open.term.clone(), cols: open.cols, rows: open.rows, line: open.start.line()? };
     let birth = connection.shell(&mut lane, &terminal).await.map_err(not_started)?;
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let ended = connection.ended();
-    let served = Served::new(lane, Outbox::new(open.epoch, kept), ended, Looker::start(connection, birth));
+    let served = Served::new(
+        lane,
+        Outbox::new(open.epoch, kept),
+        ended,
+        Looker::start(connection, birth, open.start.shell.clone()),
+    );
     tokio::spawn(served.serve(theirs));
     Ok(client::Terminal::over(ours))
 }

@@ -23,6 +23,8 @@ struct Sight {
     /// Device, inode and owner of what stands under a path.
     files: HashMap<String, (u64, u64, u32)>,
     descriptors: HashMap<u32, Vec<(u32, String)>>,
+    /// The shell's executable, by its path.
+    executable: String,
     modes: Vec<String>,
     up: Duration,
     /// The names of the terminals, where `ps` is asked: the number of each is its place, from 1.
@@ -70,7 +72,7 @@ pub(super) fn facts(lines: &[String], machine: &Machine) -> Option<Facts> {
         })
     };
     Some(Facts {
-        shell: sight.program(shell),
+        shell: sight.shell(shell),
         foreground: shell.foreground,
         echo: sight.modes.iter().any(|it| it == "echo"),
         canonical: sight.modes.iter().any(|it| it == "icanon"),
@@ -198,8 +200,23 @@ impl Sight {
             && let Some(number) = before.rsplit(' ').next().and_then(|it| it.parse().ok())
         {
             self.descriptors.entry(pid).or_default().push((number, target.to_owned()));
+        } else if let Some((before, target)) = line.split_once(" -> ")
+            && before.ends_with("/exe")
+        {
+            self.executable = target.to_owned();
         }
         Part::Descriptors(pid)
+    }
+
+    /// `sh` is the name of many: the file tells which.
+    fn shell(&self, stat: &Stat) -> Program {
+        let program = self.program(stat);
+        match self.executable.rsplit('/').next() {
+            Some(file) if program.comm == "sh" && !file.is_empty() => {
+                Program { comm: file.to_owned(), ..program }
+            }
+            _ => program,
+        }
     }
 
     fn program(&self, stat: &Stat) -> Program {

@@ -24,6 +24,7 @@ use cotty_host::native::error::ConnectError;
 use cotty_host::native::secret::ask_nobody;
 use cotty_host::native::settings::Settings;
 use cotty_host::native::shell::{self, OpenShell};
+use cotty_host::native::start::Start;
 use cotty_testkit::Sshd;
 
 use crate::world::{Client, EPOCH, block_on};
@@ -49,6 +50,7 @@ pub(crate) fn open_shell(scratch: &tempfile::TempDir) -> OpenShell {
         term: "xterm".into(),
         cols: 80,
         rows: 24,
+        start: Start::default(),
     }
 }
 

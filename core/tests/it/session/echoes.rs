@@ -2,6 +2,7 @@
 
 use cotty_core::dialect::Shell;
 use cotty_core::run::RunState;
+use cotty_core::session::Seen;
 
 use super::played::{Played, mark, prompt};
 
@@ -65,7 +66,7 @@ fn the_echo_of_many_pieces_is_no_output_in_whatever_order_it_comes() {
 fn where_the_terminal_does_not_echo_all_is_output() {
     let mut it = Played::at_prompt(Shell::Dash);
     let run = it.run("echo a");
-    it.session.handle_applied(7, false, true);
+    it.session.handle_applied(7, Some(Seen { echo: false, whole_lines: true }));
     it.prints("a\r\nb\r\n");
     it.prints(prompt(Shell::Dash, 0, 2, 0));
     assert_eq!(it.output(run), "a\r\nb\r\n");

@@ -7,7 +7,7 @@ use cotty_core::dialect::Shell;
 use cotty_core::facts::{Blocked, Facts};
 use cotty_core::names::{Mode, RunId};
 use cotty_core::run::RunState;
-use cotty_core::session::Stage;
+use cotty_core::session::{Seen, Stage};
 use proptest::prelude::*;
 
 use super::played::{Played, SHELL, agent, person, waits};
@@ -199,7 +199,9 @@ impl Watched {
                     drop(it.session.end_run(it.now, run, *force));
                 }
             }
-            Act::Applies(echo) => it.session.handle_applied(3, *echo, true),
+            Act::Applies(echo) => {
+                it.session.handle_applied(3, Some(Seen { echo: *echo, whole_lines: true }));
+            }
             Act::Exits => it.session.handle_exit(it.now, Some(0)),
             Act::IsLost => it.session.handle_lost(it.now, "gone"),
         }

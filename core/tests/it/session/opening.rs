@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use cotty_core::dialect::Shell;
+use cotty_core::facts::Facts;
 use cotty_core::refusal::Refusal;
-use cotty_core::session::Stage;
+use cotty_core::session::{Session, Stage};
 
-use super::played::{Played, agent, person, prompt, waits};
+use super::played::{Played, agent, person, plan, prompt, some_moment, waits};
 
 fn at_editor(shell: Shell) -> cotty_core::facts::Facts {
     waits(shell.name(), shell == Shell::Dash, shell == Shell::Dash)
@@ -137,4 +138,62 @@ fn a_session_that_is_opening_takes_no_command_of_an_agent() {
     it.types(&agent(), "\x03").unwrap();
     it.session.handle_exit(it.now, Some(1));
     assert!(matches!(it.try_run("ls"), Err(Refusal::ShellExited { exit: Some(1), .. })));
+}
+
+#[test]
+fn a_session_is_there_before_its_terminal_is() {
+    let now = some_moment();
+    let mut it = Played::of(Session::connecting(plan(Shell::Bash), now), now);
+    it.passes(Duration::from_secs(60));
+    assert!(matches!(it.session.stage(), Stage::Connecting { .. }));
+    assert!(it.carried.asked.is_empty() && it.carried.typed.is_empty());
+    let Err(Refusal::NotReady { seconds: 60, state, .. }) = it.try_run("ls") else {
+        panic!("it is not ready")
+    };
+    assert!(state.contains("connected"), "{state}");
+    it.session.handle_connected(it.now);
+    it.prints("$ ");
+    it.sees(&at_editor(Shell::Bash));
+    it.prints(first_prompt(Shell::Bash));
+    assert!(it.session.is_at_prompt());
+    it.session.handle_connected(it.now);
+    assert!(it.session.is_at_prompt());
+}
+
+#[test]
+fn without_facts_our_line_is_typed_after_a_long_silence_and_in_the_login_shells_words() {
+    for shell in Shell::ALL {
+        let mut it = Played::opened(Shell::Bash);
+        let unseen = Facts::unseen(shell.name());
+        it.prints("welcome\r\n$ ");
+        let opened = it.now;
+        while it.now < opened + Duration::from_secs(5) {
+            it.sees(&unseen);
+        }
+        it.prints("news\r\n$ ");
+        let printed = it.now;
+        while it.now < printed + Duration::from_secs(9) {
+            it.sees(&unseen);
+            assert_eq!(it.carried.typed, [], "{shell:?}");
+        }
+        assert!(matches!(it.session.stage(), Stage::Waiting { .. }), "{shell:?}");
+        while it.now < printed + Duration::from_secs(11) {
+            it.sees(&unseen);
+        }
+        assert_eq!(it.typed().as_bytes(), shell.hook(&plan(shell).key), "{shell:?}");
+        it.prints(first_prompt(shell));
+        assert!(it.session.is_at_prompt());
+        assert!(it.try_run("true").is_ok());
+    }
+}
+
+#[test]
+fn without_facts_a_shell_that_we_do_not_speak_is_typed_nothing() {
+    let mut it = Played::opened(Shell::Bash);
+    for _ in 0..100 {
+        it.sees(&Facts::unseen("fish"));
+        it.passes(Duration::from_millis(250));
+    }
+    assert!(matches!(it.session.stage(), Stage::Late { .. }));
+    assert_eq!(it.carried.typed, []);
 }

@@ -55,7 +55,7 @@ pub(crate) fn some_moment() -> Instant {
 
 pub(crate) fn plan(shell: Shell) -> Plan {
     let (key, epoch) = (Key::new("key"), Epoch(1));
-    Plan { name: "s".into(), shell, key, size: (40, 6), mode: Mode::Common, epoch }
+    Plan { name: "s".into(), target: "local".into(), shell, key, size: (40, 6), mode: Mode::Common, epoch }
 }
 
 /// A mark of the session's shell: its letter and what follows, but for key and process.

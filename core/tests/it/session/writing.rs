@@ -214,6 +214,6 @@ fn what_a_program_does_not_read_is_bounded_and_ctrl_c_has_room() {
     assert!(it.carried.typed.iter().all(|(_, bytes)| bytes.len() <= cotty_core::session::INPUT_BYTES));
     let numbers: Vec<u64> = it.carried.typed.iter().map(|(sequence, _)| *sequence).collect();
     assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]));
-    it.session.handle_applied(256 * 1024, true, true);
+    it.session.handle_applied(256 * 1024, None);
     it.types(&person(), &much).unwrap();
 }

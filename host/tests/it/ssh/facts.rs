@@ -1,11 +1,13 @@
 //! What the second channel sees of a shell.
 
 use cotty_core::facts::{Blocked, Facts, Inner};
-use cotty_host::holder::frame::{Event, Order, SignalTo};
+use cotty_host::holder::frame::{Attached, Event, Order, SignalTo};
+use cotty_host::native::shell::{self, OpenShell};
+use cotty_host::native::start::Start;
 use cotty_testkit::Sshd;
 
-use super::{client, connect, settings, with_shell};
-use crate::world::{Client, block_on};
+use super::{client, connect, open_shell, settings, with_shell};
+use crate::world::{Client, EPOCH, block_on};
 
 fn reads(facts: &Facts, comm: &str) -> bool {
     let member = facts.members.iter().find(|it| it.program.comm == comm);
@@ -119,5 +121,29 @@ fn a_server_that_gives_one_channel_gives_a_shell_without_facts() {
         assert!(facts.shell.pid != 0 && facts.members.is_empty());
         shell.tell(Order::Signal { to: SignalTo::Foreground, signal: 15 }).await;
         shell.until(|it| matches!(it, Event::Refused { .. }).then_some(())).await;
+    });
+}
+
+#[test]
+fn a_shell_may_begin_as_another_program_in_another_place_and_is_seen_as_what_it_is() {
+    let test = "a_shell_may_begin_as_another_program_in_another_place";
+    let Some(sshd) = Sshd::start(test) else { return };
+    let scratch = tempfile::tempdir().unwrap();
+    block_on(async {
+        let connection = connect(&settings(&sshd)).await.unwrap();
+        let start = Start {
+            shell: Some("/bin/sh".into()),
+            cwd: Some("/usr/lib".into()),
+            env: vec![("IT".into(), "it's $here".into())],
+        };
+        let open = OpenShell { start, ..open_shell(&scratch) };
+        let terminal = shell::open(&connection, &open).await.unwrap();
+        let mut shell = Client::new(Attached { epoch: EPOCH, ..Attached::default() }, terminal, 0);
+        shell.send("echo \"[$PWD|$IT|\"\n").await;
+        shell.expect("[/usr/lib|it's $here|").await;
+        let really = std::fs::canonicalize("/bin/sh").unwrap();
+        let name = really.file_name().unwrap().to_str().unwrap();
+        let facts = shell.facts("it is found", |it| !it.are_unseen() && it.shell.pid != 0).await;
+        assert_eq!(facts.shell.comm, name);
     });
 }
