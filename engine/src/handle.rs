@@ -22,6 +22,10 @@ pub(crate) struct Identity {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) target: String,
+    /// The account on a host; none on this machine.
+    pub(crate) place: Option<String>,
+    /// Its name was made from what it is opened on: who names that means this one.
+    pub(crate) is_nameless: bool,
     /// What its shell signs with; masked in every text.
     pub(crate) key: String,
 }
@@ -51,6 +55,11 @@ impl SessionHandle {
     /// Tells where nobody can wait. A full mailbox means that the task will notice by itself.
     pub(crate) fn tell_now(&self, request: Request) {
         drop(self.requests.try_send(request));
+    }
+
+    /// Returns whether its task has ended.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.requests.is_closed()
     }
 
     /// The task has ended: the session has.

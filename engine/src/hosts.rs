@@ -18,6 +18,7 @@ use cotty_core::refusal::{HostRefusal, Refusal};
 use cotty_core::target::{Remote, host_port};
 use cotty_host::native::error::ConnectError;
 use cotty_host::native::known_hosts::PORT_DEFAULT;
+use cotty_host::native::pool::PoolError;
 use cotty_host::native::settings::{Limits, Settings};
 
 use crate::report::Caller;
@@ -228,6 +229,12 @@ impl<'a> Wanted<'a> {
 #[must_use]
 pub fn refused(resolved: &Resolved, error: &ConnectError) -> Refusal {
     refused::refusal(resolved, error)
+}
+
+/// Says in our words why there is no shell or command on a host.
+#[must_use]
+pub fn refused_by_pool(resolved: &Resolved, error: &PoolError) -> Refusal {
+    refused::by_pool(resolved, error)
 }
 
 /// The agent is the caller's own, and nobody else's.

@@ -1,38 +1,38 @@
 //! Opens, finds, lists and closes sessions: the one door to the engine for both faces.
 
+mod connecting;
 mod finding;
 mod history;
 mod isolated;
+mod living;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
-use cotty_core::names::{Epoch, Mode, Offset, Role, RunId};
+use cotty_core::names::{Mode, Offset, Role, RunId};
 use cotty_core::refusal::Refusal;
-use cotty_host::holder::client::{Holder, Terminal};
+use cotty_host::holder::client::Holder;
 use cotty_host::state_dir::StateDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
 use crate::fail_point::fail_point;
-use crate::handle::{Identity, SessionHandle};
+use crate::handle::SessionHandle;
 use crate::hosts::Hosts;
 use crate::isolated::Lane;
-use crate::opening;
 use crate::pools::Pools;
 use crate::report::{
-    CallKey, Caller, Closed, Connect, Connected, Excerpt, How, Part, RunOrder, RunReport, RunSummary,
-    ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited, Which,
+    Caller, Closed, Excerpt, Part, RunOrder, RunReport, RunSummary, ScreenView, SendOrder, Sent,
+    SessionStatus, Stretch, WaitOrder, Waited, Which,
 };
 use crate::reports;
 use crate::request::Request;
 use crate::settings::{HubSettings, SessionDefaults};
-use crate::store::{SessionRow, Store};
-use crate::task::{self, Ended, Parts};
+use crate::store::Store;
 use crate::texts;
 use crate::viewer::Viewer;
 
@@ -95,53 +95,6 @@ impl Hub {
     #[must_use]
     pub fn hosts(&self) -> &Hosts {
         &self.0.hosts
-    }
-
-    /// Opens a session, or finds the one that is meant.
-    ///
-    /// # Errors
-    ///
-    /// Says why neither was possible.
-    pub async fn connect(
-        &self,
-        caller: &Caller,
-        order: Connect,
-        _key: Option<CallKey>,
-    ) -> Result<Connected, Refusal> {
-        let target = order.target.clone().or_else(|| self.0.defaults.default_target.clone());
-        let target = target.unwrap_or_else(|| "local".to_owned());
-        if target != "local" {
-            let why = format!("{:?} cannot be reached yet; only local can", texts::one_line(&target));
-            return Err(Refusal::InvalidArgument { what: "target", why });
-        }
-        if let Some(name) = &order.name {
-            check_name(name)?;
-        }
-        let opening = self.0.opening.lock().await;
-        let (how, handle, mut notes) = match self.matching(&order, &target) {
-            Some((handle, by)) => {
-                let notes = self.reuse(&handle, &order).await?;
-                (How::Reused(by), handle, notes)
-            }
-            None => {
-                let handle = self.create(caller, &order, &target).await?;
-                self.make_only_default(&handle, &order).await?;
-                (How::Created, handle, Vec::new())
-            }
-        };
-        drop(opening);
-        let wait = order.wait;
-        let status = match handle.ask(|reply| Request::Ready { wait, reply }).await {
-            Ok(status) => status,
-            Err(_) => return Err(self.why_ended(&handle)),
-        };
-        if let (How::Created, Some((cols, rows))) = (&how, order.cols.zip(order.rows))
-            && status.size != (cols, rows)
-            && status.viewers.is_empty()
-        {
-            notes.push(format!("size clamped to {}x{}", status.size.0, status.size.1));
-        }
-        Ok(Connected { how, status, notes })
     }
 
     /// Runs a command and waits for it, at most as long as ordered.
@@ -240,7 +193,13 @@ impl Hub {
         from: Option<Offset>,
     ) -> Result<Stretch, Refusal> {
         match self.find(which).await? {
-            finding::Place::Living(handle) => handle.ask(|reply| Request::Recent { from, reply }).await,
+            finding::Place::Living(handle) => {
+                let recent = handle.ask(|reply| Request::Recent { from, reply }).await;
+                match (recent, self.over(&handle)) {
+                    (Err(Refusal::SessionClosed { .. }), Some(row)) => Ok(self.recent_of_row(&row, from)),
+                    (recent, _) => recent,
+                }
+            }
             finding::Place::Ended(row) => Ok(self.recent_of_row(&row, from)),
         }
     }
@@ -285,7 +244,7 @@ impl Hub {
         let mut statuses = Vec::new();
         for row in self.0.store.sessions()? {
             if row.ended.is_some() {
-                statuses.push(reports::ended_status(&row, self.end_of(&row)));
+                statuses.push(self.ended_status(&row));
             } else if let Some(handle) = self.handle_by_id(&row.id)
                 && let Ok(status) = handle.ask(Request::Status).await
             {
@@ -323,10 +282,11 @@ impl Hub {
     /// Says that it is not there.
     pub async fn status(&self, _caller: &Caller, which: &Which) -> Result<SessionStatus, Refusal> {
         match self.find(which).await? {
-            finding::Place::Living(handle) => {
-                handle.ask(Request::Status).await.map_err(|refusal| self.explain(&handle, refusal))
-            }
-            finding::Place::Ended(row) => Ok(reports::ended_status(&row, self.end_of(&row))),
+            finding::Place::Living(handle) => match (handle.ask(Request::Status).await, self.over(&handle)) {
+                (Err(Refusal::SessionClosed { .. }), Some(row)) => Ok(self.ended_status(&row)),
+                (status, _) => status,
+            },
+            finding::Place::Ended(row) => Ok(self.ended_status(&row)),
         }
     }
 
@@ -403,25 +363,6 @@ impl Hub {
         Ok(viewer)
     }
 
-    /// Returns since when no session lives.
-    #[must_use]
-    pub fn idle_since(&self) -> Option<Instant> {
-        let empty_since = *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner);
-        empty_since.filter(|_| self.0.lane.is_empty())
-    }
-
-    /// Lets go of every session: their shells live on in the holder.
-    pub async fn shut_down(&self) {
-        self.0.tasks.close();
-        self.0.lane.end_all();
-        self.0.ending.cancel();
-        for handle in self.handles() {
-            drop(handle.tell(Request::LetGo).await);
-        }
-        let parted = async { tokio::join!(self.0.tasks.wait(), self.0.pools.close()) };
-        drop(tokio::time::timeout(Duration::from_secs(3), parted).await);
-    }
-
     /// Ends every session.
     ///
     /// # Errors
@@ -442,150 +383,6 @@ const AT_ONCE_BYTES_MAX: u64 = 16 * 1024;
 const NOBODY: RunId = RunId { kind: cotty_core::names::RunKind::Command, number: 0 };
 
 impl Hub {
-    async fn find_living_again(&self) -> Result<(), Refusal> {
-        let rows: Vec<SessionRow> =
-            self.0.store.sessions()?.into_iter().filter(|row| row.ended.is_none()).collect();
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let listed = self.0.holder.list().await.map_err(|error| opening::refused(&error))?;
-        for row in rows {
-            let found = listed.iter().find(|it| it.id == row.id);
-            let resumed = match found {
-                Some(listed) => {
-                    opening::resume(&self.0.holder, &self.0.store, &self.0.state_dir, &row, listed).await
-                }
-                None => Err(Refusal::Lost {
-                    session: row.name.clone(),
-                    target: row.target.clone(),
-                    reason: "the holder died, and its shells with it".into(),
-                }),
-            };
-            match resumed {
-                Ok((session, terminal)) => drop(self.start(row, session, terminal, None)),
-                Err(refusal) => self.write_off(&row, &refusal)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// A session that cannot be found again: its open command is settled as lost, its output is kept.
-    fn write_off(&self, row: &SessionRow, refusal: &Refusal) -> Result<(), Refusal> {
-        let reason =
-            if let Refusal::Lost { reason, .. } = refusal { reason.clone() } else { refusal.to_string() };
-        for mut run in self.0.store.runs(Some(&row.id), 8)? {
-            if !run.state.is_settled() {
-                run.state = crate::report::RunState::Lost { reason: reason.clone() };
-                run.to = run.to.or(Some(self.end_of(row)));
-                self.0.store.keep_run(&run)?;
-            }
-        }
-        self.0.store.end_session(&row.id, &format!("lost: {reason}"))
-    }
-
-    async fn create(&self, caller: &Caller, order: &Connect, target: &str) -> Result<SessionHandle, Refusal> {
-        let (count, count_max) = (self.handles().len(), self.0.defaults.sessions_max);
-        if count >= count_max {
-            return Err(Refusal::TooMany { what: "sessions", count, count_max });
-        }
-        let name = order.name.clone().unwrap_or_else(|| self.free_name(target));
-        let epoch = self.next_epoch(&name)?;
-        let planned = opening::plan(caller, order, name, &self.0.defaults, epoch)?;
-        self.0.store.add_session(&planned.row)?;
-        let quota = self.0.defaults.quota_bytes;
-        let term = self.0.store.next_term(&planned.row.id)?;
-        match opening::open(&self.0.holder, &planned.row, planned.spawn, term, quota).await {
-            Ok((session, terminal)) => {
-                Ok(self.start(planned.row, session, terminal, self.0.defaults.startup.clone()))
-            }
-            Err(refusal) => {
-                self.0.store.end_session(&planned.row.id, &format!("closed: {refusal}"))?;
-                Err(refusal)
-            }
-        }
-    }
-
-    /// Starts the task that owns a session from here on.
-    fn start(
-        &self,
-        row: SessionRow,
-        session: cotty_core::session::Session,
-        terminal: Terminal,
-        startup: Option<String>,
-    ) -> SessionHandle {
-        let (id, name, target) = (row.id.clone(), row.name.clone(), row.target.clone());
-        let key = row.key.clone();
-        let (handle, mailbox) =
-            SessionHandle::new(Identity { id: id.clone(), name: name.clone(), target, key });
-        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), handle.clone());
-        *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let store = Arc::clone(&self.0.store);
-        let parts = Parts { session, row, store, state_dir: self.0.state_dir.clone(), terminal, startup };
-        // The task must not keep the hub alive: its own handle in the map is what keeps the task alive.
-        let hub = Arc::downgrade(&self.0);
-        self.0.tasks.spawn(async move {
-            let ended = task::run(parts, mailbox).await;
-            if let (Some(inner), Ended::Over) = (hub.upgrade(), ended) {
-                Hub(inner).forget(&name, &id);
-            }
-        });
-        handle
-    }
-
-    fn forget(&self, name: &str, id: &str) {
-        let mut sessions = self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if sessions.get(name).is_some_and(|handle| handle.identity().id == id) {
-            sessions.remove(name);
-        }
-        if sessions.is_empty() {
-            *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now());
-        }
-        drop(sessions);
-        match self.0.store.forget_oldest() {
-            Ok(ids) => {
-                for id in ids {
-                    drop(std::fs::remove_dir_all(self.0.state_dir.session(&id)));
-                }
-            }
-            Err(refusal) => tracing::warn!("{refusal}"),
-        }
-    }
-
-    async fn reuse(&self, handle: &SessionHandle, order: &Connect) -> Result<Vec<String>, Refusal> {
-        let status = handle.ask(Request::Status).await?;
-        if let Some(shell) = &order.shell {
-            let is = &status.shell;
-            let wanted =
-                cotty_core::dialect::Shell::of_program(shell).map_or(shell.as_str(), |shell| shell.name());
-            if wanted != is {
-                let (session, is) = (status.name.clone(), format!("a {is} shell"));
-                return Err(Refusal::NameTaken {
-                    session,
-                    is,
-                    wanted: format!("a {} shell", texts::one_line(shell)),
-                });
-            }
-        }
-        self.make_only_default(handle, order).await?;
-        let adjust = Box::new(order.clone());
-        let mut notes = handle.ask(|reply| Request::Adjust { order: adjust, reply }).await?;
-        if order.cwd.is_some() || !order.env.is_empty() {
-            notes.push("cwd and env apply to a new shell only and were not used".to_owned());
-        }
-        Ok(notes)
-    }
-
-    async fn make_only_default(&self, handle: &SessionHandle, order: &Connect) -> Result<(), Refusal> {
-        if order.default == Some(true) {
-            for other in self.handles() {
-                if other.identity().id != handle.identity().id {
-                    other.tell(Request::NotDefault).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// A call with the same key joins the command that it started before.
     async fn join(&self, order: &RunOrder) -> Result<Option<RunReport>, Refusal> {
         let Some(key) = &order.key else { return Ok(None) };
@@ -602,12 +399,6 @@ impl Hub {
         }
         self.report_of_row(run).map(|report| Some(RunReport { joined: true, ..report }))
     }
-
-    fn next_epoch(&self, name: &str) -> Result<Epoch, Refusal> {
-        let rows = self.0.store.sessions()?;
-        let used = rows.iter().filter(|row| row.name == name).map(|row| row.epoch.0).max();
-        Ok(Epoch(used.unwrap_or(0) + 1))
-    }
 }
 
 fn person_only(caller: &Caller, what: &'static str) -> Result<(), Refusal> {
@@ -615,24 +406,4 @@ fn person_only(caller: &Caller, what: &'static str) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::PersonOnly { what, because: caller.because.clone() })
-}
-
-/// A session's name: what people and models type, and what stands in head lines.
-fn check_name(name: &str) -> Result<(), Refusal> {
-    const NAME_BYTES_MAX: usize = 64;
-    let invalid = |why: String| Err(Refusal::InvalidArgument { what: "name", why });
-    if name.is_empty() || name.len() > NAME_BYTES_MAX {
-        return invalid(format!("it has {} bytes; a name has 1 to {NAME_BYTES_MAX}", name.len()));
-    }
-    let sound = |it: char| it.is_ascii_alphanumeric() || "._@#:-".contains(it);
-    if let Some(odd) = name.chars().find(|&it| !sound(it)) {
-        return invalid(format!("it holds {:?}; letters, digits and . _ @ # : - are taken", odd));
-    }
-    if !name.starts_with(|it: char| it.is_ascii_alphanumeric()) {
-        return invalid("it must begin with a letter or a digit".into());
-    }
-    if name == "all" || name.parse::<RunId>().is_ok() {
-        return invalid(format!("{name} means something else already"));
-    }
-    Ok(())
 }

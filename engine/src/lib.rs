@@ -9,6 +9,7 @@ pub mod report;
 pub mod pools;
 mod opening;
 mod isolated;
+mod remote;
 mod task;
 mod request;
 mod handle;

@@ -59,6 +59,8 @@ pub(crate) fn plan(
         id: random_hex(8)?,
         name,
         target: "local".to_owned(),
+        identity: None,
+        account: None,
         label: order.label.clone().or_else(|| defaults.label.clone()),
         program: program.display().to_string(),
         shell,
@@ -163,7 +165,8 @@ fn found_again(row: RunRow, shell: Shell, now: Instant) -> (Run, Option<(u64, By
     (run, typed)
 }
 
-fn plan_of(row: &SessionRow) -> Plan {
+/// Returns what a session is made of.
+pub(crate) fn plan_of(row: &SessionRow) -> Plan {
     Plan {
         name: row.name.clone(),
         target: row.target.clone(),

@@ -352,6 +352,32 @@ pub enum SessionState {
     Lost(String),
 }
 
+/// How well a session can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing is wrong.
+    Healthy,
+    /// It goes on, and something is wrong.
+    Degraded(String),
+    /// The way to it is gone.
+    Lost(String),
+    /// It has ended.
+    Closed(String),
+}
+
+impl Health {
+    /// Returns the word for it, and why.
+    #[must_use]
+    pub fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Healthy => ("healthy", None),
+            Self::Degraded(why) => ("degraded", Some(why)),
+            Self::Lost(why) => ("lost", Some(why)),
+            Self::Closed(why) => ("closed", Some(why)),
+        }
+    }
+}
+
 /// A session as it stands: one entry of the list, and the whole of status.
 #[derive(Clone, Debug)]
 pub struct SessionStatus {
@@ -359,6 +385,10 @@ pub struct SessionStatus {
     pub name: String,
     /// What it is opened on.
     pub target: String,
+    /// The account on its host, as people read it; none on this machine.
+    pub account: Option<String>,
+    /// How well it can be reached.
+    pub health: Health,
     /// Words for people.
     pub label: Option<String>,
     /// It is the default session.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 
-use crate::report::{RunReport, RunSummary, SessionState, SessionStatus, Stretch};
+use crate::report::{Health, RunReport, RunSummary, SessionState, SessionStatus, Stretch};
 use crate::store::{RunRow, SessionRow};
 
 /// Reports a command from its row. One that was never settled was lost with its session.
@@ -64,6 +64,19 @@ pub(crate) fn ended_state(ended: &str) -> SessionState {
     }
 }
 
+/// How well a session in this state can be reached, the way to its host apart.
+pub(crate) fn health(state: &SessionState) -> Health {
+    match state {
+        SessionState::Exited(Some(exit)) => Health::Closed(format!("its shell exited {exit}")),
+        SessionState::Exited(None) => Health::Closed("its shell exited".into()),
+        SessionState::Closed(why) => Health::Closed(why.clone()),
+        SessionState::Lost(why) => Health::Lost(why.clone()),
+        SessionState::Opening | SessionState::Ready | SessionState::Running(_) | SessionState::Unknown(_) => {
+            Health::Healthy
+        }
+    }
+}
+
 /// Says that a session has ended, and how it is opened again.
 pub(crate) fn ended(row: &SessionRow) -> Refusal {
     let (session, target) = (row.name.clone(), row.target.clone());
@@ -79,12 +92,15 @@ pub(crate) fn ended(row: &SessionRow) -> Refusal {
 
 /// The status of a session that has ended.
 pub(crate) fn ended_status(row: &SessionRow, end: u64) -> SessionStatus {
+    let state = ended_state(row.ended.as_deref().unwrap_or("closed"));
     SessionStatus {
         name: row.name.clone(),
         target: row.target.clone(),
+        account: row.account.clone(),
+        health: health(&state),
         label: row.label.clone(),
         is_default: false,
-        state: ended_state(row.ended.as_deref().unwrap_or("closed")),
+        state,
         shell: row.shell.name().to_owned(),
         pid: None,
         cwd: row.kept.cwd.clone(),

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS sessions (
   cols INTEGER NOT NULL, rows INTEGER NOT NULL, opened_ms INTEGER NOT NULL, role TEXT NOT NULL,
   who TEXT NOT NULL, idle_timeout_ms INTEGER, is_default INTEGER NOT NULL, ended TEXT, ended_ms INTEGER,
   serial INTEGER NOT NULL, prompt INTEGER NOT NULL, pid INTEGER, device INTEGER, inode INTEGER, cwd TEXT,
-  ready_at INTEGER NOT NULL, ready INTEGER NOT NULL, at_prompt INTEGER NOT NULL, at INTEGER NOT NULL, sequence INTEGER NOT NULL);
+  ready_at INTEGER NOT NULL, ready INTEGER NOT NULL, at_prompt INTEGER NOT NULL, at INTEGER NOT NULL, sequence INTEGER NOT NULL,
+  identity TEXT, account TEXT);
 CREATE TABLE IF NOT EXISTS runs (
   number INTEGER PRIMARY KEY, kind TEXT NOT NULL, session TEXT NOT NULL, epoch INTEGER NOT NULL,
   role TEXT NOT NULL, who TEXT NOT NULL, command TEXT NOT NULL, keys BLOB, sequence INTEGER NOT NULL,
@@ -67,6 +68,7 @@ impl Store {
             connection.set_prepared_statement_cache_capacity(32);
             connection.execute_batch(SCHEMA)?;
             connection.execute_batch(isolated::SCHEMA)?;
+            add_missing(&connection)?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             let used = "SELECT max(coalesce((SELECT max(number) FROM runs), 0), \
                         coalesce((SELECT value FROM counters WHERE name = 'runs'), 0))";
@@ -115,6 +117,15 @@ impl Store {
             let sql = "UPDATE sessions SET ended = coalesce(ended, ?2), ended_ms = coalesce(ended_ms, ?3), \
                        is_default = 0 WHERE id = ?1";
             db.prepare_cached(sql)?.execute(params![id, ended, millis(SystemTime::now())]).map(drop)
+        })
+    }
+
+    /// Forgets sessions of this name that were never opened: the last failure is enough to remember.
+    pub(crate) fn forget_failed(&self, name: &str) -> Result<(), Refusal> {
+        self.with(|db| {
+            let failed = "SELECT id FROM sessions WHERE name = ?1 AND ended LIKE 'failed:%'";
+            db.execute(&format!("DELETE FROM events WHERE session IN ({failed})"), [name])?;
+            db.execute("DELETE FROM sessions WHERE name = ?1 AND ended LIKE 'failed:%'", [name]).map(drop)
         })
     }
 
@@ -206,6 +217,18 @@ impl Store {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         act(&connection).map_err(|error| refused(&error))
     }
+}
+
+/// Adds what a store of an earlier version lacks.
+fn add_missing(db: &Connection) -> rusqlite::Result<()> {
+    for column in ["identity", "account"] {
+        let sql = "SELECT count(*) FROM pragma_table_info('sessions') WHERE name = ?";
+        let there: u32 = db.query_row(sql, [column], |row| row.get(0))?;
+        if there == 0 {
+            db.execute_batch(&format!("ALTER TABLE sessions ADD COLUMN {column} TEXT"))?;
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn millis(at: SystemTime) -> i64 {

@@ -3,6 +3,7 @@
 //! Every turn does two things: carry out what the session asked for, then wait for exactly one thing to happen
 //! and tell the session.
 
+mod connecting;
 mod effects;
 mod answers;
 mod waiting;
@@ -17,12 +18,13 @@ use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::session::{Seen, Session};
 use cotty_host::holder::client::{Events, HolderError, Orders, Terminal};
-use cotty_host::holder::frame::{Event, Exit, Order};
+use cotty_host::holder::frame::{Applied, Event, Exit, Order};
 use cotty_host::state_dir::StateDir;
 use tokio::sync::mpsc;
 
 use crate::clock;
 use crate::fail_point::fail_point;
+use crate::remote::{Coming, DAEMON_ENDED, Way};
 use crate::report::Stretch;
 use crate::request::Request;
 use crate::seats::{ViewEvent, Viewers};
@@ -43,9 +45,19 @@ pub(crate) struct Parts {
     pub(crate) row: SessionRow,
     pub(crate) store: Arc<Store>,
     pub(crate) state_dir: StateDir,
-    pub(crate) terminal: Terminal,
+    pub(crate) terminal: Keeper,
+    /// The way to its host; none on this machine.
+    pub(crate) way: Option<Way>,
     /// A command to run when the session is ready (`startup`).
     pub(crate) startup: Option<String>,
+}
+
+/// Where a session's terminal is.
+pub(crate) enum Keeper {
+    /// It is there.
+    There(Terminal),
+    /// It is still to come.
+    Coming(Coming),
 }
 
 /// How a session's task ended.
@@ -81,6 +93,9 @@ pub(crate) struct Owner {
     unkept: Vec<RunId>,
     prompted: bool,
     startup: Option<String>,
+    pub(crate) way: Option<Way>,
+    /// Why there is no way to its host.
+    failed: Option<Refusal>,
     ending: Option<String>,
     over: Option<Ended>,
     warnings: Vec<String>,
@@ -88,8 +103,15 @@ pub(crate) struct Owner {
 
 /// Owns a session until it is over, or until nobody holds a handle to it any more.
 pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> Ended {
-    let Terminal { mut events, mut orders } = parts.terminal;
-    let mut owner = Owner::new(parts.session, parts.row, parts.store, parts.state_dir, parts.startup);
+    let Parts { session, row, store, state_dir, terminal, way, startup } = parts;
+    let mut owner = Owner::new(session, row, store, state_dir, startup, way);
+    let Terminal { mut events, mut orders } = match terminal {
+        Keeper::There(terminal) => terminal,
+        Keeper::Coming(coming) => match connecting::terminal(&mut owner, coming, &mut mailbox).await {
+            Ok(terminal) => terminal,
+            Err(ended) => return ended,
+        },
+    };
     loop {
         owner.carry_out_effects();
         owner.serve_waiters(clock::now());
@@ -100,7 +122,10 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
         }
         owner.orders.drain(..).for_each(|order| orders.push(order));
         if let Some(ended) = owner.over.take() {
+            // Who asks from here on reads what is kept, and the name is free.
+            mailbox.close();
             owner.leave(&ended);
+            drop(mailbox);
             drop(tokio::time::timeout(PARTING_MAX, part(&ended, &mut orders, &mut events)).await);
             return ended;
         }
@@ -109,16 +134,17 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
             biased;
             request = mailbox.recv() => match request {
                 Some(request) => owner.answer(request),
-                None => owner.over = Some(Ended::LetGo),
+                None => owner.let_go(),
             },
             () = passed(owner.deadline()) => owner.pass_deadlines(),
             flushed = orders.flush(), if orders.pending() > 0 => {
                 if let Err(error) = flushed {
-                    owner.lose(&format!("the holder was lost: {error}"));
+                    owner.lose_keeper(Some(&error.to_string()));
                 } else if owner.session.current().is_some() {
                     fail_point(&owner.state_dir, "after-write");
                 }
             }
+            () = faded(&mut owner.way) => owner.tell_change(),
             event = events.next() => owner.take_event(event),
         }
     }
@@ -131,6 +157,7 @@ impl Owner {
         store: Arc<Store>,
         state_dir: StateDir,
         startup: Option<String>,
+        way: Option<Way>,
     ) -> Self {
         let viewers = Viewers::new(session.plan().key.clone());
         let acknowledged = session.end().byte;
@@ -154,6 +181,8 @@ impl Owner {
             unkept: Vec::new(),
             prompted: false,
             startup,
+            way,
+            failed: None,
             ending: None,
             over: None,
             warnings: Vec::new(),
@@ -189,11 +218,12 @@ impl Owner {
             Ok(Some(Event::Output { offset, bytes })) => self.session.handle_output(now, offset.byte, &bytes),
             Ok(Some(Event::Applied(applied))) => {
                 let seen = Seen { echo: applied.echo, whole_lines: applied.canonical };
+                let seen = self.is_seen(&applied).then_some(seen);
                 while let Some(&(sequence, bytes)) = self.in_flight.front()
                     && sequence <= applied.sequence
                 {
                     self.in_flight.pop_front();
-                    self.session.handle_applied(bytes, Some(seen));
+                    self.session.handle_applied(bytes, seen);
                 }
                 self.note_applied(&applied);
             }
@@ -210,9 +240,9 @@ impl Owner {
                 self.warn(format!("the holder refused an order: {text}"))
             }
             Ok(Some(Event::Attached(_) | Event::Listed(_) | Event::Done)) => {}
-            Ok(Some(Event::Gone { reason })) => self.lose(&reason),
-            Ok(None) => self.lose("the holder ended, and its shells with it"),
-            Err(error) => self.lose(&format!("the holder was lost: {error}")),
+            Ok(Some(Event::Gone { reason })) => self.lose(&self.gone_words(&reason)),
+            Ok(None) => self.lose_keeper(None),
+            Err(error) => self.lose_keeper(Some(&error.to_string())),
         }
     }
 
@@ -224,6 +254,37 @@ impl Owner {
         };
         self.session.handle_exit(now, status);
         self.end(&words, &words);
+    }
+
+    /// The connection to a host is named; a holder has none.
+    fn gone_words(&self, reason: &str) -> String {
+        match &self.row.account {
+            Some(account) => format!("the connection to {account} ended: {reason}"),
+            None => reason.to_owned(),
+        }
+    }
+
+    fn lose_keeper(&mut self, why: Option<&str>) {
+        let words = match (self.row.is_remote(), why) {
+            (true, why) => self.gone_words(why.unwrap_or("nobody serves it any more")),
+            (false, Some(why)) => format!("the holder was lost: {why}"),
+            (false, None) => "the holder ended, and its shells with it".to_owned(),
+        };
+        self.lose(&words);
+    }
+
+    /// The daemon ends. A holder keeps its shells; a connection ends with us.
+    fn let_go(&mut self) {
+        if self.row.is_remote() {
+            self.lose(DAEMON_ENDED);
+        } else {
+            self.over = self.over.take().or(Some(Ended::LetGo));
+        }
+    }
+
+    /// Returns whether it is known what the terminal was like; a holder always knows.
+    fn is_seen(&self, applied: &Applied) -> bool {
+        !self.row.is_remote() || applied.echo || applied.shell_reads
     }
 
     fn lose(&mut self, reason: &str) {
@@ -258,7 +319,7 @@ impl Owner {
             target: self.row.target.clone(),
             reason: self.row.ended.clone().unwrap_or_else(|| "the daemon is ending".into()),
         };
-        self.refuse_waiters(&gone);
+        self.refuse_waiters(&self.failed.clone().unwrap_or(gone));
     }
 
     fn note_hole(&mut self, from: Offset, to: Offset) {
@@ -306,6 +367,14 @@ async fn part(ended: &Ended, orders: &mut Orders, events: &mut Events) -> Result
         if let Some(Event::Done) | None = events.next().await? {
             return Ok(());
         }
+    }
+}
+
+/// Waits until a connection no longer answers, or does again.
+async fn faded(way: &mut Option<Way>) {
+    match way.as_mut().and_then(|way| way.pulse.as_mut()) {
+        Some(pulse) => pulse.changed().await,
+        None => std::future::pending().await,
     }
 }
 

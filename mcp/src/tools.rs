@@ -57,9 +57,9 @@ pub static ALL: [&Definition; 8] = [
 ];
 
 pub(crate) const SESSION: Param = Param::optional("session", Kind::Text, "Name, else the default");
-pub(crate) const TARGET: Param = Param::optional("target", Kind::Text, "Or open or reuse: local");
+pub(crate) const TARGET: Param = Param::optional("target", Kind::Text, "Or open or reuse: user@host, local");
 /// For tools that change nothing: they open nothing either.
-pub(crate) const FOUND: Param = Param::optional("target", Kind::Text, "Or by target: local");
+pub(crate) const FOUND: Param = Param::optional("target", Kind::Text, "Or by target");
 pub(crate) const WAIT: Param = Param::optional("wait_s", Kind::Integer, "20, at most 50");
 pub(crate) const CHARS: Param = Param::optional("max_chars", Kind::Integer, "Default 7500");
 pub(crate) const OFFSET: Param = Param::optional("offset", Kind::Text, "From here, as 1:482");

@@ -94,6 +94,8 @@ fn stands_above(refusal: &Refusal) {
             HostRefusal::ChangedKey { .. } | HostRefusal::RevokedKey { .. } => {}
             HostRefusal::OnlyAuthority { .. } | HostRefusal::KnownHosts { .. } => {}
             HostRefusal::Unreached { .. } | HostRefusal::Denied { .. } => {}
+            HostRefusal::SecretNeeded { .. } | HostRefusal::Full { .. } => {}
+            HostRefusal::NotStarted { .. } => {}
         },
     }
 }
@@ -124,6 +126,12 @@ fn host_refusals() -> Vec<Refusal> {
         HostRefusal::RevokedKey { name: name(), shown: shown(), place: place() },
         HostRefusal::OnlyAuthority { target: target(), name: name(), shown: shown(), place: place() },
         HostRefusal::KnownHosts { why: "/home/me/.ssh/known_hosts cannot be read: denied".to_owned() },
+        HostRefusal::SecretNeeded {
+            target: target(),
+            why: "/home/me/.ssh/id_rsa is encrypted, and nobody gave its passphrase".to_owned(),
+        },
+        HostRefusal::Full { target: target(), why: "no more channels on its 8 connections".to_owned() },
+        HostRefusal::NotStarted { target: target(), why: "the server does not grant it".to_owned() },
         unreached(Stage::Address, "web1 has no address: unknown name", None),
         unreached(Stage::Connect, "web1 port 22 did not answer within 10 s", Some("timeouts.connect")),
         unreached(Stage::Handshake, "web1 port 22 does not speak SSH with us: no banner", None),

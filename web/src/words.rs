@@ -23,9 +23,13 @@ pub(crate) fn connected(connected: Connected) -> api::Connected {
 
 pub(crate) fn session(status: SessionStatus) -> api::Session {
     let (state, detail) = session_state(&status.state);
+    let (health, health_why) = status.health.words();
     api::Session {
         name: status.name,
         target: status.target,
+        account: status.account,
+        health: health.to_owned(),
+        health_why: health_why.map(str::to_owned),
         label: status.label,
         is_default: status.is_default,
         state: state.to_owned(),

@@ -91,6 +91,15 @@ pub struct Session {
     pub name: String,
     /// What it is opened on.
     pub target: String,
+    /// The account on its host; none on this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// `healthy`, `degraded`, `lost` or `closed`.
+    #[serde(default)]
+    pub health: String,
+    /// Why it is not healthy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_why: Option<String>,
     /// Words for people.
     pub label: Option<String>,
     /// It is the default session.

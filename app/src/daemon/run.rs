@@ -211,6 +211,9 @@ fn hosts(config: &Config) -> HostsSettings {
     #[cfg(debug_assertions)]
     let home = std::env::var_os("COTTY_ACCOUNT_HOME").map_or(home, Into::into);
     let Timeouts { connect, handshake, authentication } = config.timeouts;
+    // Tests have no account of their own.
+    #[cfg(debug_assertions)]
+    let home = std::env::var_os("COTTY_ACCOUNT_HOME").map_or(home, Into::into);
     HostsSettings {
         user: account.map(|it| it.name),
         ssh_files: SshFiles::of_home(&home),

@@ -1,9 +1,12 @@
 //! An agent's desk: a home, a client at `cotty mcp`, and what its replies say.
 
+use cotty_testkit::Sshd;
 use cotty_testkit::home::Home;
 use cotty_testkit::mcp::{Mcp, Ticket, ToolReply};
 use cotty_testkit::not_run::have;
 use serde_json::{Value, json};
+
+use crate::remote;
 
 /// The shells whose commands end in a proof.
 pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "dash"];
@@ -12,6 +15,8 @@ pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "dash"];
 pub(crate) struct Desk {
     pub(crate) agent: Mcp,
     pub(crate) home: Home,
+    /// What its sessions are opened on.
+    pub(crate) target: String,
 }
 
 /// What a tool said, taken apart.
@@ -22,9 +27,21 @@ pub(crate) struct Said {
 }
 
 /// Tells a story in every shell, each in a session named after it, and asks afterwards whether the session is still
-/// exact: a story counts only if the next command answers rightly too.
+/// exact: a story counts only if the next command answers rightly too. It is told on this machine and over SSH.
 pub(crate) fn in_every_shell(story: impl Fn(&mut Desk, &str)) {
-    let mut desk = Desk::new();
+    in_every_shell_of(Desk::new(), &story);
+    let name = std::thread::current().name().unwrap_or("a story over SSH").to_owned();
+    if let Some(sshd) = Sshd::start(&name) {
+        in_every_shell_of(Desk::over(&sshd), &story);
+    }
+}
+
+/// The same on this machine alone: what survives is a holder's, and hosts have none.
+pub(crate) fn in_every_shell_here(story: impl Fn(&mut Desk, &str)) {
+    in_every_shell_of(Desk::new(), &story);
+}
+
+fn in_every_shell_of(mut desk: Desk, story: &impl Fn(&mut Desk, &str)) {
     for shell in shells() {
         desk.open(shell, shell);
         story(&mut desk, shell);
@@ -45,12 +62,21 @@ impl Desk {
 
     pub(crate) fn at(home: Home) -> Self {
         let agent = client(&home);
-        Self { agent, home }
+        Self { agent, home, target: "local".to_owned() }
+    }
+
+    /// A desk whose sessions are opened on this server.
+    pub(crate) fn over(sshd: &Sshd) -> Self {
+        Self { target: remote::target(sshd), ..Self::at(remote::home(&[sshd])) }
     }
 
     /// Opens a session.
     pub(crate) fn open(&mut self, name: &str, shell: &str) -> Said {
-        let said = self.tool("ssh_connect", json!({"target": "local", "name": name, "shell": shell}));
+        let (target, cwd) = (&self.target, self.home.work());
+        // A server of default configuration takes no language over.
+        let env = json!({"LANG": "C.UTF-8"});
+        let order = json!({"target": target, "name": name, "shell": shell, "cwd": cwd, "env": env});
+        let said = self.tool("ssh_connect", order);
         assert!(said.head().contains("ready"), "{said:?}");
         said
     }

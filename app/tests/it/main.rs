@@ -15,6 +15,7 @@ mod shared;
 mod isolated;
 
 mod survival;
+mod remote;
 mod bad_input;
 
 mod clients;

@@ -156,7 +156,7 @@ fn the_end_of_the_shell_is_told_and_how_to_open_another() {
         for (command, exit) in [("exit 5", "5"), ("set -e; false", "1"), ("kill -9 $$", "137")] {
             let said = desk.run(shell, command);
             assert!(said.state().starts_with(&format!("shell exited {exit}")), "{said:?}");
-            let again = format!("ssh_connect target=local name={shell}");
+            let again = format!("ssh_connect target={} name={shell}", desk.target);
             assert!(said.head().contains(&again), "{said:?}");
             desk.run(shell, "true").refuses("shell-exited", &[&again]);
             let said = desk.open(shell, shell);

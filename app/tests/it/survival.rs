@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::daemon::{kill, pid};
-use crate::desk::{Desk, Said, client, in_every_shell};
+use crate::desk::{Desk, Said, client, in_every_shell_here};
 
 /// How often each thing is killed.
 const TIMES: usize = 5;
@@ -40,7 +40,7 @@ fn ended(desk: &mut Desk, session: &str) -> Said {
 
 #[test]
 fn a_client_that_is_killed_leaves_session_run_and_result() {
-    in_every_shell(|desk, shell| {
+    in_every_shell_here(|desk, shell| {
         let command = format!("touch begun-{shell}; sleep 1; echo kept; (exit 3)");
         desk.begin(shell, &command);
         is_there(desk, &format!("begun-{shell}"));
@@ -56,7 +56,7 @@ fn a_client_that_is_killed_leaves_session_run_and_result() {
 
 #[test]
 fn a_call_that_was_under_way_is_answered_by_the_next_daemon() {
-    in_every_shell(|desk, shell| {
+    in_every_shell_here(|desk, shell| {
         for time in 0..TIMES {
             let name = format!("{shell}-{time}");
             let command = format!("echo x >>{name}; echo first; sleep 0.3; echo {name}; (exit {time})");
@@ -75,7 +75,7 @@ fn a_call_that_was_under_way_is_answered_by_the_next_daemon() {
 
 #[test]
 fn a_daemon_that_dies_while_nobody_calls_is_not_missed() {
-    in_every_shell(|desk, shell| {
+    in_every_shell_here(|desk, shell| {
         desk.run(shell, "kept=variable");
         kill_daemon(desk);
         assert_eq!(desk.run(shell, "echo $kept").output(), "variable");
@@ -89,7 +89,7 @@ fn a_daemon_that_dies_while_nobody_calls_is_not_missed() {
 
 #[test]
 fn a_program_that_waits_for_input_still_does_after_a_restart() {
-    in_every_shell(|desk, shell| {
+    in_every_shell_here(|desk, shell| {
         desk.run(shell, "read -r x; echo got-$x").needs("line");
         kill_daemon(desk);
         let said = desk.tool("ssh_wait", json!({"session": shell, "until": "input"}));
@@ -179,7 +179,7 @@ fn failing() -> Desk {
     command.env("COTTY_FAIL_POINTS", "1");
     let mut agent = Mcp::start(command);
     agent.initialize();
-    Desk { agent, home }
+    Desk { agent, home, target: "local".to_owned() }
 }
 
 fn strike(desk: &Desk, point: &str) {

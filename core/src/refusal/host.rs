@@ -111,6 +111,30 @@ pub enum HostRefusal {
         /// The word in the config that sets the limit.
         limit: Option<&'static str>,
     },
+    /// A login asks for something that only a person knows, and nobody was asked.
+    #[error("{target} asks for a secret, and an agent never gives one: {why}")]
+    SecretNeeded {
+        /// What was named.
+        target: String,
+        /// What was tried, and what is asked for.
+        why: String,
+    },
+    /// It gives as many channels as it gives, on as many connections as we open.
+    #[error("{target}: {why}")]
+    Full {
+        /// What was named.
+        target: String,
+        /// What there is.
+        why: String,
+    },
+    /// There is a connection, and the server starts nothing on it.
+    #[error("{target} was reached, and nothing was started there: {why}")]
+    NotStarted {
+        /// What was named.
+        target: String,
+        /// What it said.
+        why: String,
+    },
     /// The server accepted nothing that there was.
     #[error("{target}: {why}")]
     Denied {
@@ -133,6 +157,9 @@ impl HostRefusal {
             | Self::OnlyAuthority { .. }
             | Self::KnownHosts { .. } => FailureKind::HostKey,
             Self::Unreached { .. } => FailureKind::ConnectionFailure,
+            Self::SecretNeeded { .. } => FailureKind::SecretNeeded,
+            Self::Full { .. } => FailureKind::Limit,
+            Self::NotStarted { .. } => FailureKind::RemoteRefused,
             Self::Denied { .. } => FailureKind::AuthFailure,
         }
     }
@@ -162,6 +189,15 @@ impl HostRefusal {
             ),
             Self::KnownHosts { .. } => "Mend the file, then call again".to_owned(),
             Self::Unreached { stage, limit, .. } => unreached(*stage, *limit),
+            Self::SecretNeeded { target, .. } => format!(
+                "A person answers at a terminal: cotty up {}; or loads the key: ssh-add. Then the same call again",
+                quoted(target)
+            ),
+            Self::Full { .. } => "Close a session there first: ssh_list, ssh_close".to_owned(),
+            Self::NotStarted { .. } => {
+                "Ask whoever runs the host: the account may have no shell, or the server allows no more"
+                    .to_owned()
+            }
             Self::Denied { remedy, .. } => remedy.clone(),
         }
     }

@@ -25,7 +25,7 @@ use crate::dialect::{self, Shell, Submission};
 use crate::echo::EchoSkip;
 use crate::gate::{self, Gate};
 use crate::marks::{Key, Marks};
-use crate::names::{Boundary, Epoch, Mode, Offset, Principal, Role, RunId, RunKind};
+use crate::names::{Boundary, Epoch, InputKind, Mode, Offset, Principal, Role, RunId, RunKind};
 use crate::probe::Prober;
 use crate::refusal::Refusal;
 use crate::run::{Run, RunState, Signal};
@@ -555,7 +555,8 @@ impl Session {
             }
         }
         let sends_line = gate::sends_line(&keys);
-        self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys);
+        let is_taken = self.a_program_takes(&keys);
+        self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys) && !is_taken;
         self.gate.note_keys(now, who, &keys);
         self.last_typist = Some(who.clone());
         if sends_line {
@@ -574,6 +575,15 @@ impl Session {
             self.disturb(now);
         }
         accepted
+    }
+
+    /// One key for a program that facts have just shown to read every key by itself: it is none for the shell.
+    fn a_program_takes(&self, keys: &[u8]) -> bool {
+        let one =
+            keys.first() == Some(&0x1b) || std::str::from_utf8(keys).is_ok_and(|it| it.chars().count() == 1);
+        let raw = [InputKind::Pager, InputKind::Editor, InputKind::FullScreen];
+        let waits = |run: &Run| raw.iter().any(|kind| run.state == RunState::NeedsInput { kind: *kind });
+        one && self.run.as_ref().is_some_and(waits)
     }
 
     /// The one way out to the terminal, also for what the server-side terminal answers by itself.

@@ -67,13 +67,15 @@ impl Session {
             return;
         }
         match self.stage {
-            Stage::Waiting { .. } | Stage::Late { .. } => {
-                if self.adopt_named(login_shell) {
-                    self.type_hook(now);
-                }
-            }
+            Stage::Waiting { .. } | Stage::Late { .. } => self.type_hook_for(now, login_shell),
             Stage::Ready if self.run.is_none() => self.believe_prompt(),
             _ => {}
+        }
+    }
+
+    fn type_hook_for(&mut self, now: Instant, login_shell: &str) {
+        if self.adopt_named(login_shell) {
+            self.type_hook(now);
         }
     }
 

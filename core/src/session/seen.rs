@@ -40,6 +40,12 @@ impl Session {
         Kept { at: self.end, ready: self.stage == Stage::Ready, ..self.kept.clone() }
     }
 
+    /// Returns whether its host shows no facts, as far as is known.
+    #[must_use]
+    pub fn is_without_facts(&self) -> bool {
+        self.without_facts
+    }
+
     /// Returns its screen.
     #[must_use]
     pub fn screen(&self) -> &Screen {

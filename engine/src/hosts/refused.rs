@@ -1,10 +1,14 @@
 //! Why there is no connection, from the engine's error to the words that everybody reads.
 
 use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage};
+use cotty_host::native::connect::ChannelError;
 use cotty_host::native::error::{self, ConnectError, Denied, Trouble};
+use cotty_host::native::exec::ExecError;
 use cotty_host::native::host_key::HostKey;
 use cotty_host::native::known_hosts::Verdict;
+use cotty_host::native::pool::PoolError;
 use cotty_host::native::settings::ShownKey;
+use cotty_host::native::shell::ShellError;
 
 use super::{AGENT_VARIABLE, Resolved};
 
@@ -30,6 +34,9 @@ pub(super) fn refusal(resolved: &Resolved, error: &ConnectError) -> Refusal {
     let host = match error {
         ConnectError::HostKey(shown) => host_key(target, shown),
         ConnectError::KnownHosts(unreadable) => HostRefusal::KnownHosts { why: unreadable.to_string() },
+        ConnectError::Denied(denied) if wants_a_person(denied) => {
+            HostRefusal::SecretNeeded { target, why: error.to_string() }
+        }
         ConnectError::Denied(denied) => {
             HostRefusal::Denied { target, why: error.to_string(), remedy: remedy(resolved, denied) }
         }
@@ -47,6 +54,40 @@ pub(super) fn refusal(resolved: &Resolved, error: &ConnectError) -> Refusal {
         },
     };
     Refusal::Host(Box::new(host))
+}
+
+/// Says whether a question was left open, or there was nothing else to try than what a person types.
+fn wants_a_person(denied: &Denied) -> bool {
+    let open = |it: &Trouble| matches!(it, Trouble::NoPassphrase(_) | Trouble::NoAnswer(_));
+    let typed = |it: &&str| matches!(*it, "password" | "keyboard-interactive");
+    denied.troubles.iter().any(open)
+        || (denied.refused.is_empty() && denied.troubles.is_empty() && denied.offered.iter().any(typed))
+}
+
+/// The same for what comes after a connection.
+pub(super) fn by_pool(resolved: &Resolved, error: &PoolError) -> Refusal {
+    let (target, why) = (resolved.typed.clone(), error.to_string());
+    match error {
+        PoolError::Connect(error) => refusal(resolved, error),
+        PoolError::Shell(ShellError::Kept(_)) => Refusal::Storage { why },
+        PoolError::Shell(ShellError::Start(_)) | PoolError::Exec(ExecError::Name(_) | ExecError::Nul(_)) => {
+            Refusal::InvalidArgument { what: "env", why }
+        }
+        PoolError::Full { .. } => Refusal::Host(Box::new(HostRefusal::Full { target, why })),
+        PoolError::Channel(ChannelError::Lost(_) | ChannelError::Timeout(_))
+        | PoolError::Shell(ShellError::Channel(ChannelError::Lost(_) | ChannelError::Timeout(_)))
+        | PoolError::Exec(
+            ExecError::Lost(_) | ExecError::Channel(ChannelError::Lost(_) | ChannelError::Timeout(_)),
+        ) => {
+            let stage = Stage::Authentication;
+            Refusal::Host(Box::new(HostRefusal::Unreached { target, stage, why, limit: None }))
+        }
+        PoolError::Channel(ChannelError::Refused(_))
+        | PoolError::Shell(ShellError::NotStarted(_) | ShellError::Channel(ChannelError::Refused(_)))
+        | PoolError::Exec(ExecError::NotStarted(_) | ExecError::Channel(ChannelError::Refused(_))) => {
+            Refusal::Host(Box::new(HostRefusal::NotStarted { target, why }))
+        }
+    }
 }
 
 /// The word of the config that sets the limit which was reached.

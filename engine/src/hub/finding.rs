@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
+use cotty_core::target::Target;
 
 use super::Hub;
+use super::connecting::Wanted;
 use crate::handle::SessionHandle;
-use crate::report::{Caller, Connect, RunReport, Stretch, Waited, Which};
+use crate::report::{Caller, Connect, RunReport, SessionStatus, Stretch, Waited, Which};
 use crate::reports;
 use crate::request::Request;
 use crate::store::{RunRow, SessionRow};
@@ -34,10 +36,13 @@ impl Hub {
             };
         }
         if let Some(target) = &which.target {
-            let order = Connect { target: Some(target.clone()), ..Connect::default() };
+            let wanted = self.known(target)?;
             let open = self.handles().iter().map(|handle| handle.identity().name.clone()).collect();
             let missing = Refusal::SessionNotFound { session: texts::one_line(target), open };
-            return self.matching(&order, target).map(|(handle, _)| Place::Living(handle)).ok_or(missing);
+            return wanted
+                .and_then(|wanted| self.matching(None, &wanted))
+                .map(|(handle, _)| Place::Living(handle))
+                .ok_or(missing);
         }
         self.the_one_meant().await.map(Place::Living)
     }
@@ -87,16 +92,27 @@ impl Hub {
         rows.into_iter().rfind(|row| row.ended.as_deref().is_some_and(|ended| !ended.starts_with("closed")))
     }
 
+    /// What a target stands for, as far as that is known: a call that only looks asks nobody.
+    fn known(&self, target: &str) -> Result<Option<Wanted>, Refusal> {
+        Ok(match target.parse::<Target>()? {
+            Target::Local => Some(Wanted::Local),
+            Target::Remote(remote) => {
+                let last = self.0.hosts.last_resolution(&remote);
+                last.map(|last| Wanted::Remote(Box::new((remote, last.resolved))))
+            }
+        })
+    }
+
     /// Finds a living session that an order to connect may mean.
-    pub(super) fn matching(&self, order: &Connect, target: &str) -> Option<(SessionHandle, &'static str)> {
-        if let Some(name) = &order.name {
+    pub(super) fn matching(
+        &self,
+        name: Option<&str>,
+        wanted: &Wanted,
+    ) -> Option<(SessionHandle, &'static str)> {
+        if let Some(name) = name {
             return self.handle_by_name(name).map(|handle| (handle, "name"));
         }
-        let of_target = |handle: &SessionHandle| {
-            let identity = handle.identity();
-            identity.target == target
-                && (identity.name == target || identity.name.starts_with(&format!("{target}#")))
-        };
+        let of_target = |handle: &SessionHandle| handle.identity().is_nameless && wanted.is(handle);
         self.handles().into_iter().find(of_target).map(|handle| (handle, "target"))
     }
 
@@ -111,11 +127,13 @@ impl Hub {
     }
 
     pub(super) fn handles(&self) -> Vec<SessionHandle> {
-        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+        let sessions = self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.values().filter(|it| !it.is_gone()).cloned().collect()
     }
 
     pub(super) fn handle_by_name(&self, name: &str) -> Option<SessionHandle> {
-        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        let sessions = self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(name).filter(|it| !it.is_gone()).cloned()
     }
 
     pub(super) fn handle_by_id(&self, id: &str) -> Option<SessionHandle> {
@@ -203,13 +221,21 @@ impl Hub {
         Stretch { session_id: row.id.clone(), from: offset(from), to: offset(end), cols: row.size.0 }
     }
 
+    /// Returns what is kept of a session that has ended.
+    pub(super) fn over(&self, handle: &SessionHandle) -> Option<SessionRow> {
+        self.row_by_id(&handle.identity().id).ok().flatten().filter(|row| row.ended.is_some())
+    }
+
+    pub(super) fn ended_status(&self, row: &SessionRow) -> SessionStatus {
+        reports::ended_status(row, self.end_of(row))
+    }
+
     /// A session that ended while it was asked says so in the words of its end.
     pub(super) fn explain(&self, handle: &SessionHandle, refusal: Refusal) -> Refusal {
         if matches!(refusal, Refusal::SessionClosed { .. }) { self.why_ended(handle) } else { refusal }
     }
 
     pub(super) fn why_ended(&self, handle: &SessionHandle) -> Refusal {
-        let row = self.row_by_id(&handle.identity().id).ok().flatten();
-        row.filter(|row| row.ended.is_some()).map_or_else(|| handle.gone(), |row| reports::ended(&row))
+        self.over(handle).map_or_else(|| handle.gone(), |row| reports::ended(&row))
     }
 }

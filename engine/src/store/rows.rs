@@ -16,6 +16,10 @@ pub(crate) struct SessionRow {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) target: String,
+    /// The account on a host, the same for all its names; none on this machine.
+    pub(crate) identity: Option<String>,
+    /// The same as people read it.
+    pub(crate) account: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) program: String,
     pub(crate) shell: Shell,
@@ -78,16 +82,21 @@ pub(crate) struct EventRow {
 
 const SESSION_COLUMNS: &str = "id, name, target, label, program, shell, key, epoch, mode, cols, rows, opened_ms, \
      role, who, idle_timeout_ms, is_default, ended, serial, prompt, pid, device, inode, cwd, ready_at, ready, \
-     at_prompt, at, sequence";
+     at_prompt, at, sequence, identity, account";
 
 impl SessionRow {
+    /// Returns whether it is on another machine.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.identity.is_some()
+    }
+
     pub(super) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
         if self.is_default {
             db.execute("UPDATE sessions SET is_default = 0", [])?;
         }
         let sql = format!(
             "INSERT OR REPLACE INTO sessions ({SESSION_COLUMNS}, term) VALUES \
-             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,NULL,0,0,NULL,NULL,NULL,NULL,0,0,0,0,0,\
+             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,NULL,0,0,NULL,NULL,NULL,NULL,0,0,0,0,0,?17,?18,\
              coalesce((SELECT term FROM sessions WHERE id = ?1), 0))"
         );
         let (cols, rows) = self.size;
@@ -108,6 +117,8 @@ impl SessionRow {
             self.opened_by.label,
             self.idle_timeout.map(as_millis),
             self.is_default,
+            self.identity,
+            self.account,
         ])?;
         Ok(())
     }
@@ -167,6 +178,8 @@ impl SessionRow {
             id: row.get("id")?,
             name: row.get("name")?,
             target: row.get("target")?,
+            identity: row.get("identity")?,
+            account: row.get("account")?,
             label: row.get("label")?,
             program: row.get("program")?,
             shell: Shell::of_program(&shell).unwrap_or_default(),

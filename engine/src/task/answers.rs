@@ -10,14 +10,16 @@ use cotty_core::run::{Run, RunState};
 use cotty_core::session::{Input, Stage};
 use cotty_host::holder::frame::{Order, Process};
 
+use super::Owner;
 use super::typed::Keys;
 use super::waiting::{Killed, Waiter};
-use super::{Ended, Owner};
 use crate::clock;
 use crate::fail_point::fail_point;
 use crate::keys;
+use crate::pools::{Attempt, Outcome};
+use crate::remote::stage_words;
 use crate::report::{
-    Connect, Enter, RunOrder, RunReport, ScreenView, SendOrder, SessionState, SessionStatus, Stretch,
+    Connect, Enter, Health, RunOrder, RunReport, ScreenView, SendOrder, SessionState, SessionStatus, Stretch,
 };
 use crate::request::{Reply, Request};
 use crate::seats::{Seat, ViewEvent};
@@ -60,7 +62,7 @@ impl Owner {
                 self.row.is_default = false;
                 self.keep_settings();
             }
-            Request::LetGo => self.over = self.over.take().or(Some(Ended::LetGo)),
+            Request::LetGo => self.let_go(),
             Request::View { seat, reply } => self.take_seat(seat, reply),
             Request::Repaint { seat } => self.repaint_for(seat),
             Request::Keys { seat, sequence, bytes, paste, reply } => {
@@ -495,6 +497,8 @@ impl Owner {
         SessionStatus {
             name: row.name.clone(),
             target: row.target.clone(),
+            account: row.account.clone(),
+            health: self.health(),
             label: row.label.clone(),
             is_default: row.is_default,
             state: self.state(),
@@ -514,6 +518,29 @@ impl Owner {
             follow: format!("cotty attach {}", row.name),
             next_offset: self.session.end(),
         }
+    }
+
+    /// Tells how well the session can be reached.
+    pub(super) fn health(&self) -> Health {
+        let (way, account) = (self.way.as_ref(), self.row.account.as_deref().unwrap_or("its host"));
+        let silent = way.and_then(|way| way.pulse.as_ref()).and_then(|pulse| pulse.silent_since());
+        let underway = way.filter(|way| way.pulse.is_none()).and_then(|way| way.lease.attempt());
+        match crate::reports::health(&self.state()) {
+            Health::Healthy => {}
+            ended => return ended,
+        }
+        if let Some(since) = silent {
+            let seconds = clock::since(since).as_secs();
+            return Health::Degraded(format!("{account} has not answered for {seconds} s"));
+        }
+        if let Some(Attempt { stage, outcome: Outcome::UnderWay, .. }) = underway {
+            return Health::Degraded(format!("{account} is being connected: {}", stage_words(stage)));
+        }
+        if self.session.is_without_facts() {
+            let why = "shows no facts: what a command waits for is not known";
+            return Health::Degraded(format!("{account} {why}"));
+        }
+        Health::Healthy
     }
 
     fn status_warnings(&self) -> Vec<String> {

@@ -112,7 +112,7 @@ impl Owner {
         self.viewers.tell(&event);
     }
 
-    fn tell_change(&mut self) {
+    pub(super) fn tell_change(&mut self) {
         if self.viewers.is_empty() {
             return;
         }

@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
-use super::{Parts, run};
+use super::{Keeper, Parts, run};
 use crate::handle::{Identity, SessionHandle};
 use crate::report::{RunOrder, RunReport, Until, WaitOrder, Waited};
 use crate::request::Request;
@@ -68,6 +68,8 @@ fn row(idle_timeout: Option<Duration>) -> SessionRow {
         id: "id".into(),
         name: "s".into(),
         target: "local".into(),
+        identity: None,
+        account: None,
         label: None,
         program: "/bin/bash".into(),
         shell: Shell::Bash,
@@ -117,10 +119,24 @@ impl Played {
         let state_dir = StateDir::open(dir.path()).unwrap();
         let (ours, holder) = tokio::io::duplex(64 * 1024);
         let (name, target) = (row.name.clone(), row.target.clone());
-        let (handle, mailbox) =
-            SessionHandle::new(Identity { id: row.id.clone(), name, target, key: row.key.clone() });
+        let (handle, mailbox) = SessionHandle::new(Identity {
+            id: row.id.clone(),
+            name,
+            target,
+            place: None,
+            is_nameless: true,
+            key: row.key.clone(),
+        });
         let terminal = Terminal::over(ours);
-        let parts = Parts { session, row, store: Arc::clone(&store), state_dir, terminal, startup: None };
+        let parts = Parts {
+            session,
+            row,
+            store: Arc::clone(&store),
+            state_dir,
+            terminal: Keeper::There(terminal),
+            way: None,
+            startup: None,
+        };
         let tasks = TaskTracker::new();
         tasks.spawn(run(parts, mailbox));
         tasks.close();

@@ -55,13 +55,14 @@ impl Owner {
     /// Notes that the terminal took inputs up to a sequence, and whether it showed them.
     pub(super) fn note_applied(&mut self, applied: &Applied) {
         let shown = self.was_shown(applied);
+        let told = self.is_seen(applied).then_some(shown);
         while self.typed.waiting.front().is_some_and(|keys| keys.sequence <= applied.sequence)
             && let Some(keys) = self.typed.waiting.pop_front()
         {
             if let Some((seat, sequence)) = keys.seat
                 && let Some(seat) = self.viewers.get(seat)
             {
-                seat.tell(ViewEvent::Echo { sequence, echo: Some(shown) });
+                seat.tell(ViewEvent::Echo { sequence, echo: told });
             }
             self.note_keys(&keys, shown);
         }

@@ -150,8 +150,8 @@ impl Reach {
     async fn signal(&self, signal: i32) -> bool {
         let Some((probe, pid)) = self.found().await else { return false };
         if self.kin().is_empty() {
-            let lines = probe.ask(Question::Processes(pid)).await.unwrap_or_default();
-            *self.kin() = sight::processes(&lines, 0).into_iter().take(LEFT_MAX).collect();
+            let lines = probe.ask(Question::Processes(pid, Vec::new())).await.unwrap_or_default();
+            *self.kin() = sight::processes(&lines, 0, |_, _| false).into_iter().take(LEFT_MAX).collect();
         }
         // The server makes it the first of a group of its own.
         let killed = probe.ask(Question::Kill { signal, to: -i64::from(pid) }).await;
@@ -174,8 +174,8 @@ impl Reach {
         let Some(probe) = self.connection.probe().await else { return Vec::new() };
         let (kin, mut left) = (self.kin().clone(), Vec::new());
         for before in kin {
-            let lines = probe.ask(Question::Processes(before.pid)).await.unwrap_or_default();
-            let found = sight::processes(&lines, 0).into_iter().find(|it| it.pid == before.pid);
+            let lines = probe.ask(Question::Processes(before.pid, Vec::new())).await.unwrap_or_default();
+            let found = sight::processes(&lines, 0, |_, _| false).into_iter().find(|it| it.pid == before.pid);
             // A number that was given to another since is younger than the one before it was.
             left.extend(found.filter(|it| it.age + AGE_BLUR >= before.age));
         }

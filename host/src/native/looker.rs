@@ -18,6 +18,9 @@ use crate::native::sight;
 /// An engine that asks more at once is not answered.
 const ORDERS_MAX: usize = 64;
 
+/// So many processes are remembered for the list of what outlives a command.
+const KNOWN_MAX: usize = 128;
+
 /// After so much silence it is looked whether the shell stands at its prompt.
 const QUIET: Duration = Duration::from_millis(30);
 
@@ -145,6 +148,7 @@ async fn look(
     if let Some(probe) = &probe {
         find(probe, &birth, FINDING_MAX).await;
     }
+    let mut known = Vec::new();
     while let Some(order) = orders.recv().await {
         if let Some(probe) = &probe {
             find(probe, &birth, 1).await;
@@ -161,8 +165,12 @@ async fn look(
                 let prompt = Some((sent, at_prompt(&facts)));
                 Answer { event: told.then(|| Event::Facts(Box::new(facts))), prompt }
             }
-            Order::Processes => Answer { event: Some(processes(seen).await), prompt: None },
-            Order::Signal(to, signal) => Answer { event: kill(seen, to, signal).await, prompt: None },
+            Order::Processes => Answer { event: Some(processes(seen, &known).await), prompt: None },
+            Order::Signal(to, signal) => {
+                // What outlives its parent is found under nobody any more: it is remembered before.
+                remember(seen, &mut known).await;
+                Answer { event: kill(seen, to, signal).await, prompt: None }
+            }
         };
         if tell.send(answer).await.is_err() {
             return;
@@ -207,10 +215,23 @@ fn at_prompt(facts: &Facts) -> Option<Applied> {
     (reads && !hides).then_some(Applied { sequence: 0, echo, canonical, shell_reads: true })
 }
 
-async fn processes(seen: Option<(&Probe, u32)>) -> Event {
+/// A process, by its number and the time of its start: numbers come round again.
+type Known = (u32, u64);
+
+async fn processes(seen: Option<(&Probe, u32)>, known: &[Known]) -> Event {
     let Some((probe, pid)) = seen else { return Event::Processes(Vec::new()) };
-    let lines = probe.ask(Question::Processes(pid)).await.unwrap_or_default();
-    Event::Processes(sight::processes(&lines, pid))
+    let others = known.iter().map(|it| it.0).collect();
+    let lines = probe.ask(Question::Processes(pid, others)).await.unwrap_or_default();
+    let is_other = |it: u32, started: u64| known.iter().any(|known| known.0 == it && known.1 != started);
+    Event::Processes(sight::processes(&lines, pid, is_other))
+}
+
+async fn remember(seen: Option<(&Probe, u32)>, known: &mut Vec<Known>) {
+    let Some((probe, pid)) = seen else { return };
+    let others = known.iter().map(|it| it.0).collect();
+    let lines = probe.ask(Question::Processes(pid, others)).await.unwrap_or_default();
+    *known =
+        sight::children(&lines).stats.iter().take(KNOWN_MAX).map(|it| (it.pid, it.started_ticks)).collect();
 }
 
 /// Sends a signal by the second channel; says so if that failed.

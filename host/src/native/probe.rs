@@ -49,12 +49,12 @@ pub(super) struct Machine {
 }
 
 /// A question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
     /// The facts of the terminal of this shell.
     Facts(u32),
-    /// All processes below this one.
-    Processes(u32),
+    /// All processes below this one, and those of these that live.
+    Processes(u32, Vec<u32>),
     /// What the server process of this connection has started.
     Kin,
     /// A signal, to a process or, below zero, a group.
@@ -101,10 +101,13 @@ impl Probe {
 }
 
 impl Question {
-    fn line(self) -> String {
+    fn line(&self) -> String {
         match self {
             Self::Facts(pid) => format!("f {pid}\n"),
-            Self::Processes(pid) => format!("p {pid}\n"),
+            Self::Processes(pid, others) => {
+                let others: Vec<String> = others.iter().map(u32::to_string).collect();
+                format!("p {pid} {}\n", others.join(" "))
+            }
             Self::Kin => "c\n".to_owned(),
             Self::Kill { signal, to } => format!("k {signal} {to}\n"),
         }

@@ -44,7 +44,7 @@ facts() {
 }
 procs() {
   fg=; members=; read -r up idle </proc/uptime; say "u $up"
-  all=$(tree "$1"); say "$all"
+  all=$(tree "$@"); say "$all"
   n=0
   printf '%s\n' "$all" | while read -r v p rest; do
     n=$((n + 1)); [ "$n" -le 24 ] || break

@@ -2,7 +2,7 @@ say "KEY ready $(uname -s) $(uname -m) $$ ${SHELL##*/}"
 while read -r verb a b; do
   case $verb in
     f) facts "$a" ;;
-    p) procs "$a" ;;
+    p) procs $a $b ;;
     c) kin ;;
     k) kill -s "$a" -- "$b" && say done ;;
   esac

@@ -81,11 +81,12 @@ pub(super) fn facts(lines: &[String], machine: &Machine) -> Option<Facts> {
     })
 }
 
-/// Returns all processes but the shell.
-pub(super) fn processes(lines: &[String], shell: u32) -> Vec<Process> {
+/// Returns all processes but the shell, and but those whose number and start are another's.
+pub(super) fn processes(lines: &[String], shell: u32, is_other: impl Fn(u32, u64) -> bool) -> Vec<Process> {
     let sight = Sight::of(lines);
     let argv = |pid| sight.members.iter().find(|it| it.pid == pid).map(|it| kernel::arguments(&it.argv));
-    let others = sight.stats.iter().filter(|it| it.pid != shell && it.is_live());
+    let is_ours = |it: &&Stat| it.pid != shell && it.is_live() && !is_other(it.pid, it.started_ticks);
+    let others = sight.stats.iter().filter(is_ours);
     let told = others.map(|it| Process {
         pid: it.pid,
         comm: it.comm.clone(),

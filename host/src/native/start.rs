@@ -3,7 +3,9 @@
 //! All of it is one line for the account's shell, in which nothing is unquoted; the process stays the same from the
 //! first to the last of the programs that it names.
 
-use crate::native::exec::{ExecError, is_name, quoted};
+use cotty_core::names::is_variable;
+
+use crate::native::exec::{ExecError, quoted};
 
 /// The exit code of a shell whose directory could not be entered; its output says why.
 pub const EXIT_NO_DIRECTORY: i32 = 125;
@@ -30,7 +32,7 @@ impl Start {
             script += &format!("cd -- {} || exit {EXIT_NO_DIRECTORY}\n", quoted(cwd, "cwd")?);
         }
         for (name, value) in &self.env {
-            if !is_name(name) {
+            if !is_variable(name) {
                 return Err(ExecError::Name(name.clone()));
             }
             script += &format!("export {name}={}\n", quoted(value, "the value of a variable")?);

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use cotty_engine::report::{Connected, How, RunSummary, SessionState, SessionStatus};
+use cotty_engine::report::{Connected, Health, How, RunSummary, SessionState, SessionStatus};
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value, json};
 
@@ -30,7 +30,7 @@ pub fn connected(connected: &Connected) -> CallToolResult {
         "[{session}] {how}: {}, {} on {}, {cols}x{rows}",
         state::session(&status.state),
         words::name(&status.shell),
-        words::name(&status.target),
+        on(status),
     );
     if let Some(cwd) = &status.cwd {
         head.push_str(&format!(", cwd {}", words::name(cwd)));
@@ -45,8 +45,18 @@ pub fn connected(connected: &Connected) -> CallToolResult {
         }
     });
     let foot = vec![format!("a person follows it with: {}", status.follow)];
-    let notes = connected.notes.iter().chain(&status.warnings).cloned().collect();
+    let unwell = matches!(status.health, Health::Degraded(_)).then(|| plain(&health(status)));
+    let notes = connected.notes.iter().chain(&status.warnings).cloned().chain(unwell).collect();
     finish(Reply { notes, head, foot, ..Reply::default() }, CHARS_DEFAULT)
+}
+
+/// What a session is opened on, with the account that this is.
+fn on(status: &SessionStatus) -> String {
+    let target = words::name(&status.target);
+    match status.account.as_deref().filter(|it| *it != status.target) {
+        Some(account) => format!("{target} ({})", words::name(account)),
+        None => target,
+    }
 }
 
 /// Replies with the sessions there are.
@@ -160,6 +170,8 @@ fn facts(status: &SessionStatus, detail: bool, now: SystemTime) -> Map<String, V
     put("session", json!(status.name));
     put("state", json!(words::line(&state::session(&status.state), WORDS_CHARS_MAX)));
     put("target", json!(words::name(&status.target)));
+    put("account", json!(status.account.as_deref().filter(|it| *it != status.target).map(words::name)));
+    put("health", health(status));
     put("shell", json!(words::name(&status.shell)));
     put("cwd", json!(status.cwd.as_deref().map(words::name)));
     put("mode", json!(status.mode.to_string()));
@@ -184,6 +196,14 @@ fn facts(status: &SessionStatus, detail: bool, now: SystemTime) -> Map<String, V
         put("next_offset", json!(status.next_offset.to_string()));
     }
     facts
+}
+
+fn health(status: &SessionStatus) -> Value {
+    // How it ended is its state.
+    match status.health.words() {
+        (word @ "degraded", Some(why)) => json!(words::line(&format!("{word}: {why}"), WORDS_CHARS_MAX)),
+        (word, _) => json!(word),
+    }
 }
 
 fn texts(texts: &[String]) -> Value {

@@ -23,7 +23,7 @@ pub static DEFINITION: Definition = Definition {
     always_load: true,
     long_results: false,
     params: &[
-        Param::optional("target", Kind::Text, "local: this machine"),
+        Param::optional("target", Kind::Text, "user@host:port, alias, device, local"),
         Param::optional("name", Kind::Text, "As web1"),
         Param::optional("shell", Kind::Text, "bash, zsh, dash, a path"),
         Param::optional("cols", Kind::Integer, "Width"),

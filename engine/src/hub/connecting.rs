@@ -1,0 +1,303 @@
+//! Opens sessions, or finds the ones that are meant.
+//!
+//! What can take long happens outside of the lock: a name is resolved before it, a host is connected to after it.
+
+use std::sync::{Arc, PoisonError};
+
+use cotty_core::names::{Epoch, RunId};
+use cotty_core::refusal::Refusal;
+use cotty_core::session::Session;
+use cotty_core::target::{Remote, Target};
+use cotty_host::native::secret;
+use tokio::sync::oneshot;
+
+use super::Hub;
+use crate::clock;
+use crate::handle::{Identity, SessionHandle};
+use crate::hosts::Resolved;
+use crate::opening;
+use crate::remote::{self, Way};
+use crate::report::{CallKey, Caller, Connect, Connected, How, SessionState, SessionStatus};
+use crate::request::Request;
+use crate::store::SessionRow;
+use crate::task::{self, Ended, Keeper, Parts};
+use crate::texts;
+
+/// What an order to connect is about.
+pub(super) enum Wanted {
+    /// A shell on this machine.
+    Local,
+    /// A shell on a host, as it was named and as it was resolved.
+    Remote(Box<(Remote, Resolved)>),
+    /// The session that was named, whatever it is on.
+    Whatever(String),
+}
+
+impl Wanted {
+    /// Returns whether a session is on it.
+    pub(super) fn is(&self, handle: &SessionHandle) -> bool {
+        let place = handle.identity().place.as_ref();
+        match self {
+            Self::Local => place.is_none(),
+            Self::Remote(remote) => place == Some(&remote.1.identity),
+            Self::Whatever(_) => true,
+        }
+    }
+
+    fn base_name(&self) -> String {
+        match self {
+            Self::Local => "local".to_owned(),
+            Self::Remote(remote) => remote::base_name(remote.0.name()),
+            Self::Whatever(name) => remote::base_name(name),
+        }
+    }
+
+    fn shown(&self) -> &str {
+        match self {
+            Self::Local => "local",
+            Self::Remote(remote) => &remote.1.typed,
+            Self::Whatever(target) => target,
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        if let Self::Remote(remote) = self { remote.1.notes.clone() } else { Vec::new() }
+    }
+}
+
+impl Hub {
+    /// Opens a session, or finds the one that is meant.
+    ///
+    /// # Errors
+    ///
+    /// Says why neither was possible.
+    pub async fn connect(
+        &self,
+        caller: &Caller,
+        order: Connect,
+        _key: Option<CallKey>,
+    ) -> Result<Connected, Refusal> {
+        if let Some(name) = &order.name {
+            check_name(name)?;
+        }
+        // What a name stands for may take time to find out: nobody else waits for that.
+        let wanted = self.wanted(caller, &order).await?;
+        let opening = self.0.opening.lock().await;
+        let (how, handle, mut notes, ready) = match self.matching(order.name.as_deref(), &wanted) {
+            Some((handle, by)) => {
+                let notes = self.reuse(&handle, &order, &wanted).await?;
+                (How::Reused(by), handle, notes, None)
+            }
+            None => {
+                let (handle, ready) = self.create(caller, &order, &wanted).await?;
+                self.make_only_default(&handle, &order).await?;
+                (How::Created, handle, wanted.notes(), Some(ready))
+            }
+        };
+        drop(opening);
+        let wait = order.wait;
+        let status = match ready {
+            Some(ready) => ready.await.unwrap_or_else(|_| Err(handle.gone())),
+            None => handle.ask(|reply| Request::Ready { wait, reply }).await,
+        };
+        let status = status.map_err(|refusal| self.explain(&handle, refusal))?;
+        if let (How::Created, Some((cols, rows))) = (&how, order.cols.zip(order.rows))
+            && status.size != (cols, rows)
+            && status.viewers.is_empty()
+        {
+            notes.push(format!("size clamped to {}x{}", status.size.0, status.size.1));
+        }
+        Ok(Connected { how, status, notes })
+    }
+
+    /// Finds out what an order is about. A session that is named, and lives, says it by itself.
+    async fn wanted(&self, caller: &Caller, order: &Connect) -> Result<Wanted, Refusal> {
+        if order.target.is_none()
+            && let Some(living) = order.name.as_ref().and_then(|name| self.handle_by_name(name))
+        {
+            return Ok(Wanted::Whatever(living.identity().target.clone()));
+        }
+        let target = order.target.as_ref().or(self.0.defaults.default_target.as_ref());
+        match target.map_or(Ok(Target::Local), |it| it.parse::<Target>())? {
+            Target::Local => Ok(Wanted::Local),
+            Target::Remote(remote) => {
+                let resolved = self.0.hosts.resolve(&remote, caller).await?;
+                Ok(Wanted::Remote(Box::new((remote, resolved))))
+            }
+        }
+    }
+
+    async fn create(
+        &self,
+        caller: &Caller,
+        order: &Connect,
+        wanted: &Wanted,
+    ) -> Result<(SessionHandle, oneshot::Receiver<Result<SessionStatus, Refusal>>), Refusal> {
+        let (count, count_max) = (self.handles().len(), self.0.defaults.sessions_max);
+        if count >= count_max {
+            return Err(Refusal::TooMany { what: "sessions", count, count_max });
+        }
+        let is_nameless = order.name.is_none();
+        let name = order.name.clone().unwrap_or_else(|| self.free_name(&wanted.base_name()));
+        self.0.store.forget_failed(&name)?;
+        let epoch = self.next_epoch(&name)?;
+        let (parts, key) = match wanted {
+            Wanted::Remote(remote) => self.far(caller, order, name, &remote.1, epoch)?,
+            Wanted::Local | Wanted::Whatever(_) => self.here(caller, order, name, epoch).await?,
+        };
+        let (reply, ready) = oneshot::channel();
+        let first = Request::Ready { wait: order.wait, reply };
+        Ok((self.start(parts, key, is_nameless, Some(first)), ready))
+    }
+
+    /// Opens a terminal on this machine.
+    async fn here(
+        &self,
+        caller: &Caller,
+        order: &Connect,
+        name: String,
+        epoch: Epoch,
+    ) -> Result<(Parts, String), Refusal> {
+        let planned = opening::plan(caller, order, name, &self.0.defaults, epoch)?;
+        self.0.store.add_session(&planned.row)?;
+        let quota = self.0.defaults.quota_bytes;
+        let term = self.0.store.next_term(&planned.row.id)?;
+        match opening::open(&self.0.holder, &planned.row, planned.spawn, term, quota).await {
+            Ok((session, terminal)) => {
+                let startup = self.0.defaults.startup.clone();
+                Ok(self.parts(planned.row, session, Keeper::There(terminal), None, startup))
+            }
+            Err(refusal) => {
+                self.0.store.end_session(&planned.row.id, &format!("closed: {refusal}"))?;
+                Err(refusal)
+            }
+        }
+    }
+
+    /// Begins a session on a host; the way there is its task's to wait for.
+    fn far(
+        &self,
+        caller: &Caller,
+        order: &Connect,
+        name: String,
+        resolved: &Resolved,
+        epoch: Epoch,
+    ) -> Result<(Parts, String), Refusal> {
+        let defaults = &self.0.defaults;
+        let planned = remote::plan(caller, order, name, resolved, defaults, epoch, &self.0.state_dir)?;
+        self.0.store.add_session(&planned.row)?;
+        let lease = Arc::new(self.0.pools.lease(&resolved.identity, resolved.settings.clone()));
+        let coming = remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, secret::ask_nobody());
+        let session = Session::connecting(opening::plan_of(&planned.row), clock::now());
+        let way = Some(Way { lease, pulse: None });
+        Ok(self.parts(planned.row, session, Keeper::Coming(coming), way, planned.startup))
+    }
+
+    pub(super) fn parts(
+        &self,
+        row: SessionRow,
+        session: Session,
+        terminal: Keeper,
+        way: Option<Way>,
+        startup: Option<String>,
+    ) -> (Parts, String) {
+        let (store, state_dir, key) = (Arc::clone(&self.0.store), self.0.state_dir.clone(), row.key.clone());
+        (Parts { session, row, store, state_dir, terminal, way, startup }, key)
+    }
+
+    /// Starts the task that owns a session from here on; `first` is what it is asked before all else.
+    pub(super) fn start(
+        &self,
+        parts: Parts,
+        key: String,
+        is_nameless: bool,
+        first: Option<Request>,
+    ) -> SessionHandle {
+        let SessionRow { id, name, target, identity: place, .. } = parts.row.clone();
+        let identity = Identity { id: id.clone(), name: name.clone(), target, place, is_nameless, key };
+        let (handle, mailbox) = SessionHandle::new(identity);
+        first.into_iter().for_each(|it| handle.tell_now(it));
+        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), handle.clone());
+        *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        // The task must not keep the hub alive: its own handle in the map is what keeps the task alive.
+        let hub = Arc::downgrade(&self.0);
+        self.0.tasks.spawn(async move {
+            let ended = task::run(parts, mailbox).await;
+            if let (Some(inner), Ended::Over) = (hub.upgrade(), ended) {
+                Hub(inner).forget(&name, &id);
+            }
+        });
+        handle
+    }
+
+    async fn reuse(
+        &self,
+        handle: &SessionHandle,
+        order: &Connect,
+        wanted: &Wanted,
+    ) -> Result<Vec<String>, Refusal> {
+        let Identity { name, target, .. } = handle.identity();
+        if !wanted.is(handle) {
+            let (session, is) = (name.clone(), format!("a session on {target}"));
+            return Err(Refusal::NameTaken { session, is, wanted: format!("one on {}", wanted.shown()) });
+        }
+        let status = handle.ask(Request::Status).await?;
+        if let Some(shell) = &order.shell {
+            let is = &status.shell;
+            let wanted =
+                cotty_core::dialect::Shell::of_program(shell).map_or(shell.as_str(), |shell| shell.name());
+            if wanted != is && status.state != SessionState::Opening {
+                let (session, is) = (status.name.clone(), format!("a {is} shell"));
+                return Err(Refusal::NameTaken {
+                    session,
+                    is,
+                    wanted: format!("a {} shell", texts::one_line(shell)),
+                });
+            }
+        }
+        self.make_only_default(handle, order).await?;
+        let adjust = Box::new(order.clone());
+        let mut notes = handle.ask(|reply| Request::Adjust { order: adjust, reply }).await?;
+        if order.cwd.is_some() || !order.env.is_empty() {
+            notes.push("cwd and env apply to a new shell only and were not used".to_owned());
+        }
+        Ok(notes)
+    }
+
+    async fn make_only_default(&self, handle: &SessionHandle, order: &Connect) -> Result<(), Refusal> {
+        if order.default == Some(true) {
+            for other in self.handles() {
+                if other.identity().id != handle.identity().id {
+                    other.tell(Request::NotDefault).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn next_epoch(&self, name: &str) -> Result<Epoch, Refusal> {
+        let rows = self.0.store.sessions()?;
+        let used = rows.iter().filter(|row| row.name == name).map(|row| row.epoch.0).max();
+        Ok(Epoch(used.unwrap_or(0) + 1))
+    }
+}
+
+/// A session's name: what people and models type, and what stands in head lines.
+fn check_name(name: &str) -> Result<(), Refusal> {
+    const NAME_BYTES_MAX: usize = 64;
+    let invalid = |why: String| Err(Refusal::InvalidArgument { what: "name", why });
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return invalid(format!("it has {} bytes; a name has 1 to {NAME_BYTES_MAX}", name.len()));
+    }
+    let sound = |it: char| it.is_ascii_alphanumeric() || "._@#:-".contains(it);
+    if let Some(odd) = name.chars().find(|&it| !sound(it)) {
+        return invalid(format!("it holds {:?}; letters, digits and . _ @ # : - are taken", odd));
+    }
+    if !name.starts_with(|it: char| it.is_ascii_alphanumeric()) {
+        return invalid("it must begin with a letter or a digit".into());
+    }
+    if name == "all" || name.parse::<RunId>().is_ok() {
+        return invalid(format!("{name} means something else already"));
+    }
+    Ok(())
+}
