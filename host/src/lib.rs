@@ -8,4 +8,6 @@ pub mod holder;
 
 pub mod native;
 
+pub mod openssh;
+
 pub mod isolated;

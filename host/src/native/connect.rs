@@ -10,7 +10,6 @@ use std::time::Duration;
 use russh::client::{self, Handle};
 use russh::keys::{Algorithm, HashAlg};
 use russh::{ChannelOpenFailure, Disconnect, Preferred, cipher};
-use tokio::net::TcpStream;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::timeout;
 
@@ -23,8 +22,12 @@ use crate::native::known_hosts::KnownHosts;
 use crate::native::probe::Probe;
 use crate::native::pulse::{Beat, Pulse};
 use crate::native::secret::{Asker, one_line};
-use crate::native::settings::Settings;
+use crate::native::settings::{Settings, ShownKey};
 use crate::native::watcher::{Ended, Watcher};
+
+mod way;
+
+use way::Way;
 
 /// A connection on which somebody has logged in.
 pub struct Connection {
@@ -38,6 +41,16 @@ pub struct Connection {
     kin: Kin,
     turn: Mutex<()>,
     beat: Beat,
+    // The connection through which this one goes lives as long.
+    _way: Option<Box<Connection>>,
+}
+
+/// A server whose key was accepted, before anybody logs in.
+struct Met {
+    handle: Handle<Watcher>,
+    ended: Ended,
+    shown: ShownKey,
+    way: Option<Box<Connection>>,
 }
 
 /// Why a channel was not opened.
@@ -57,44 +70,35 @@ pub enum ChannelError {
 impl Connection {
     /// Connects and logs in. No credential leaves before the server's key is accepted.
     pub async fn open(settings: &Settings, ask: &Asker) -> Result<Self, ConnectError> {
-        let known = known_hosts(settings).await?;
-        let config = Arc::new(config(settings, &known));
-        (settings.progress)(Stage::Connect);
-        let stream = stream(settings).await?;
-        (settings.progress)(Stage::Handshake);
-        let shown = Arc::new(std::sync::Mutex::new(None));
-        let (watcher, mut ended) = Watcher::new(settings, known, shown.clone());
-        let after = settings.limits.handshake;
-        let address = address(settings);
-        let connected = timeout(after, client::connect_stream(config, stream, watcher)).await;
-        let connected =
-            connected.map_err(|_| ConnectError::HandshakeTimeout { address: address.clone(), after })?;
-        let shown = shown.lock().ok().and_then(|mut it| it.take());
-        let (mut handle, shown) = match (connected, shown) {
-            (Ok(handle), Some(shown)) => (handle, shown),
-            (Err(russh::Error::UnknownKey), Some(shown)) => {
-                return Err(ConnectError::HostKey(Box::new(shown)));
-            }
-            (Err(error), _) => return Err(ConnectError::Handshake { address, why: handshake_words(&error) }),
-            (Ok(_), None) => {
-                return Err(ConnectError::Handshake { address, why: "it showed no key".to_owned() });
-            }
-        };
+        let Met { mut handle, mut ended, shown, way } = meet(settings, ask).await?;
         (settings.progress)(Stage::Authentication);
         auth::log_in(&mut handle, settings, ask, &mut ended).await?;
-        let channel_limit = settings.limits.channel;
         Ok(Self {
             handle,
             ended,
             key: shown.key,
-            channel_limit,
+            channel_limit: settings.limits.channel,
             open: Arc::default(),
             full_at: AtomicUsize::new(usize::MAX),
             probe: OnceCell::new(),
             kin: Kin::default(),
             turn: Mutex::new(()),
             beat: Beat::default(),
+            _way: way,
         })
+    }
+
+    /// Returns the key that a server shows, and what is known of it. Nobody logs in there, only on the way.
+    pub async fn show_key(settings: &Settings, ask: &Asker) -> Result<ShownKey, ConnectError> {
+        match meet(settings, ask).await {
+            Ok(met) => {
+                let goodbye = met.handle.disconnect(Disconnect::ByApplication, "closed", "en");
+                drop(timeout(Duration::from_secs(1), goodbye).await);
+                Ok(met.shown)
+            }
+            Err(ConnectError::HostKey(shown)) => Ok(*shown),
+            Err(error) => Err(error),
+        }
     }
 
     /// Returns the server's key.
@@ -192,6 +196,29 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// Connects up to the server's key, and judges it.
+async fn meet(settings: &Settings, ask: &Asker) -> Result<Met, ConnectError> {
+    let known = known_hosts(settings).await?;
+    let config = Arc::new(config(settings, &known));
+    (settings.progress)(Stage::Connect);
+    let Way { stream, through } = way::open(settings, ask).await?;
+    (settings.progress)(Stage::Handshake);
+    let shown = Arc::new(std::sync::Mutex::new(None));
+    let (watcher, ended) = Watcher::new(settings, known, shown.clone());
+    let after = settings.limits.handshake;
+    let address = address(settings);
+    let connected = timeout(after, client::connect_stream(config, stream, watcher)).await;
+    let connected =
+        connected.map_err(|_| ConnectError::HandshakeTimeout { address: address.clone(), after })?;
+    let shown = shown.lock().ok().and_then(|mut it| it.take());
+    match (connected, shown) {
+        (Ok(handle), Some(shown)) => Ok(Met { handle, ended, shown, way: through }),
+        (Err(russh::Error::UnknownKey), Some(shown)) => Err(ConnectError::HostKey(Box::new(shown))),
+        (Err(error), _) => Err(ConnectError::Handshake { address, why: handshake_words(&error) }),
+        (Ok(_), None) => Err(ConnectError::Handshake { address, why: "it showed no key".to_owned() }),
+    }
+}
+
 async fn known_hosts(settings: &Settings) -> Result<KnownHosts, ConnectError> {
     let Settings { host, port, known_hosts, host_key_alias, .. } = settings.clone();
     // Files may lie on a slow disk.
@@ -199,32 +226,6 @@ async fn known_hosts(settings: &Settings) -> Result<KnownHosts, ConnectError> {
     let read = tokio::task::spawn_blocking(read).await;
     let failed = |error| ConnectError::Handshake { address: address(settings), why: format!("{error}") };
     Ok(read.map_err(failed)??)
-}
-
-async fn stream(settings: &Settings) -> Result<TcpStream, ConnectError> {
-    let after = settings.limits.connect;
-    let opened = timeout(after, reached(settings)).await;
-    let stream = opened.map_err(|_| ConnectError::ConnectTimeout { address: address(settings), after })??;
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "the connection waits for more before it sends");
-    }
-    Ok(stream)
-}
-
-async fn reached(settings: &Settings) -> Result<TcpStream, ConnectError> {
-    let no_address = |source| ConnectError::NoAddress { host: settings.host.clone(), source };
-    let found = tokio::net::lookup_host((settings.host.as_str(), settings.port)).await.map_err(no_address)?;
-    let mut last = None;
-    for address in found {
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Some(error),
-        }
-    }
-    match last {
-        Some(source) => Err(ConnectError::Unreachable { address: address(settings), source }),
-        None => Err(no_address(io::ErrorKind::NotFound.into())),
-    }
 }
 
 fn config(settings: &Settings, known: &KnownHosts) -> client::Config {
@@ -239,7 +240,7 @@ fn config(settings: &Settings, known: &KnownHosts) -> client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(CLIENT_ID)),
         preferred,
         keepalive_interval: Some(keepalive),
-        keepalive_max: KEEPALIVES_MAX,
+        keepalive_max: settings.limits.keepalives_max,
         // A server that answers keeps it open: the keepalive sees to that. This ends what stalls while logging in.
         inactivity_timeout: Some(keepalive * INACTIVE_KEEPALIVES),
         nodelay: true,
@@ -249,9 +250,6 @@ fn config(settings: &Settings, known: &KnownHosts) -> client::Config {
 
 /// What a server sees of us before it knows us: no version, for it is nobody's business.
 const CLIENT_ID: &str = "SSH-2.0-cotty";
-
-/// Noticed after one interval more than that: 15 s.
-const KEEPALIVES_MAX: usize = 2;
 
 /// Long enough for a person to find a password.
 const INACTIVE_KEEPALIVES: u32 = 60;

@@ -51,6 +51,14 @@ pub enum ConnectError {
         /// The limit.
         after: Duration,
     },
+    /// A host on the way to it could not be used.
+    #[error("on the way, {hop}: {error}")]
+    OnTheWay {
+        /// That host, as it is named.
+        hop: String,
+        /// Why.
+        error: Box<ConnectError>,
+    },
     /// The known hosts cannot be read.
     #[error(transparent)]
     KnownHosts(#[from] Unreadable),
@@ -164,7 +172,10 @@ impl ConnectError {
     /// Returns how far the connection came.
     pub fn stage(&self) -> Stage {
         match self {
-            Self::NoAddress { .. } | Self::Unreachable { .. } | Self::ConnectTimeout { .. } => Stage::Connect,
+            Self::NoAddress { .. }
+            | Self::Unreachable { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::OnTheWay { .. } => Stage::Connect,
             Self::Handshake { .. } | Self::HandshakeTimeout { .. } => Stage::Handshake,
             Self::KnownHosts(_) | Self::HostKey(_) => Stage::HostKey,
             Self::Lost { .. } | Self::AuthenticationTimeout { .. } | Self::Denied(_) => Stage::Authentication,

@@ -54,6 +54,8 @@ pub struct Settings {
     pub password: Option<SecretSource>,
     /// The passphrase of the key files, where one is configured. It is tried before anybody is asked.
     pub passphrase: Option<SecretSource>,
+    /// The host through which it is reached, which may itself be reached through another.
+    pub jump: Option<Box<Jump>>,
     /// The limits in time.
     pub limits: Limits,
     /// So many connections may carry the channels of this target.
@@ -75,6 +77,15 @@ pub enum Stage {
     Authentication,
 }
 
+/// A host through which another is reached.
+#[derive(Clone)]
+pub struct Jump {
+    /// As it is named.
+    pub typed: String,
+    /// How to connect to it.
+    pub settings: Settings,
+}
+
 /// How long each step may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -90,8 +101,10 @@ pub struct Limits {
     pub signature: Duration,
     /// Opening a channel and starting what runs in it.
     pub channel: Duration,
-    /// A connection on which nothing came for so long is asked for a sign of life; after three it is lost.
+    /// A connection on which nothing came for so long is asked for a sign of life.
     pub keepalive: Duration,
+    /// After so many in vain, and one time more, it is lost.
+    pub keepalives_max: usize,
 }
 
 /// A server's key as it was shown.
@@ -122,6 +135,7 @@ impl Settings {
             agent: None,
             password: None,
             passphrase: None,
+            jump: None,
             limits: Limits::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
             progress: Arc::new(|_| ()),
@@ -142,6 +156,8 @@ impl Default for Limits {
             signature: Duration::from_secs(60),
             channel: Duration::from_secs(15),
             keepalive: Duration::from_secs(5),
+            // Noticed after 15 s.
+            keepalives_max: 2,
         }
     }
 }

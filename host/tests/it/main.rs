@@ -20,3 +20,5 @@ mod manners;
 mod isolated;
 
 mod ssh;
+
+mod openssh;

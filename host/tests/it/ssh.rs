@@ -2,6 +2,8 @@
 
 mod hosts;
 
+mod jump;
+
 mod login;
 
 mod facts;
