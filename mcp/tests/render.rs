@@ -90,7 +90,8 @@ fn stands_above(refusal: &Refusal) {
         Refusal::Storage { .. } | Refusal::Config { .. } | Refusal::EnvironmentMissing { .. } => {}
         Refusal::VersionSkew { .. } | Refusal::Internal { .. } => {}
         Refusal::Host(host) => match **host {
-            HostRefusal::NotAllowed { .. } | HostRefusal::UnknownKey { .. } => {}
+            HostRefusal::NotAllowed { .. } | HostRefusal::NotSpoken { .. } => {}
+            HostRefusal::UnknownKey { .. } => {}
             HostRefusal::ChangedKey { .. } | HostRefusal::RevokedKey { .. } => {}
             HostRefusal::OnlyAuthority { .. } | HostRefusal::KnownHosts { .. } => {}
             HostRefusal::Unreached { .. } | HostRefusal::Denied { .. } => {}
@@ -115,6 +116,7 @@ fn host_refusals() -> Vec<Refusal> {
             policy: "configured",
             why: "it is no device there".to_owned(),
         },
+        HostRefusal::NotSpoken { target: "web1".to_owned(), word: "ProxyCommand" },
         HostRefusal::UnknownKey { target: target(), name: name(), shown: shown() },
         HostRefusal::ChangedKey {
             target: target(),

@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::hosts::{HostsSettings, SshFiles};
+use cotty_engine::hosts::{HostsSettings, OpenSsh};
 use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
 use cotty_host::holder::client::HolderProgram;
@@ -207,16 +207,24 @@ fn hosts(config: &Config) -> HostsSettings {
     // A number without a name, as in some containers, has no files of ssh's either.
     let account = Account::of_this_user().ok();
     let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
-    // Tests have no account of their own.
+    let user = account.as_ref().map(|it| it.name.clone());
+    let ssh_config = config.ssh_config.clone();
+    // Tests have no account of their own: neither its home nor its configuration of ssh is theirs.
     #[cfg(debug_assertions)]
-    let home = std::env::var_os("COTTY_ACCOUNT_HOME").map_or(home, Into::into);
+    let (home, ssh_config) = match std::env::var_os("COTTY_ACCOUNT_HOME").map(std::path::PathBuf::from) {
+        Some(home) => {
+            let own = Some(home.join(".ssh/config")).filter(|it| it.is_file());
+            (home, ssh_config.or(own).or_else(|| Some("/dev/null".into())))
+        }
+        None => (home, ssh_config),
+    };
     let Timeouts { connect, handshake, authentication } = config.timeouts;
     // Tests have no account of their own.
     #[cfg(debug_assertions)]
     let home = std::env::var_os("COTTY_ACCOUNT_HOME").map_or(home, Into::into);
     HostsSettings {
-        user: account.map(|it| it.name),
-        ssh_files: SshFiles::of_home(&home),
+        ssh: OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config),
+        user,
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),
         targets: config.targets,

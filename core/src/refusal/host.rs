@@ -41,6 +41,14 @@ pub enum HostRefusal {
         /// Why that leaves it out.
         why: String,
     },
+    /// ssh's configuration sets something without which it must not be done, and which is not spoken yet.
+    #[error("ssh's configuration sets {word} for {target}, which cotty does not speak yet")]
+    NotSpoken {
+        /// What was named.
+        target: String,
+        /// The word of ssh's configuration.
+        word: &'static str,
+    },
     /// Nobody knows the host's key yet.
     #[error("the key of {name} is not known yet: {shown}; no credential was sent")]
     UnknownKey {
@@ -151,6 +159,7 @@ impl HostRefusal {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             Self::NotAllowed { .. } => FailureKind::PolicyBlocked,
+            Self::NotSpoken { .. } => FailureKind::ConfigError,
             Self::UnknownKey { .. }
             | Self::ChangedKey { .. }
             | Self::RevokedKey { .. }
@@ -170,6 +179,10 @@ impl HostRefusal {
                 "cotty device list shows what there is; a person may open it, or change targets in the config"
                     .to_owned()
             }
+            Self::NotSpoken { target, .. } => format!(
+                "Use ProxyJump where it is a way through another host; or let ssh do it in a local session: ssh_run target=local command=\"ssh {}\"",
+                quoted(target)
+            ),
             Self::UnknownKey { target, .. } => format!(
                 "A person compares it with the host's own and accepts it: cotty trust {}. Then the same call again",
                 quoted(target)

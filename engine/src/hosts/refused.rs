@@ -25,20 +25,26 @@ fn stage(error: &ConnectError) -> Stage {
 
 /// Says why there is no connection, and what to do about it.
 pub(super) fn refusal(resolved: &Resolved, error: &ConnectError) -> Refusal {
-    let target = resolved.typed.clone();
+    of_host(resolved, resolved.typed.clone(), error)
+}
+
+/// The same for one host: the target, or one on the way to it.
+fn of_host(resolved: &Resolved, target: String, error: &ConnectError) -> Refusal {
     if let ConnectError::Denied(denied) = error
         && let Some(missing) = missing_variable(&target, denied)
     {
         return missing;
     }
     let host = match error {
+        ConnectError::OnTheWay { hop, error } => return of_host(resolved, hop.clone(), error),
         ConnectError::HostKey(shown) => host_key(target, shown),
         ConnectError::KnownHosts(unreadable) => HostRefusal::KnownHosts { why: unreadable.to_string() },
         ConnectError::Denied(denied) if wants_a_person(denied) => {
             HostRefusal::SecretNeeded { target, why: error.to_string() }
         }
         ConnectError::Denied(denied) => {
-            HostRefusal::Denied { target, why: error.to_string(), remedy: remedy(resolved, denied) }
+            let remedy = remedy(resolved, &target, denied);
+            HostRefusal::Denied { target, why: error.to_string(), remedy }
         }
         ConnectError::NoAddress { .. }
         | ConnectError::Unreachable { .. }
@@ -101,6 +107,7 @@ fn limit(error: &ConnectError) -> Option<&'static str> {
         | ConnectError::Handshake { .. }
         | ConnectError::KnownHosts(_)
         | ConnectError::HostKey(_)
+        | ConnectError::OnTheWay { .. }
         | ConnectError::Lost { .. }
         | ConnectError::Denied(_) => None,
     }
@@ -141,14 +148,14 @@ fn missing_variable(target: &str, denied: &Denied) -> Option<Refusal> {
 }
 
 /// What would help somebody who was not let in.
-fn remedy(resolved: &Resolved, denied: &Denied) -> String {
+fn remedy(resolved: &Resolved, target: &str, denied: &Denied) -> String {
     let again = "Then the same call again";
     for trouble in &denied.troubles {
         match trouble {
             Trouble::NoPassphrase(_) | Trouble::WrongPassphrase(_) | Trouble::NoAnswer(_) => {
                 return format!(
                     "A person answers at a terminal: cotty up {}, or loads the key with ssh-add. {again}",
-                    resolved.typed
+                    target
                 );
             }
             Trouble::Directory(_)

@@ -1,13 +1,16 @@
 //! Stories of names that become settings.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use cotty_core::names::Principal;
+use cotty_core::names::{Principal, Role};
 use cotty_core::refusal::FailureKind;
 use cotty_core::target::Target;
 use cotty_host::native::error::{Denied, Trouble};
 use cotty_host::native::settings::NoSecret;
 
+use super::device::{Auth, SecretFrom};
 use super::*;
 use crate::report::Secret;
 
@@ -43,7 +46,8 @@ fn hosts(targets: Targets) -> Hosts {
     };
     Hosts::new(HostsSettings {
         user: Some("me".to_owned()),
-        ssh_files: SshFiles::of_home(Path::new("/home/me")),
+        // Without the program nobody is asked.
+        ssh: OpenSsh { program: None, ..OpenSsh::of(Path::new("/home/me"), "me", None) },
         limits: Limits::default(),
         devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
         targets,
@@ -86,7 +90,7 @@ async fn a_password_is_for_the_account_it_was_given_for() {
         assert!(it.settings.password.is_none(), "{text}");
         assert_ne!(it.identity, "deploy@10.0.0.5:2222 as shop");
     }
-    assert!(resolved("root@shop").await.notes[0].contains("password of shop"));
+    assert!(resolved("root@shop").await.notes.iter().any(|it| it.contains("password of shop")));
 }
 
 #[tokio::test]
@@ -138,4 +142,153 @@ async fn a_connection_lost_while_logging_in_is_no_wrong_password() {
         after: Limits::default().handshake,
     };
     assert!(refused(&resolved("web9").await, &late).next_step().contains("timeouts.handshake"));
+}
+
+/// A home with a configuration of ssh's, and a program that answers in its place and counts how often.
+struct Asked {
+    home: tempfile::TempDir,
+    hosts: Hosts,
+}
+
+impl Asked {
+    fn new(config: &str, answer: &str, targets: Targets) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join(".ssh")).unwrap();
+        fs::write(home.path().join(".ssh/config"), config).unwrap();
+        let program = home.path().join("ssh");
+        let script = format!(
+            "#!/bin/sh\nfor it; do :; done\necho \"$it\" >> {}/asked\n{answer}\n",
+            home.path().display()
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let config = Some(home.path().join(".ssh/config"));
+        let ssh = OpenSsh { program: Some(program), ..OpenSsh::of(home.path(), "me", config) };
+        let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
+        let limits = Limits::default();
+        let hosts = Hosts::new(HostsSettings { user: Some("me".to_owned()), ssh, limits, devices, targets });
+        Self { home, hosts }
+    }
+
+    /// Which hosts were asked about. Each is asked twice: as configured, and without configuration.
+    fn asked(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.home.path().join("asked")).unwrap_or_default();
+        text.lines().step_by(2).map(str::to_owned).collect()
+    }
+
+    async fn resolve(&self, text: &str, role: Role) -> Result<Resolved, Refusal> {
+        self.hosts.resolve(&remote(text), &caller(role)).await
+    }
+}
+
+const ANSWER: &str = "echo hostname 10.0.0.9; echo user bob; echo port 2200; echo hashknownhosts yes\n\
+                      echo serveraliveinterval 60; echo serveralivecountmax 4; echo connecttimeout 7\n\
+                      case $* in *none*) ;; *) echo forwardagent yes;; esac";
+
+#[tokio::test]
+async fn ssh_is_asked_about_familiar_names_only_and_a_models_word_is_none() {
+    let it = Asked::new("Host web db\n", ANSWER, Targets::Any);
+    let known = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    fs::write(it.home.path().join(".ssh/known_hosts"), format!("seen {known}\n[odd]:2222 {known}\n"))
+        .unwrap();
+    for text in ["evil", "root@evil", "evil:2222", "odd"] {
+        let resolved = it.resolve(text, Role::Agent).await.unwrap();
+        assert!(resolved.notes[0].contains("was not asked"), "{text} {:?}", resolved.notes);
+        assert!(resolved.identity.contains(remote(text).name()));
+    }
+    assert_eq!(it.asked(), [""; 0]);
+    for text in ["web", "root@db", "shop", "seen", "odd:2222"] {
+        let resolved = it.resolve(text, Role::Agent).await.unwrap();
+        assert_eq!(resolved.settings.host, "10.0.0.9", "{text}");
+        assert_eq!(
+            resolved.notes,
+            [format!(
+                "ssh's configuration sets for {}, and it is not honoured yet: ForwardAgent",
+                remote(text).name()
+            )]
+        );
+    }
+    it.resolve("evil", Role::Operator).await.unwrap();
+    assert_eq!(it.asked(), ["web", "db", "shop", "seen", "odd", "evil"]);
+}
+
+#[tokio::test]
+async fn an_answer_is_kept_until_a_file_changes() {
+    let it = Asked::new("Host web\n", ANSWER, Targets::Any);
+    for _ in 0..3 {
+        let resolved = it.resolve("web", Role::Agent).await.unwrap();
+        assert_eq!((resolved.identity.as_str(), resolved.hashed_names), ("bob@10.0.0.9:2200", true));
+        let limits = resolved.settings.limits;
+        assert_eq!((limits.connect.as_secs(), limits.handshake.as_secs()), (7, 7));
+        assert_eq!((limits.keepalive.as_secs(), limits.keepalives_max), (60, 4));
+    }
+    it.hosts.last_resolution(&remote("web")).unwrap();
+    assert_eq!(it.asked().len(), 1);
+    it.resolve("root@web", Role::Agent).await.unwrap();
+    fs::write(it.home.path().join(".ssh/config"), "Host web web2\n").unwrap();
+    it.resolve("web", Role::Agent).await.unwrap();
+    assert_eq!(it.asked().len(), 3);
+    // What may run programs may differ each time.
+    fs::write(it.home.path().join(".ssh/config"), "Host web\nMatch exec \"true\"\n").unwrap();
+    it.resolve("web", Role::Agent).await.unwrap();
+    it.resolve("web", Role::Agent).await.unwrap();
+    assert_eq!(it.asked().len(), 5);
+}
+
+#[tokio::test]
+async fn under_ssh_config_an_agent_names_devices_and_hosts_of_it() {
+    let it = Asked::new("Host web *.lan\n", ANSWER, Targets::SshConfig);
+    for (text, allowed) in [
+        ("web", true),
+        ("shop", true),
+        ("a.lan", false),
+        ("evil", false),
+        ("root@web", false),
+        ("web:23", false),
+    ] {
+        assert_eq!(it.resolve(text, Role::Agent).await.is_ok(), allowed, "{text}");
+    }
+    assert_eq!(it.asked(), ["web", "shop"]);
+}
+
+#[tokio::test]
+async fn a_way_through_others_is_settled_host_by_host() {
+    let answer = "case $it in\nfar) echo hostname far.lan; echo proxyjump me@one,two:23;;\nround) echo proxyjump round;;\n\
+                  odd) echo proxyjump -oProxyCommand=x;;\n*) echo hostname $it.lan;;\nesac\n\
+                  case $* in *Port=23*) echo port 23;; esac\ncase $* in *User=me*) echo user me;; *) echo user bob;; esac";
+    let it = Asked::new("Host far round odd\n", answer, Targets::Any);
+    let far = it.resolve("far", Role::Agent).await.unwrap();
+    assert_eq!(far.identity, "bob@far.lan:22 via bob@two.lan:23 via me@one.lan:22");
+    let two = far.settings.jump.unwrap();
+    assert_eq!(
+        (two.typed.as_str(), two.settings.host.as_str(), two.settings.port),
+        ("two:23", "two.lan", 23)
+    );
+    let one = two.settings.jump.unwrap();
+    assert_eq!((one.settings.host.as_str(), one.settings.user.as_str()), ("one.lan", "me"));
+    assert!(one.settings.jump.is_none());
+    for (text, why) in [("round", "circle"), ("odd", "character 1 is `-`")] {
+        let refusal = it.resolve(text, Role::Agent).await.unwrap_err();
+        assert_eq!(refusal.kind(), FailureKind::ConfigError);
+        assert!(refusal.to_string().contains(why), "{refusal}");
+    }
+    let hop = ConnectError::Unreachable {
+        address: "two.lan port 23".into(),
+        source: std::io::ErrorKind::NotFound.into(),
+    };
+    let far = it.resolve("far", Role::Agent).await.unwrap();
+    let refusal = refused(&far, &ConnectError::OnTheWay { hop: "two:23".into(), error: Box::new(hop) });
+    assert!(refusal.to_string().starts_with("two:23 was not reached (connect)"), "{refusal}");
+}
+
+#[tokio::test]
+async fn what_must_not_be_left_out_is_refused_and_ssh_is_quoted() {
+    let it = Asked::new("Host web\n", "echo proxycommand nc x", Targets::Any);
+    let refusal = it.resolve("web", Role::Agent).await.unwrap_err();
+    assert!(refusal.to_string().contains("sets ProxyCommand for web"), "{refusal}");
+    let it =
+        Asked::new("Host web\n", "echo \"config: line 3: Bad\u{1b}[31m option\" >&2; exit 255", Targets::Any);
+    let refusal = it.resolve("web", Role::Agent).await.unwrap_err();
+    assert_eq!(refusal.kind(), FailureKind::ConfigError);
+    assert!(refusal.to_string().contains("config: line 3: Bad [31m option"), "{refusal:?}");
 }

@@ -151,7 +151,13 @@ fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Said) -> Answe
     if let Some(jumps) = first("proxyjump").filter(|it| *it != "none") {
         answer.jumps = jumps.split(',').map(|it| it.trim().to_owned()).collect();
     }
-    for word in ["userknownhostsfile", "globalknownhostsfile"] {
+    let user_files = |said: &Said| said.iter().find(|(it, _)| it == "userknownhostsfile").cloned();
+    let is_default = user_files(said) == user_files(plain);
+    if is_default {
+        answer.known_hosts =
+            ["known_hosts", "known_hosts2"].map(|it| ssh.home.join(".ssh").join(it)).to_vec();
+    }
+    for word in ["userknownhostsfile", "globalknownhostsfile"].into_iter().skip(usize::from(is_default)) {
         answer
             .known_hosts
             .extend(paths(first(word).unwrap_or_default()).iter().map(|it| ssh.expanded(Path::new(it))));

@@ -1,0 +1,204 @@
+//! From a name and what ssh says of it to settings: who logs in where, with what, and on which way.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use cotty_core::refusal::{HostRefusal, Refusal};
+use cotty_core::target::{Target, host_port};
+use cotty_host::native::known_hosts::PORT_DEFAULT;
+use cotty_host::native::settings::{Jump, Limits, Settings};
+use cotty_host::openssh::names::Names;
+use cotty_host::openssh::{AgentChoice, Answer};
+
+use super::device::{Auth, Defaults, SecretFrom};
+use super::lore::{Lore, Told};
+use super::wanted::{Wanted, agent_of};
+use super::{HostsSettings, Resolved, secrets, ssh_files};
+use crate::report::Caller;
+
+/// A longer way is a circle.
+const HOPS_MAX: usize = 8;
+
+/// What is the same for every host on a way.
+struct Settling<'a> {
+    house: &'a HostsSettings,
+    lore: &'a Lore,
+    names: &'a Arc<Names>,
+    caller: &'a Caller,
+}
+
+/// Settings, and what else is known.
+struct Settled {
+    settings: Settings,
+    identity: String,
+    hashed_names: bool,
+    notes: Vec<String>,
+}
+
+type Settles<'a> = Pin<Box<dyn Future<Output = Result<Settled, Refusal>> + Send + 'a>>;
+
+/// Makes settings of a name.
+pub(super) async fn settle(
+    house: &HostsSettings,
+    lore: &Lore,
+    wanted: &Wanted<'_>,
+    names: &Arc<Names>,
+    caller: &Caller,
+) -> Result<Resolved, Refusal> {
+    let settling = Settling { house, lore, names, caller };
+    let Settled { mut settings, mut identity, hashed_names, mut notes } =
+        settling.host(wanted, HOPS_MAX).await?;
+    if let Some((name, auth)) = wanted.auth() {
+        settling.log_in_with(&mut settings, auth, wanted);
+        if auth.password.is_some() && !wanted.target.is_plain() {
+            notes.push(format!("the password of {name} is not used: another user or port was named"));
+        }
+        // What a device's own secrets opened is not lent to whoever names the machine in another way.
+        identity += &format!(" as {name}");
+    }
+    let target = match wanted.device {
+        Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
+        _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
+    };
+    let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
+    Ok(Resolved {
+        typed: wanted.target.to_string(),
+        target,
+        identity,
+        settings,
+        defaults,
+        hashed_names,
+        notes,
+    })
+}
+
+impl Settling<'_> {
+    /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
+    fn host<'s>(&'s self, wanted: &'s Wanted<'_>, hops_left: usize) -> Settles<'s> {
+        Box::pin(async move {
+            match self.lore.ask(wanted, self.names, self.caller).await? {
+                Told::Answer(answer) => self.as_ssh_says(wanted, &answer, hops_left).await,
+                Told::Nothing(why) => self.as_it_stands(wanted, why),
+            }
+        })
+    }
+
+    /// Takes a name for the host's, with what ssh does where nothing is configured.
+    fn as_it_stands(&self, wanted: &Wanted, why: String) -> Result<Settled, Refusal> {
+        let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| Refusal::InvalidArgument {
+            what: "target",
+            why: format!("this account has no name here: say user@{}", wanted.target),
+        })?;
+        let settings = Settings {
+            known_hosts: ssh_files::known_hosts(&self.house.ssh),
+            identity_files: ssh_files::identities(&self.house.ssh),
+            agent: agent_of(self.caller),
+            limits: self.house.limits,
+            ..Settings::new(wanted.host, wanted.port.unwrap_or(PORT_DEFAULT), user)
+        };
+        let identity = identity(&settings);
+        Ok(Settled { settings, identity, hashed_names: false, notes: vec![why] })
+    }
+
+    async fn as_ssh_says(
+        &self,
+        wanted: &Wanted<'_>,
+        answer: &Answer,
+        hops_left: usize,
+    ) -> Result<Settled, Refusal> {
+        if let Some(word) = answer.unspoken {
+            let target = wanted.target.to_string();
+            return Err(Box::new(HostRefusal::NotSpoken { target, word }).into());
+        }
+        for (word, value) in [("HostName", &answer.hostname), ("User", &answer.user)] {
+            if value.is_empty() || !value.bytes().all(|it| it.is_ascii_graphic()) {
+                return Err(wrong(wanted, &format!("{word} {value:?} is not plain text")));
+            }
+        }
+        let mut notes = Vec::new();
+        if !answer.unhonoured.is_empty() {
+            let words = answer.unhonoured.join(", ");
+            notes.push(format!(
+                "ssh's configuration sets for {}, and it is not honoured yet: {words}",
+                wanted.host
+            ));
+        }
+        let (jump, way) = self.way(wanted, answer, hops_left, &mut notes).await?;
+        let settings = Settings {
+            host_key_alias: answer.host_key_alias.clone(),
+            known_hosts: answer.known_hosts.clone(),
+            identity_files: answer.identity_files.clone(),
+            identities_only: answer.identities_only,
+            agent: match &answer.agent {
+                AgentChoice::Callers => agent_of(self.caller),
+                AgentChoice::At(socket) => Some(socket.clone()),
+                AgentChoice::None => None,
+            },
+            jump,
+            limits: limits(self.house.limits, answer),
+            ..Settings::new(answer.hostname.clone(), answer.port, answer.user.clone())
+        };
+        let identity = identity(&settings) + &way;
+        Ok(Settled { settings, identity, hashed_names: answer.hash_known_hosts, notes })
+    }
+
+    /// Settles the hosts on the way, each reached through the one before it, and names the way.
+    async fn way(
+        &self,
+        wanted: &Wanted<'_>,
+        answer: &Answer,
+        hops_left: usize,
+        notes: &mut Vec<String>,
+    ) -> Result<(Option<Box<Jump>>, String), Refusal> {
+        let (mut jump, mut way) = (None::<Box<Jump>>, String::new());
+        if answer.jumps.len() > hops_left {
+            return Err(wrong(wanted, "ProxyJump leads through too many hosts, or in a circle"));
+        }
+        for typed in &answer.jumps {
+            let hop = match typed.parse() {
+                Ok(Target::Remote(hop)) => hop,
+                Ok(Target::Local) => return Err(wrong(wanted, "ProxyJump names local")),
+                Err(error) => return Err(wrong(wanted, &format!("ProxyJump {error}"))),
+            };
+            let mut settled = self.host(&Wanted::hop(&hop), hops_left - answer.jumps.len()).await?;
+            if jump.is_some() {
+                settled.settings.jump = jump;
+            }
+            way = format!(" via {}{way}", settled.identity);
+            notes.append(&mut settled.notes);
+            jump = Some(Box::new(Jump { typed: typed.clone(), settings: settled.settings }));
+        }
+        Ok((jump, way))
+    }
+
+    /// Logs in as a device says, and only so. A password is for the account it was given for.
+    fn log_in_with(&self, settings: &mut Settings, auth: &Auth, wanted: &Wanted) {
+        let source = |from: &SecretFrom| secrets::source(from, self.caller, self.lore);
+        settings.identity_files = auth.key.iter().map(|it| self.lore.expanded(it)).collect();
+        settings.identities_only = true;
+        settings.passphrase = auth.passphrase.as_ref().map(source);
+        if wanted.target.is_plain() {
+            settings.password = auth.password.as_ref().map(source);
+        }
+    }
+}
+
+/// The limits of the config, where ssh's own does not say more.
+fn limits(ours: Limits, answer: &Answer) -> Limits {
+    // For ssh it is one time for both.
+    let connect = answer.connect_timeout.unwrap_or(ours.connect);
+    let handshake = answer.connect_timeout.unwrap_or(ours.handshake);
+    let (keepalive, keepalives_max) = answer.alive.unwrap_or((ours.keepalive, ours.keepalives_max));
+    Limits { connect, handshake, keepalive, keepalives_max, ..ours }
+}
+
+fn identity(settings: &Settings) -> String {
+    format!("{}@{}", settings.user, host_port(&settings.host.to_lowercase(), settings.port))
+}
+
+fn wrong(wanted: &Wanted, why: &str) -> Refusal {
+    Refusal::Config {
+        why: format!("ssh's configuration of {}: {why}", wanted.target),
+        remedy: format!("Mend it (ssh -G {} shows what it says), then call again", wanted.host),
+    }
+}

@@ -1,0 +1,78 @@
+//! A name, what the configuration makes of it, and who may say it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+use cotty_core::names::Role;
+use cotty_core::refusal::{HostRefusal, Refusal};
+use cotty_core::target::Remote;
+use cotty_host::openssh::names::Names;
+
+use super::AGENT_VARIABLE;
+use super::device::{Auth, Device, Targets};
+use crate::report::Caller;
+
+/// A name, and what the configuration makes of it.
+pub(super) struct Wanted<'a> {
+    pub(super) target: &'a Remote,
+    /// The host, or ssh's alias.
+    pub(super) host: &'a str,
+    pub(super) user: Option<&'a str>,
+    pub(super) port: Option<u16>,
+    pub(super) device: Option<(&'a str, &'a Device)>,
+    /// It stands in ssh's configuration, as the way to another.
+    pub(super) is_hop: bool,
+}
+
+impl<'a> Wanted<'a> {
+    /// Finds the device that a name means, if it means one.
+    pub(super) fn of(target: &'a Remote, devices: &'a BTreeMap<String, Device>) -> Self {
+        let found = devices.get_key_value(target.name());
+        let of_device = found.map(|(_, device)| device);
+        Self {
+            target,
+            host: of_device.and_then(|it| it.host.as_deref()).unwrap_or(target.name()),
+            user: target.user().or(of_device.and_then(|it| it.user.as_deref())),
+            port: target.port().or(of_device.and_then(|it| it.port)),
+            device: found.map(|(name, device)| (name.as_str(), device)),
+            is_hop: false,
+        }
+    }
+
+    /// A host on the way to another. ssh knows nothing of devices.
+    pub(super) fn hop(target: &'a Remote) -> Self {
+        let (user, port) = (target.user(), target.port());
+        Self { target, host: target.name(), user, port, device: None, is_hop: true }
+    }
+
+    /// How to log in, where the configuration settles it.
+    pub(super) fn auth(&self) -> Option<(&'a str, &'a Auth)> {
+        self.device.and_then(|(name, device)| Some((name, device.auth.as_ref()?)))
+    }
+
+    /// Asks whether this caller may name it. Nothing was started for it yet.
+    pub(super) fn admit(&self, policy: Targets, names: &Names, caller: &Caller) -> Result<(), Refusal> {
+        if caller.principal.role != Role::Agent || policy == Targets::Any {
+            return Ok(());
+        }
+        let is_named = match policy {
+            Targets::SshConfig => self.device.is_some() || names.spells_out(self.host),
+            Targets::Any | Targets::Configured => self.device.is_some(),
+        };
+        let why = match (is_named, self.target.is_plain()) {
+            (true, true) => return Ok(()),
+            (_, false) => "under it an agent names no user and no port",
+            (false, true) if policy == Targets::SshConfig => "it is no device and no Host of ~/.ssh/config",
+            (false, true) => "it is no device there",
+        };
+        let (target, policy, why) = (self.target.to_string(), policy.word(), why.to_owned());
+        Err(Box::new(HostRefusal::NotAllowed { target, policy, why }).into())
+    }
+}
+
+/// The agent is the caller's own, and nobody else's.
+pub(super) fn agent_of(caller: &Caller) -> Option<PathBuf> {
+    let named = caller.env.iter().find(|(name, _)| name == OsStr::new(AGENT_VARIABLE));
+    named.map(|(_, socket)| PathBuf::from(socket)).filter(|it| it.is_absolute())
+}
