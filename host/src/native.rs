@@ -28,6 +28,8 @@ mod kin;
 
 mod probe;
 
+mod lookout;
+
 mod row;
 
 mod sight;

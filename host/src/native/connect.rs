@@ -10,7 +10,7 @@ use std::time::Duration;
 use russh::client::{self, Handle};
 use russh::keys::{Algorithm, HashAlg};
 use russh::{ChannelOpenFailure, Disconnect, Preferred, cipher};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::native::auth;
@@ -19,7 +19,8 @@ use crate::native::error::{ConnectError, Stage};
 use crate::native::host_key::HostKey;
 use crate::native::kin::{Birth, Kin, With};
 use crate::native::known_hosts::KnownHosts;
-use crate::native::probe::Probe;
+use crate::native::lookout::Lookout;
+use crate::native::probe::{NoProbe, Probe};
 use crate::native::pulse::{Beat, Pulse};
 use crate::native::secret::{Asker, one_line};
 use crate::native::settings::{Settings, ShownKey};
@@ -37,7 +38,7 @@ pub struct Connection {
     channel_limit: Duration,
     open: Arc<AtomicUsize>,
     full_at: AtomicUsize,
-    probe: OnceCell<Option<Probe>>,
+    lookout: Lookout,
     kin: Kin,
     turn: Mutex<()>,
     beat: Beat,
@@ -80,7 +81,7 @@ impl Connection {
             channel_limit: settings.limits.channel,
             open: Arc::default(),
             full_at: AtomicUsize::new(usize::MAX),
-            probe: OnceCell::new(),
+            lookout: Lookout::default(),
             kin: Kin::default(),
             turn: Mutex::new(()),
             beat: Beat::default(),
@@ -168,13 +169,15 @@ impl Connection {
         self.channels() >= self.full_at.load(Ordering::Relaxed)
     }
 
-    /// Returns the probe, started when it is first wanted; nothing where the host has none.
+    /// Returns the probe, started when it is first wanted and anew after a silence; nothing where there is none.
     pub(super) async fn probe(&self) -> Option<Probe> {
         let start = || async {
-            let lane = self.channel().await.ok()?;
-            Probe::start(lane, self.channel_limit).await
+            let lane = self.channel().await.map_err(|_| NoProbe::Silent)?;
+            let probe = Probe::start(lane, self.channel_limit).await?;
+            self.kin.note_probe(probe.pid);
+            Ok(probe)
         };
-        self.probe.get_or_init(start).await.clone()
+        self.lookout.probe(start).await
     }
 
     // A server is a moment late in noticing what we have closed: the highest number that it ever gave counts.

@@ -151,6 +151,7 @@ impl<Sink: FnMut(Stream, &[u8]) + Send> Running<Sink> {
         }
         match state {
             State::Ended(exit) => {
+                birth.end();
                 Ok(Outcome { exit, kill: if kill == Kill::None { kill } else { Kill::Ended } })
             }
             State::Late => Ok(Outcome { exit: Exit::Unknown, kill: Kill::LetGo }),
@@ -184,7 +185,7 @@ async fn end(connection: &Connection, birth: &Birth, signal: i32) -> bool {
         Some(pid) => Some(pid),
         None => {
             let lines = probe.ask(Question::Kin).await.unwrap_or_default();
-            birth.find(&sight::children(&lines), Some(probe.pid))
+            birth.find(&sight::children(&lines))
         }
     };
     let Some(pid) = pid.filter(|it| *it > 1) else { return false };

@@ -164,7 +164,7 @@ impl Reach {
             Some(pid) => Some(pid),
             None => {
                 let lines = probe.ask(Question::Kin).await.unwrap_or_default();
-                self.birth.find(&sight::children(&lines), Some(probe.pid))
+                self.birth.find(&sight::children(&lines))
             }
         };
         Some((probe, pid.filter(|it| *it > 1)?))

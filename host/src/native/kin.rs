@@ -22,8 +22,15 @@ pub(super) struct Children {
 /// The programs of one connection.
 #[derive(Clone, Default)]
 pub(super) struct Kin {
-    born: Arc<Mutex<Vec<Born>>>,
+    family: Arc<Mutex<Family>>,
     numbers: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct Family {
+    born: Vec<Born>,
+    // The probe, and those before it that are silent and may still be there.
+    probes: Vec<u32>,
 }
 
 /// One program, for as long as this lives.
@@ -45,73 +52,94 @@ struct Born {
     number: u64,
     with: With,
     pid: Option<u32>,
+    // Somebody waits for its end. One that was let go of is kept for as long as its process may be there: it is
+    // nobody else's.
+    held: bool,
 }
 
 impl Kin {
     /// Notes that a program was just started. Called in the order of the requests.
     pub(super) fn born(&self, with: With) -> Birth {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.with(|born| born.push(Born { number, with, pid: None }));
+        self.with(|it| it.born.push(Born { number, with, pid: None, held: true }));
         Birth { kin: self.clone(), number }
     }
 
+    /// Notes the process of a probe.
+    pub(super) fn note_probe(&self, pid: u32) {
+        self.with(|it| it.probes.push(pid));
+    }
+
     /// Takes the children of the server process, and gives each program its own if that is certain.
-    fn settle(&self, children: &Children, probe: Option<u32>) {
-        self.with(|born| {
-            settle(born, children, With::Terminal, probe);
-            settle(born, children, With::Pipes, probe);
+    fn settle(&self, children: &Children) {
+        self.with(|family| {
+            let is_there = |pid: u32| children.stats.iter().any(|it| it.pid == pid && it.is_live());
+            // A probe has no terminal: a shell of its number came after it.
+            let probe_is_there = |pid: u32| children.stats.iter().any(|it| it.pid == pid && it.tty == 0);
+            family.probes.retain(|it| probe_is_there(*it));
+            family.born.retain(|it| it.held || it.pid.is_none_or(is_there));
+            family.settle(children, With::Terminal);
+            family.settle(children, With::Pipes);
         });
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut Vec<Born>) -> T) -> T {
-        act(&mut self.born.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, act: impl FnOnce(&mut Family) -> T) -> T {
+        act(&mut self.family.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Birth {
     /// Returns the process, if it is known.
     pub(super) fn pid(&self) -> Option<u32> {
-        self.kin.with(|born| born.iter().find(|it| it.number == self.number)?.pid)
+        self.kin.with(|it| it.born.iter().find(|it| it.number == self.number)?.pid)
     }
 
     /// Notes that it has ended: the others are not compared with it any more.
     pub(super) fn end(&self) {
-        self.kin.with(|born| born.retain(|it| it.number != self.number));
+        self.kin.with(|it| it.born.retain(|it| it.number != self.number));
     }
 
     /// Says whether it has ended.
     pub(super) fn is_over(&self) -> bool {
-        self.kin.with(|born| born.iter().all(|it| it.number != self.number))
+        self.kin.with(|it| it.born.iter().all(|it| it.number != self.number))
     }
 
-    /// Looks for the process among the children of the server process, of which one is the probe.
-    pub(super) fn find(&self, children: &Children, probe: Option<u32>) -> Option<u32> {
-        self.kin.settle(children, probe);
+    /// Looks for the process among the children of the server process.
+    pub(super) fn find(&self, children: &Children) -> Option<u32> {
+        self.kin.settle(children);
         self.pid()
     }
 }
 
-fn settle(born: &mut [Born], children: &Children, with: With, probe: Option<u32>) {
-    let known: Vec<u32> = born.iter().filter_map(|it| it.pid).chain(probe).collect();
-    let fits = |it: &&Stat| (it.tty != 0) == (with == With::Terminal);
-    let is_new = |it: &&Stat| fits(it) && it.is_live() && !known.contains(&it.pid);
-    let mut found: Vec<&Stat> = children.stats.iter().filter(is_new).collect();
-    found.sort_by_key(|it| (it.started_ticks, it.pid));
-    // Numbers are given at random on some systems: of two that began in one second none is known to be the first.
-    let is_tie = |pair: &[&Stat]| pair[0].started_ticks == pair[1].started_ticks;
-    if children.to_the_second && found.windows(2).any(is_tie) {
-        return;
-    }
-    let mut waiting: Vec<&mut Born> =
-        born.iter_mut().filter(|it| it.with == with && it.pid.is_none()).collect();
-    if waiting.len() == found.len() {
-        waiting.iter_mut().zip(found).for_each(|(born, stat)| born.pid = Some(stat.pid));
+impl Family {
+    fn settle(&mut self, children: &Children, with: With) {
+        let known: Vec<u32> =
+            self.born.iter().filter_map(|it| it.pid).chain(self.probes.iter().copied()).collect();
+        let fits = |it: &&Stat| (it.tty != 0) == (with == With::Terminal);
+        let is_new = |it: &&Stat| fits(it) && it.is_live() && !known.contains(&it.pid);
+        let mut found: Vec<&Stat> = children.stats.iter().filter(is_new).collect();
+        found.sort_by_key(|it| (it.started_ticks, it.pid));
+        // Numbers are given at random on some systems: of two that began in one second none is known to be the first.
+        let is_tie = |pair: &[&Stat]| pair[0].started_ticks == pair[1].started_ticks;
+        if children.to_the_second && found.windows(2).any(is_tie) {
+            return;
+        }
+        if found.is_empty() {
+            self.born.retain(|it| it.held || it.with != with || it.pid.is_some());
+            return;
+        }
+        let mut waiting: Vec<&mut Born> =
+            self.born.iter_mut().filter(|it| it.with == with && it.pid.is_none()).collect();
+        if waiting.len() == found.len() {
+            waiting.iter_mut().zip(found).for_each(|(born, stat)| born.pid = Some(stat.pid));
+        }
     }
 }
 
 impl Drop for Birth {
     fn drop(&mut self) {
-        self.end();
+        let letting_go = |it: &mut Born| it.held &= it.number != self.number;
+        self.kin.with(|it| it.born.iter_mut().for_each(letting_go));
     }
 }
 
@@ -129,30 +157,51 @@ mod tests {
     }
 
     #[test]
+    fn what_was_let_go_of_and_a_silent_probe_are_taken_for_nothing_else() {
+        let kin = Kin::default();
+        let (known, unknown) = (kin.born(With::Pipes), kin.born(With::Pipes));
+        kin.note_probe(5);
+        let (probe, old) = (child(5, 0, 1), child(20, 0, 7));
+        assert_eq!(known.find(&children(&[probe.clone(), old.clone(), child(21, 0, 8)])), Some(20));
+        drop((known, unknown));
+        let lost = kin.born(With::Pipes);
+        kin.note_probe(30);
+        let new_probe = child(30, 0, 9);
+        let seen = [probe.clone(), old.clone(), child(21, 0, 8), new_probe.clone(), child(31, 0, 9)];
+        assert_eq!(lost.find(&children(&seen)), Some(31));
+        // One that was let go of before anybody saw its process is found beside the next.
+        drop(kin.born(With::Pipes));
+        let last = kin.born(With::Pipes);
+        let seen = [old, new_probe, child(31, 0, 9), child(40, 0, 11), child(41, 0, 12)];
+        assert_eq!(last.find(&children(&seen)), Some(41));
+    }
+
+    #[test]
     fn of_two_that_began_in_one_second_none_is_taken_for_the_other() {
         let kin = Kin::default();
         let (first, second) = (kin.born(With::Terminal), kin.born(With::Terminal));
         let both = [child(20, 1, 700), child(5, 2, 700)];
         let seen = |stats: &[Stat]| Children { stats: stats.to_vec(), to_the_second: true };
-        assert_eq!(first.find(&seen(&both), None), None);
+        assert_eq!(first.find(&seen(&both)), None);
         second.end();
-        assert_eq!(first.find(&seen(&both[..1]), None), Some(20));
+        assert_eq!(first.find(&seen(&both[..1])), Some(20));
     }
 
     #[test]
     fn shells_are_told_apart_by_their_order_and_only_when_all_are_there() {
         let kin = Kin::default();
         let (first, second) = (kin.born(With::Terminal), kin.born(With::Terminal));
-        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 0, 1)]), Some(5)), None);
+        kin.note_probe(5);
+        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 0, 1)])), None);
         // Process ids come round again: the time of the start counts.
-        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 34817, 8)]), None), Some(20));
+        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 34817, 8)])), Some(20));
         assert_eq!(second.pid(), Some(5));
         // One that ended is not waited for, though somebody still holds it.
         let fourth = kin.born(With::Terminal);
         fourth.end();
         assert!(fourth.is_over() && fourth.pid().is_none());
-        drop(first);
+        first.end();
         let third = kin.born(With::Terminal);
-        assert_eq!(third.find(&children(&[child(5, 34817, 8), child(30, 34816, 9)]), None), Some(30));
+        assert_eq!(third.find(&children(&[child(5, 34817, 8), child(30, 34816, 9)])), Some(30));
     }
 }

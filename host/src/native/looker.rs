@@ -142,14 +142,16 @@ async fn look(
     mut orders: mpsc::Receiver<Order>,
     tell: mpsc::Sender<Answer>,
 ) {
-    let probe = connection.probe().await;
-    let login_shell = || probe.as_ref().map(|it| it.machine.login_shell.clone()).unwrap_or_default();
+    let first = connection.probe().await;
+    let login_shell = || first.as_ref().map(|it| it.machine.login_shell.clone()).unwrap_or_default();
     let unseen = Facts::unseen(&program.unwrap_or_else(login_shell));
-    if let Some(probe) = &probe {
+    if let Some(probe) = &first {
         find(probe, &birth, FINDING_MAX).await;
     }
     let mut known = Vec::new();
     while let Some(order) = orders.recv().await {
+        // It may have fallen silent and be another by now.
+        let probe = connection.probe().await;
         if let Some(probe) = &probe {
             find(probe, &birth, 1).await;
         }
@@ -169,7 +171,7 @@ async fn look(
             Order::Signal(to, signal) => {
                 // What outlives its parent is found under nobody any more: it is remembered before.
                 remember(seen, &mut known).await;
-                Answer { event: kill(seen, to, signal).await, prompt: None }
+                Answer { event: kill(probe.as_ref(), birth.pid(), to, signal).await, prompt: None }
             }
         };
         if tell.send(answer).await.is_err() {
@@ -184,7 +186,7 @@ async fn find(probe: &Probe, birth: &Birth, times: usize) {
             return;
         }
         let Some(lines) = probe.ask(Question::Kin).await else { return };
-        if birth.find(&sight::children(&lines), Some(probe.pid)).is_some() {
+        if birth.find(&sight::children(&lines)).is_some() {
             return;
         }
         tokio::time::sleep(FINDING_PAUSE).await;
@@ -235,15 +237,15 @@ async fn remember(seen: Option<(&Probe, u32)>, known: &mut Vec<Known>) {
 }
 
 /// Sends a signal by the second channel; says so if that failed.
-async fn kill(seen: Option<(&Probe, u32)>, to: SignalTo, signal: i32) -> Option<Event> {
+async fn kill(probe: Option<&Probe>, shell: Option<u32>, to: SignalTo, signal: i32) -> Option<Event> {
     let refused = |text: String| Some(Event::Refused { kind: RefusalKind::Failed, text });
-    let Some((probe, pid)) = seen else {
+    let Some(probe) = probe else {
         return refused(format!("signal {signal} cannot be sent: this host has no second channel for it"));
     };
     let to = match to {
         SignalTo::Process(pid) => i64::from(pid),
         SignalTo::Group(group) => -i64::from(group),
-        SignalTo::Foreground => match facts(Some((probe, pid))).await.unwrap_or_default().foreground {
+        SignalTo::Foreground => match facts(shell.map(|it| (probe, it))).await.unwrap_or_default().foreground {
             0 => return refused("there is no foreground group".to_owned()),
             group => -i64::from(group),
         },

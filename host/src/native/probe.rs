@@ -48,6 +48,15 @@ pub(super) struct Machine {
     pub(super) login_shell: String,
 }
 
+/// Why there is no probe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoProbe {
+    /// The server gave no channel, or nothing that was started in it answered.
+    Silent,
+    /// It answered that nothing can be seen on this host.
+    Blind,
+}
+
 /// A question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
@@ -67,29 +76,38 @@ struct Asked {
 }
 
 impl Probe {
-    /// Starts it in a channel of its own; nothing where there is no `sh` that answers.
-    pub(super) async fn start(mut lane: Lane, limit: Duration) -> Option<Self> {
+    /// Starts it in a channel of its own.
+    pub(super) async fn start(mut lane: Lane, limit: Duration) -> Result<Self, NoProbe> {
         let mut key = [0; 16];
-        SystemRandom::new().fill(&mut key).ok()?;
+        SystemRandom::new().fill(&mut key).map_err(|_| NoProbe::Silent)?;
         let key = HEXLOWER.encode(&key);
-        lane.exec("exec /bin/sh", limit).await.ok()?;
+        lane.exec("exec /bin/sh", limit).await.map_err(|_| NoProbe::Silent)?;
         let script = SCRIPT.replace("KEY", &key);
         if !lane.writer().send(Bytes::from(script)).await {
-            return None;
+            return Err(NoProbe::Silent);
         }
         let mut lines = Lines::default();
         // What an rc file prints comes before it.
-        let ready = timeout(limit, lines.until(&mut lane, |line| line.starts_with(&key))).await.ok()??;
-        let words: Vec<&str> = ready.last()?.split(' ').collect();
-        let [_, "ready", system, processor, pid, ref shell @ ..] = words[..] else { return None };
+        let ready = timeout(limit, lines.until(&mut lane, |line| line.starts_with(&key))).await;
+        let ready = ready.ok().flatten().ok_or(NoProbe::Silent)?;
+        let words: Vec<&str> = ready.last().map_or("", String::as_str).split(' ').collect();
+        let [_, "ready", system, processor, pid, ref shell @ ..] = words[..] else {
+            return Err(NoProbe::Blind);
+        };
         let machine = Machine {
             system: system.to_owned(),
             processor: processor.to_owned(),
             login_shell: shell.join(" "),
         };
+        let pid = pid.parse().map_err(|_| NoProbe::Blind)?;
         let (questions, asked) = mpsc::channel(QUESTIONS_MAX);
         tokio::spawn(answer(lane, lines, key, asked));
-        Some(Self { questions, machine, pid: pid.parse().ok()? })
+        Ok(Self { questions, machine, pid })
+    }
+
+    /// Says whether it still answers, as far as is known.
+    pub(super) fn answers(&self) -> bool {
+        !self.questions.is_closed()
     }
 
     /// Asks; nothing if there is no answer any more.
@@ -132,7 +150,7 @@ async fn answer(mut lane: Lane, mut lines: Lines, key: String, mut asked: mpsc::
         }
         let answered = timeout(ANSWER_LIMIT, lines.until(&mut lane, |line| line == key)).await;
         let Ok(Some(mut lines)) = answered else {
-            tracing::warn!(?question, "the host did not answer: there are no facts of it any more");
+            tracing::warn!(?question, "the host did not answer: it is asked anew later");
             return;
         };
         lines.pop();

@@ -125,6 +125,24 @@ fn a_server_that_gives_one_channel_gives_a_shell_without_facts() {
 }
 
 #[test]
+fn a_probe_that_fell_silent_is_started_anew_and_the_shell_is_found_again() {
+    with_shell("a_probe_that_fell_silent_is_started_anew", async |_, mut shell| {
+        let pid = own_pid(&mut shell).await;
+        shell.facts("the prompt", is_at_prompt).await;
+        shell.send("pkill -STOP -P $PPID -x sh; echo sil\"\"ent\r").await;
+        shell.expect("silent").await;
+        let unknown = shell.facts("nothing is known", |it| it.shell.pid == u32::MAX).await;
+        assert!(unknown.members.is_empty());
+        assert_eq!(shell.facts("the prompt", is_at_prompt).await.shell.pid, pid);
+        shell.send("pkill -CONT -P $PPID -x sh; sleep 1000\r").await;
+        let sleeps = |it: &Facts| it.members.iter().any(|it| it.program.comm == "sleep");
+        shell.facts("it sleeps", sleeps).await;
+        shell.tell(Order::Signal { to: SignalTo::Foreground, signal: 15 }).await;
+        shell.expect("Terminated").await;
+    });
+}
+
+#[test]
 fn a_shell_may_begin_as_another_program_in_another_place_and_is_seen_as_what_it_is() {
     let test = "a_shell_may_begin_as_another_program_in_another_place";
     let Some(sshd) = Sshd::start(test) else { return };
