@@ -18,8 +18,10 @@ pub mod mcp;
 pub mod not_run;
 pub mod pairs;
 pub mod sshd;
+pub mod account;
 pub mod relay;
 
+pub use account::Account;
 pub use home::{Home, binary};
 pub use mcp::{Mcp, Ticket, ToolReply};
 pub use not_run::{have, not_run};

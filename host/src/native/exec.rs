@@ -80,22 +80,35 @@ pub enum ExecError {
 
 impl Exec {
     /// Returns the line for the account's shell: nothing of ours in it is unquoted.
+    ///
+    /// Shells agree on little. Where a directory or variables are wanted, `/bin/sh` sets them and gives the command to the
+    /// account's shell; what it reads is written so that no shell finds anything in it to change.
     pub fn line(&self) -> Result<String, ExecError> {
-        let mut line = String::new();
+        let mut script = String::new();
         if let Some(cwd) = &self.cwd {
-            line += &format!("cd -- {} >/dev/null || exit {EXIT_NO_DIRECTORY}\n", quoted(cwd, "cwd")?);
+            script += &format!("cd -- {} >/dev/null || exit {EXIT_NO_DIRECTORY}\n", quoted(cwd, "cwd")?);
         }
         for (name, value) in &self.env {
             if !is_variable(name) {
                 return Err(ExecError::Name(name.clone()));
             }
-            line += &format!("export {name}={}\n", quoted(value, "the value of a variable")?);
+            script += &format!("export {name}={}\n", quoted(value, "the value of a variable")?);
         }
-        if self.command.contains('\0') {
-            return Err(ExecError::Nul("the command"));
+        let command = quoted(&self.command, "the command")?;
+        if script.is_empty() {
+            return Ok(self.command.clone());
         }
-        Ok(line + &self.command)
+        script += &format!("exec \"${{SHELL:-/bin/sh}}\" -c {command}");
+        Ok(format!("exec /bin/sh -c 'eval \"$(printf %b \"$1\")\"' sh '{}'", plain(&script)))
     }
+}
+
+/// Writes all but plain characters as `printf %b` reads them: the quotes of sh, fish and csh all leave that alone. fish would
+/// take a doubled backslash for its own, csh a `!`, the end of a line and letters beyond ASCII.
+fn plain(text: &str) -> String {
+    let is_plain = |it: u8| (b' '..=b'~').contains(&it) && !b"'\\!".contains(&it);
+    let written = |it: u8| if is_plain(it) { char::from(it).to_string() } else { format!("\\0{it:03o}") };
+    text.bytes().map(written).collect()
 }
 
 /// Runs a command in a channel; every piece of what it prints goes to `sink` as it comes, and `sink` does not wait.
@@ -234,9 +247,12 @@ mod tests {
             env: vec![("A_1".into(), "x\n'; rm -rf /".into())],
             ..Exec::default()
         };
-        let line =
-            "cd -- '-it'\\''s $(here)' >/dev/null || exit 125\nexport A_1='x\n'\\''; rm -rf /'\necho hi";
-        assert_eq!(exec.line().unwrap(), line);
+        let line = exec.line().unwrap();
+        let (before, written) = line.rsplit_once(" sh ").unwrap();
+        assert_eq!(before, "exec /bin/sh -c 'eval \"$(printf %b \"$1\")\"'");
+        assert!(written.bytes().all(|it| (b' '..=b'~').contains(&it)) && !written.contains('!'), "{written}");
+        assert_eq!(written.matches('\'').count(), 2);
+        assert!(written.contains("export A_1=\\0047x\\0012"), "{written}");
         for name in ["", "1A", "A=B", "A B", "A;", "É"] {
             let exec = Exec { env: vec![(name.into(), String::new())], ..Exec::default() };
             assert!(matches!(exec.line(), Err(ExecError::Name(_))), "{name}");

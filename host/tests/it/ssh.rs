@@ -10,6 +10,10 @@ mod facts;
 
 mod without_proc;
 
+mod accounts;
+
+mod trouble;
+
 mod pool;
 
 mod isolated;

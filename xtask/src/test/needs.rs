@@ -12,9 +12,11 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 11] = [
+const PROGRAMS: [(&str, &str); 13] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
+    ("fish", "fish"),
+    ("tcsh", "tcsh"),
     ("vim", "vim"),
     ("less", "less"),
     ("ps", "procps"),
