@@ -61,6 +61,8 @@ impl Sshd {
         }
         key(folder.path(), "host_ed25519", &["-t", "ed25519"]);
         key(folder.path(), "user_ed25519", &["-t", "ed25519"]);
+        // What the account's own rc files print, and how slow they are, is no part of any story.
+        fs::create_dir(folder.path().join("home")).expect("a home without rc files");
         let public = fs::read(folder.path().join("user_ed25519.pub")).expect("a public key");
         fs::write(folder.path().join("authorized_keys"), public).expect("the authorized keys");
         // Another process may take the port between our look and sshd's: then it ends at once, and the next is tried.
@@ -76,8 +78,7 @@ impl Sshd {
     /// The account in which this test runs, and which may log in.
     #[must_use]
     pub fn user(&self) -> String {
-        let output = Command::new("id").arg("-un").output().expect("id");
-        String::from_utf8(output.stdout).expect("a name").trim().to_owned()
+        own_name()
     }
 
     /// A file beside the server's own: `host_ed25519.pub`, `user_ed25519`, `authorized_keys`.
@@ -149,6 +150,12 @@ impl Drop for Sshd {
     }
 }
 
+/// The name of the account in which this test runs.
+fn own_name() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id");
+    String::from_utf8(output.stdout).expect("a name").trim().to_owned()
+}
+
 fn key(folder: &Path, name: &str, arguments: &[&str]) {
     let mut command = Command::new("ssh-keygen");
     command.args(["-q", "-C", name, "-f"]).arg(folder.join(name)).args(arguments);
@@ -165,9 +172,15 @@ fn run(folder: &TempDir, lines: &str, before: &str) -> Option<(u16, Child)> {
     let path = folder.path().display();
     let host_key =
         if lines.contains("HostKey") { String::new() } else { format!("HostKey {path}/host_ed25519") };
+    // The last word on the environment has whoever sets any of it: sshd joins no two lists.
+    let home = if lines.contains("SetEnv") {
+        String::new()
+    } else {
+        format!("Match User {}\nSetEnv HOME={path}/home", own_name())
+    };
     let config = format!(
         "{lines}\nPort {port}\nListenAddress 127.0.0.1\n{host_key}\nAuthorizedKeysFile {path}/authorized_keys\n\
-         StrictModes no\nPidFile none\nPrintMotd no\nPrintLastLog no\n"
+         StrictModes no\nPidFile none\nPrintMotd no\nPrintLastLog no\n{home}\n"
     );
     let file = folder.path().join("sshd_config");
     fs::write(&file, config.replace("{folder}", &path.to_string())).expect("the configuration");

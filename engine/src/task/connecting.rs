@@ -49,6 +49,7 @@ impl Owner {
     /// There is no way: those who wait hear why, in its own words.
     fn fail(&mut self, refusal: Refusal) {
         self.end(&format!("failed: {refusal}"), &refusal.to_string());
+        self.refuse_waiters(&refusal);
         self.failed = Some(refusal);
     }
 }

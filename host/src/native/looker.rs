@@ -245,7 +245,8 @@ async fn kill(probe: Option<&Probe>, shell: Option<u32>, to: SignalTo, signal: i
     let to = match to {
         SignalTo::Process(pid) => i64::from(pid),
         SignalTo::Group(group) => -i64::from(group),
-        SignalTo::Foreground => match facts(shell.map(|it| (probe, it))).await.unwrap_or_default().foreground {
+        SignalTo::Foreground => match facts(shell.map(|it| (probe, it))).await.unwrap_or_default().foreground
+        {
             0 => return refused("there is no foreground group".to_owned()),
             group => -i64::from(group),
         },
