@@ -6,6 +6,7 @@
 mod connecting;
 mod effects;
 mod answers;
+mod seen;
 mod waiting;
 mod typed;
 

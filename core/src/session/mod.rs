@@ -412,27 +412,9 @@ impl Session {
         self.spare_number.take()
     }
 
-    /// Returns the newest command: the one under way, or the one settled last.
-    #[must_use]
-    pub fn newest_run(&self) -> Option<&Run> {
-        self.run.as_ref().or(self.recent.back())
-    }
-
-    /// Returns whether it is still open if keys typed ahead stand at the prompt: facts will tell soon.
-    #[must_use]
-    pub fn is_verifying_draft(&self) -> bool {
-        self.typed_ahead && self.is_at_prompt() && self.plan.shell.edits_lines()
-    }
-
     /// Gives the number for the next command that begins by itself.
     pub fn give_number(&mut self, number: u64) {
         self.spare_number = Some(number);
-    }
-
-    /// Returns whether such a number is needed.
-    #[must_use]
-    pub fn needs_number(&self) -> bool {
-        self.spare_number.is_none()
     }
 
     /// Takes in bytes that the terminal printed; `at` is the offset of the first.

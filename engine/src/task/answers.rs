@@ -4,9 +4,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use cotty_core::gate;
-use cotty_core::names::{Mode, Offset, Principal, Role, RunId, RunKind};
+use cotty_core::names::{Mode, Principal, Role, RunId, RunKind};
 use cotty_core::refusal::Refusal;
-use cotty_core::run::{Run, RunState};
+use cotty_core::run::RunState;
 use cotty_core::session::{Input, Stage};
 use cotty_host::holder::frame::{Order, Process};
 
@@ -16,17 +16,10 @@ use super::waiting::{Killed, Waiter};
 use crate::clock;
 use crate::fail_point::fail_point;
 use crate::keys;
-use crate::pools::{Attempt, Outcome};
-use crate::remote::stage_words;
-use crate::report::{
-    Connect, Enter, Health, RunOrder, RunReport, ScreenView, SendOrder, SessionState, SessionStatus, Stretch,
-};
+use crate::report::{Connect, Enter, RunOrder, RunReport, SendOrder};
 use crate::request::{Reply, Request};
 use crate::seats::{Seat, ViewEvent};
 use crate::store::{CallRow, RunRow};
-
-/// What is shown of a session's output where no place is named.
-const RECENT_BYTES: u64 = 256 * 1024;
 
 impl Owner {
     pub(super) fn answer(&mut self, request: Request) {
@@ -391,176 +384,5 @@ impl Owner {
         self.flush_typed();
         let done = self.store.note(&self.row.id, who, "noted", what);
         self.report_trouble(done);
-    }
-}
-
-/// What is to be seen.
-impl Owner {
-    fn screen_view(&self) -> ScreenView {
-        let screen = self.session.screen();
-        let mut rows = screen.text();
-        while rows.last().is_some_and(String::is_empty) {
-            rows.pop();
-        }
-        ScreenView {
-            session: self.row.name.clone(),
-            rows,
-            cursor: screen.cursor(),
-            size: self.session.plan().size,
-            title: screen.title().map(str::to_owned),
-            alternate: screen.modes().alternate,
-            next_offset: self.session.end(),
-        }
-    }
-
-    fn recent(&self, from: Option<Offset>) -> Stretch {
-        let end = self.session.end();
-        let from = from.map_or(end.byte.saturating_sub(RECENT_BYTES), |from| {
-            if from.epoch == end.epoch { from.byte.min(end.byte) } else { 0 }
-        });
-        self.stretch(from, end.byte)
-    }
-
-    pub(super) fn report(&self, id: RunId) -> Result<RunReport, Refusal> {
-        let Some(run) = self.session.run(id) else {
-            let row = self.store.run(id)?.filter(|row| row.session == self.row.id);
-            let row = row.ok_or(Refusal::RunNotFound { handle: id.to_string(), expired: false })?;
-            return Ok(crate::reports::of_row(&row, &self.row.name));
-        };
-        Ok(self.report_of(run))
-    }
-
-    fn report_of(&self, run: &Run) -> RunReport {
-        let end = self.session.end().byte;
-        let from = run.from.unwrap_or(if run.state.is_settled() { run.typed_at } else { end });
-        let output = self.stretch(from, run.to.unwrap_or(end));
-        let mut notes = Vec::new();
-        if run.typed_during {
-            notes.push("a person typed while this ran".to_owned());
-        }
-        RunReport {
-            session: self.row.name.clone(),
-            run: run.id,
-            command: run.command.clone(),
-            state: run.state.clone(),
-            boundary: run.boundary,
-            took: run.took.unwrap_or_else(|| clock::since(run.since)),
-            cwd: run.cwd.clone(),
-            output,
-            survivors: self.survivors(run.id).cloned().unwrap_or_default(),
-            notes,
-            joined: false,
-            isolated: None,
-        }
-    }
-
-    fn evidence(&self, id: RunId) -> Result<String, Refusal> {
-        let lines = match self.session.run(id) {
-            Some(run) => run.evidence.clone(),
-            None => self.store.run(id)?.map(|row| row.evidence).unwrap_or_default(),
-        };
-        Ok(lines.join("\n"))
-    }
-
-    pub(super) fn state(&self) -> SessionState {
-        match self.session.stage() {
-            Stage::Connecting { .. } | Stage::Waiting { .. } | Stage::Hooked { .. } => SessionState::Opening,
-            Stage::Late { .. } => SessionState::Unknown(
-                "its rc files sleep, ask something or never end; nothing was typed".into(),
-            ),
-            Stage::Unanswered => {
-                SessionState::Unknown("our first line was not answered by a signed prompt".into())
-            }
-            Stage::Exited(exit) => SessionState::Exited(*exit),
-            Stage::Lost(reason) => SessionState::Lost(reason.clone()),
-            Stage::Ready => match self.session.current() {
-                Some(run) => SessionState::Running(run.id),
-                None if self.session.is_at_prompt() => SessionState::Ready,
-                None => SessionState::Unknown("keys were sent and no prompt has come since".into()),
-            },
-        }
-    }
-
-    /// Says who holds the pen, where anybody does.
-    pub(super) fn pen(&self) -> Option<String> {
-        let gate = self.session.gate();
-        if let Some(id) = gate.pen() {
-            let who = self.session.run(id).map(|run| run.who.label.clone()).unwrap_or_default();
-            return Some(format!("{id} ({who})"));
-        }
-        gate.draft().map(|draft| format!("{} (unsent line)", draft.who.label))
-    }
-
-    pub(super) fn status(&self) -> SessionStatus {
-        let row = &self.row;
-        let kept = self.session.kept();
-        SessionStatus {
-            name: row.name.clone(),
-            target: row.target.clone(),
-            account: row.account.clone(),
-            health: self.health(),
-            label: row.label.clone(),
-            is_default: row.is_default,
-            state: self.state(),
-            shell: row.shell.name().to_owned(),
-            pid: kept.pid,
-            cwd: kept.cwd,
-            mode: row.mode,
-            pen: self.pen(),
-            running: self.session.current().map(|run| self.report_of(run)),
-            size: self.session.plan().size,
-            viewers: self.viewers.labels(),
-            opened_by: row.opened_by.clone(),
-            opened_at: row.opened_at,
-            idle: clock::since(self.session.last_active()),
-            idle_timeout: row.idle_timeout,
-            warnings: self.status_warnings(),
-            follow: format!("cotty attach {}", row.name),
-            next_offset: self.session.end(),
-        }
-    }
-
-    /// Tells how well the session can be reached.
-    pub(super) fn health(&self) -> Health {
-        let (way, account) = (self.way.as_ref(), self.row.account.as_deref().unwrap_or("its host"));
-        let silent = way.and_then(|way| way.pulse.as_ref()).and_then(|pulse| pulse.silent_since());
-        let underway = way.filter(|way| way.pulse.is_none()).and_then(|way| way.lease.attempt());
-        match crate::reports::health(&self.state()) {
-            Health::Healthy => {}
-            ended => return ended,
-        }
-        if let Some(since) = silent {
-            let seconds = clock::since(since).as_secs();
-            return Health::Degraded(format!("{account} has not answered for {seconds} s"));
-        }
-        if let Some(Attempt { stage, outcome: Outcome::UnderWay, .. }) = underway {
-            return Health::Degraded(format!("{account} is being connected: {}", stage_words(stage)));
-        }
-        if self.session.is_without_facts() {
-            let why = "shows no facts: what a command waits for is not known";
-            return Health::Degraded(format!("{account} {why}"));
-        }
-        Health::Healthy
-    }
-
-    fn status_warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.clone();
-        if self.session.asks_for_a_secret() {
-            warnings.push("a password prompt is waiting: a person must type it".to_owned());
-        }
-        if self.session.gate().draft().is_some() {
-            warnings.push("a draft is on the line: agents wait until it is sent or cleared".to_owned());
-        }
-        let first = self.first_kept();
-        if first > 0 {
-            warnings
-                .push(format!("the journal was trimmed: output before {}:{first} is gone", self.row.epoch.0));
-        }
-        warnings
-    }
-
-    fn first_kept(&self) -> u64 {
-        let reader = crate::texts::reader(&self.state_dir, &self.row.id);
-        reader.first_kept(self.row.epoch).ok().flatten().unwrap_or(0)
     }
 }
