@@ -183,29 +183,28 @@ impl HostRefusal {
                 "Use ProxyJump where it is a way through another host; or let ssh do it in a local session: ssh_run target=local command=\"ssh {}\"",
                 quoted(target)
             ),
-            Self::UnknownKey { target, .. } => format!(
-                "A person compares it with the host's own and accepts it: cotty trust {}. Then the same call again",
-                quoted(target)
-            ),
-            Self::ChangedKey { target, name, place: (file, _), .. } => format!(
-                "Somebody may be listening. If the host has a new key, a person removes the old one: ssh-keygen -R {} -f {}; then: cotty trust {}",
+            Self::UnknownKey { .. } => {
+                "A person compares it with the host's own and accepts it by connecting once with ssh. Then the same call again"
+                    .to_owned()
+            }
+            Self::ChangedKey { name, place: (file, _), .. } => format!(
+                "Somebody may be listening. If the host has a new key, a person removes the old one: ssh-keygen -R {} -f {}; then accepts the new one by connecting once with ssh",
                 quoted(name),
-                quoted(file),
-                quoted(target)
+                quoted(file)
             ),
             Self::RevokedKey { .. } => {
                 "Do not go on; ask whoever revoked it, and whoever runs the host".to_owned()
             }
-            Self::OnlyAuthority { target, .. } => format!(
-                "A person compares this very key with the host's own and accepts it: cotty trust {}",
-                quoted(target)
-            ),
+            Self::OnlyAuthority { .. } => {
+                "A person compares this very key with the host's own and writes it to known_hosts (ssh-keyscan prints its line)"
+                    .to_owned()
+            }
             Self::KnownHosts { .. } => "Mend the file, then call again".to_owned(),
             Self::Unreached { stage, limit, .. } => unreached(*stage, *limit),
-            Self::SecretNeeded { target, .. } => format!(
-                "A person answers at a terminal: cotty up {}; or loads the key: ssh-add. Then the same call again",
-                quoted(target)
-            ),
+            Self::SecretNeeded { .. } => {
+                "A person loads the key with ssh-add, or names where the secret is in the configuration ([devices.NAME.auth]). Then the same call again"
+                    .to_owned()
+            }
             Self::Full { .. } => "Close a session there first: ssh_list, ssh_close".to_owned(),
             Self::NotStarted { .. } => {
                 "Ask whoever runs the host: the account may have no shell, or the server allows no more"

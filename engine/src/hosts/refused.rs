@@ -43,7 +43,7 @@ fn of_host(resolved: &Resolved, target: String, error: &ConnectError) -> Refusal
             HostRefusal::SecretNeeded { target, why: error.to_string() }
         }
         ConnectError::Denied(denied) => {
-            let remedy = remedy(resolved, &target, denied);
+            let remedy = remedy(resolved, denied);
             HostRefusal::Denied { target, why: error.to_string(), remedy }
         }
         ConnectError::NoAddress { .. }
@@ -148,14 +148,13 @@ fn missing_variable(target: &str, denied: &Denied) -> Option<Refusal> {
 }
 
 /// What would help somebody who was not let in.
-fn remedy(resolved: &Resolved, target: &str, denied: &Denied) -> String {
+fn remedy(resolved: &Resolved, denied: &Denied) -> String {
     let again = "Then the same call again";
     for trouble in &denied.troubles {
         match trouble {
             Trouble::NoPassphrase(_) | Trouble::WrongPassphrase(_) | Trouble::NoAnswer(_) => {
                 return format!(
-                    "A person answers at a terminal: cotty up {}, or loads the key with ssh-add. {again}",
-                    target
+                    "A person loads the key with ssh-add, or names where the secret is in the configuration ([devices.NAME.auth]). {again}"
                 );
             }
             Trouble::Directory(_)
