@@ -5,6 +5,7 @@
 
 pub mod session;
 pub mod run;
+pub mod ladder;
 pub mod gate;
 pub mod probe;
 pub mod dialect;

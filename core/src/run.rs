@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::echo::EchoSkip;
+use crate::ladder::Ladder;
 use crate::names::{Boundary, InputKind, Principal, RunId};
 
-/// Between the rungs of the ladder INT, TERM, KILL.
-const RUNG: Duration = Duration::from_secs(2);
 /// What is kept of the reasons for a verdict.
 const EVIDENCE_MAX: usize = 32;
 
@@ -67,29 +66,6 @@ impl RunState {
             | Self::ShellExited { .. }
             | Self::Lost { .. } => true,
             Self::Running | Self::NeedsInput { .. } | Self::Nested { .. } | Self::Unknown { .. } => false,
-        }
-    }
-}
-
-/// A signal of the ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Signal {
-    /// Ctrl-C's.
-    Interrupt,
-    /// The polite end.
-    Terminate,
-    /// The other one.
-    Kill,
-}
-
-impl Signal {
-    /// Returns its number, the same on every system that we know.
-    #[must_use]
-    pub fn number(self) -> i32 {
-        match self {
-            Self::Interrupt => 2,
-            Self::Terminate => 15,
-            Self::Kill => 9,
         }
     }
 }
@@ -167,7 +143,7 @@ impl Run {
 
     /// Ends it by the ladder at `at`.
     pub fn end_at(&mut self, at: Instant) {
-        self.ladder.begins_at = Some(at);
+        self.ladder.begin_at(at);
     }
 
     /// Follows its echo again from where it was typed, with these keys.
@@ -186,95 +162,5 @@ impl Run {
             self.evidence.remove(1); // The first says how it was typed; the rest is worth most when new.
         }
         self.evidence.push(evidence);
-    }
-}
-
-/// The way to end a command: INT, TERM, KILL, each given time to work.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Ladder {
-    /// When it is put up by itself (`kill_after_s`).
-    pub(crate) begins_at: Option<Instant>,
-    next_at: Option<Instant>,
-    sent: Vec<Signal>,
-    over: bool,
-    force: bool,
-}
-
-impl Ladder {
-    pub(crate) fn begin(&mut self, now: Instant, force: bool) {
-        self.force |= force;
-        self.begins_at = None;
-        if self.next_at.is_none() || self.over {
-            (self.next_at, self.over) = (Some(now), false);
-            self.sent.clear();
-        }
-    }
-
-    pub(crate) fn next(&self) -> Option<Instant> {
-        self.begins_at.into_iter().chain(self.next_at).min()
-    }
-
-    /// Returns the signal to send now, if it is time. A shell that runs the command itself gets no more than
-    /// an interrupt, unless forced: the rest would end the session.
-    pub(crate) fn climb(&mut self, now: Instant, shell_in_front: bool) -> Option<Signal> {
-        if self.begins_at.is_some_and(|at| at <= now) {
-            self.begin(now, false);
-        }
-        if self.next_at.is_none_or(|at| at > now) {
-            return None;
-        }
-        let spared = shell_in_front && !self.force;
-        let signal = match self.sent.last() {
-            None => Signal::Interrupt,
-            Some(Signal::Interrupt) if !spared => Signal::Terminate,
-            Some(Signal::Terminate) if !spared => Signal::Kill,
-            Some(_) => {
-                (self.next_at, self.over) = (None, true);
-                return None;
-            }
-        };
-        self.next_at = Some(now + RUNG);
-        self.sent.push(signal);
-        Some(signal)
-    }
-
-    /// A signal was sent, or somebody pressed Ctrl-C.
-    pub(crate) fn has_begun(&self) -> bool {
-        !self.sent.is_empty()
-    }
-
-    /// Every rung was tried.
-    pub(crate) fn is_over(&self) -> bool {
-        self.over
-    }
-
-    /// Returns the signal among those sent that this exit status tells of.
-    pub(crate) fn ended_by(&self, exit: i32) -> Option<i32> {
-        self.sent.iter().map(|it| it.number()).find(|number| exit == 128 + number)
-    }
-
-    pub(crate) fn note_interrupt(&mut self) {
-        if self.sent.is_empty() {
-            self.sent.push(Signal::Interrupt);
-        }
-    }
-}
-
-#[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "a test has a clock")]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ladder_spares_a_shell_that_runs_the_command_itself() {
-        let (mut ladder, now) = (Ladder::default(), Instant::now());
-        ladder.begin(now, false);
-        assert_eq!(ladder.climb(now, true), Some(Signal::Interrupt));
-        assert_eq!(ladder.climb(now + RUNG, true), None);
-        assert!(ladder.is_over());
-        ladder.begin(now, true);
-        assert_eq!(ladder.climb(now, true), Some(Signal::Interrupt));
-        assert_eq!(ladder.climb(now + RUNG, true), Some(Signal::Terminate));
-        assert_eq!(ladder.climb(now + RUNG * 2, true), Some(Signal::Kill));
     }
 }

@@ -350,7 +350,6 @@ impl Hub {
         &self,
         caller: &Caller,
         which: &Which,
-        _have: Option<Offset>,
         size: Option<(u16, u16)>,
     ) -> Result<Viewer, Refusal> {
         let handle = self.living(which).await?;

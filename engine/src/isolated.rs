@@ -2,7 +2,6 @@
 
 mod task;
 mod waiting;
-mod ladder;
 pub(crate) mod order;
 
 use std::collections::BTreeMap;

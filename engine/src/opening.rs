@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use cotty_core::dialect::Shell;
 use cotty_core::marks::Key;
-use cotty_core::names::{Epoch, Offset, RunKind};
+use cotty_core::names::{Epoch, Offset, RunKind, is_variable};
 use cotty_core::refusal::Refusal;
 use cotty_core::run::Run;
 use cotty_core::session::{Plan, Session};
@@ -293,10 +293,7 @@ fn environment(
         set(name.clone(), value.clone());
     }
     for (name, value) in &order.env {
-        let sound = !name.is_empty()
-            && !name.as_bytes()[0].is_ascii_digit()
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if !sound || value.contains('\0') {
+        if !is_variable(name) || value.contains('\0') {
             let why = format!("{:?} is no name of a variable, or its value holds NUL", texts::one_line(name));
             return Err(Refusal::InvalidArgument { what: "env", why });
         }

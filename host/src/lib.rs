@@ -2,6 +2,8 @@
 
 pub mod state_dir;
 
+mod glob;
+
 pub mod local;
 
 pub mod holder;

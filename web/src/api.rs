@@ -52,7 +52,7 @@ pub(crate) async fn connect(
         default: None,
         wait: patience(order.wait_ms),
     };
-    Ok(Json(words::connected(served.hub.connect(&caller, order, None).await?)))
+    Ok(Json(words::connected(served.hub.connect(&caller, order).await?)))
 }
 
 pub(crate) async fn status(

@@ -85,10 +85,11 @@ async fn seat(socket: &mut WebSocket, served: &Served, caller: Caller, which: Wh
         Some(Err(end)) => return end,
         _ => return (close::MALFORMED, "the first message is join"),
     };
-    let Ok(have) = have.map(|it| it.parse()).transpose() else {
+    // Whoever joins is shown the present by a repaint, wherever they were before.
+    if have.is_some_and(|it| it.parse::<Offset>().is_err()) {
         return (close::MALFORMED, "have is no offset");
-    };
-    match served.hub.view(&caller, &which, have, size).await {
+    }
+    match served.hub.view(&caller, &which, size).await {
         Ok(viewer) => {
             let mut seat = Seat { socket, served, caller, which, viewer, paste: Vec::new(), last_seq: None };
             match seat.sit().await {

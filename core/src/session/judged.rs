@@ -87,7 +87,7 @@ impl Session {
     pub(super) fn wants_facts_unwatched(&self) -> bool {
         let opening = matches!(self.stage, Stage::Waiting { .. } | Stage::Late { .. });
         let ahead = self.is_verifying_draft() && self.gate.draft().is_some();
-        let ends = self.run.as_ref().is_some_and(|run| run.ladder.next().is_some());
+        let ends = self.run.as_ref().is_some_and(|run| run.ladder.next_at().is_some());
         let doubts = self.doubt.is_some() && self.stage == Stage::Ready && self.run.is_none();
         opening || doubts || ahead || ends
     }

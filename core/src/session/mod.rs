@@ -24,11 +24,12 @@ use bytes::Bytes;
 use crate::dialect::{self, Shell, Submission};
 use crate::echo::EchoSkip;
 use crate::gate::{self, Gate};
+use crate::ladder::Signal;
 use crate::marks::{Key, Marks};
 use crate::names::{Boundary, Epoch, InputKind, Mode, Offset, Principal, Role, RunId, RunKind};
 use crate::probe::Prober;
 use crate::refusal::Refusal;
-use crate::run::{Run, RunState, Signal};
+use crate::run::{Run, RunState};
 use crate::screen::{self, Screen};
 
 use line::Line;
@@ -489,7 +490,7 @@ impl Session {
     /// Returns when [`Session::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let ladder = self.run.as_ref().and_then(|run| run.ladder.next());
+        let ladder = self.run.as_ref().and_then(|run| run.ladder.next_at());
         [self.opening_deadline(), self.prober.next(), ladder].into_iter().flatten().min()
     }
 
@@ -511,7 +512,9 @@ impl Session {
         let expected = self.kept.serial + 1;
         let mut run = Run::new(id, who.clone(), text, expected, self.end, now);
         run.blank = blank;
-        run.ladder.begins_at = kill_after.map(|it| now + it);
+        if let Some(after) = kill_after {
+            run.end_at(now + after);
+        }
         run.echo = (!self.plan.shell.marks_starts()).then(|| EchoSkip::new(&keys));
         run.note(format!("typed at {}, serial {expected} awaited", self.offset()));
         self.run = Some(run);

@@ -17,7 +17,7 @@ use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
 use crate::opening;
 use crate::remote::{self, Way};
-use crate::report::{CallKey, Caller, Connect, Connected, How, SessionState, SessionStatus};
+use crate::report::{Caller, Connect, Connected, How, SessionState, SessionStatus};
 use crate::request::Request;
 use crate::store::SessionRow;
 use crate::task::{self, Ended, Keeper, Parts};
@@ -71,12 +71,7 @@ impl Hub {
     /// # Errors
     ///
     /// Says why neither was possible.
-    pub async fn connect(
-        &self,
-        caller: &Caller,
-        order: Connect,
-        _key: Option<CallKey>,
-    ) -> Result<Connected, Refusal> {
+    pub async fn connect(&self, caller: &Caller, order: Connect) -> Result<Connected, Refusal> {
         if let Some(name) = &order.name {
             check_name(name)?;
         }

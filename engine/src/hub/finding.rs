@@ -64,7 +64,7 @@ impl Hub {
     ) -> Result<SessionHandle, Refusal> {
         let (None, Some(target)) = (&which.session, &which.target) else { return self.living(which).await };
         let order = Connect { target: Some(target.clone()), wait, ..Connect::default() };
-        let connected = self.connect(caller, order, None).await?;
+        let connected = self.connect(caller, order).await?;
         self.handle_by_name(&connected.status.name).ok_or(Refusal::NoSession)
     }
 

@@ -92,7 +92,7 @@ pub(crate) fn there(lease: Lease, resolved: Resolved, order: &IsolatedOrder, std
                 Ok(Started { command: Isolated::Remote(command), _lease: Some(lease) })
             }
             Err(error) => {
-                let refusal = refused(&resolved, &error);
+                let refusal = hosts::refused_by_pool(&resolved, &error);
                 if let PoolError::Connect(error) = &error {
                     lease.note(Some(error.stage()), Outcome::Failed(refusal.to_string()));
                 }
@@ -108,13 +108,6 @@ fn beyond_home(cwd: &str) -> Option<String> {
         Some("" | "/") => None,
         Some(rest) if rest.starts_with('/') => Some(rest.trim_start_matches('/').to_owned()),
         Some(_) | None => Some(cwd.to_owned()),
-    }
-}
-
-fn refused(resolved: &Resolved, error: &PoolError) -> Refusal {
-    match error {
-        PoolError::Connect(error) => hosts::refused(resolved, error),
-        other => Refusal::CannotStart { why: other.to_string() },
     }
 }
 

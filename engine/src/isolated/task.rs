@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cotty_core::ladder::{Ladder, Signal};
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
 use cotty_host::holder::frame::Exit;
@@ -16,7 +17,6 @@ use cotty_host::state_dir::StateDir;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::ladder::Ladder;
 use super::waiting::{Present, WAITERS_MAX, Waiter, Waiting, What};
 use super::{EPOCH, Request, place, report, stretch};
 use crate::clock;
@@ -62,7 +62,7 @@ pub(crate) struct Parts {
 }
 
 enum Order {
-    Signal(i32),
+    Signal(Signal),
     Look,
     Sound,
 }
@@ -228,7 +228,7 @@ impl Owner {
             Request::Wait { order, reply } => self.answer_wait(now, order, reply),
             Request::Report(reply) => drop(reply.send(Ok(self.report()))),
             Request::End { reply } => {
-                self.ladder.begin_at(now);
+                self.ladder.begin(now, false);
                 self.survivors = None;
                 self.wait_on(Waiter { deadline: now + ENDED_MAX, what: What::Ended(reply) });
             }
@@ -354,8 +354,8 @@ impl Owner {
         let now = clock::now();
         self.output.retry(now);
         self.errors.retry(now);
-        if let Some(signal) = self.ladder.climb(now) {
-            self.run.evidence.push(format!("signal {signal} was sent"));
+        if let Some(signal) = self.ladder.climb(now, false) {
+            self.run.evidence.push(format!("signal {} was sent", signal.number()));
             self.orders.push(Order::Signal(signal));
         }
         if self.look_until.is_some_and(|at| at <= now) {
@@ -484,7 +484,7 @@ impl Owner {
 impl Order {
     fn give(self, command: &mut Isolated) {
         match self {
-            Self::Signal(signal) => command.signal(signal),
+            Self::Signal(signal) => command.signal(signal.number()),
             Self::Look => command.look(),
             Self::Sound => command.sound(),
         }

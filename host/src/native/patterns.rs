@@ -4,6 +4,8 @@ use data_encoding::BASE64;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use crate::glob::{self, Letters};
+
 /// The length of SHA-1, and of the salt that goes with it.
 const SHA1_BYTES: usize = 20;
 
@@ -40,36 +42,16 @@ fn list_matches(names: &str, host: &str) -> bool {
     let mut found = false;
     for pattern in names.split(',') {
         match pattern.strip_prefix('!') {
-            Some(negated) if matches(negated.as_bytes(), host.as_bytes()) => return false,
+            Some(negated) if matches(negated, host) => return false,
             Some(_) => {}
-            None => found |= matches(pattern.as_bytes(), host.as_bytes()),
+            None => found |= matches(pattern, host),
         }
     }
     found
 }
 
-/// `*` is any text, `?` any one character, and there is no other magic. Linear but for one step back.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut seen) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while seen < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, seen));
-                at += 1;
-            }
-            Some(it) if *it == b'?' || it.eq_ignore_ascii_case(&text[seen]) => {
-                at += 1;
-                seen += 1;
-            }
-            _ => {
-                let Some((back, from)) = star else { return false };
-                star = Some((back, from + 1));
-                (at, seen) = (back + 1, from + 1);
-            }
-        }
-    }
-    pattern[at..].iter().all(|it| *it == b'*')
+fn matches(pattern: &str, host: &str) -> bool {
+    glob::matches(pattern.as_bytes(), host.as_bytes(), Letters::OfAnyCase)
 }
 
 #[cfg(test)]

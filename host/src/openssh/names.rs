@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::glob::{self, Letters};
 use crate::openssh::OpenSsh;
 
 /// A longer file is no configuration.
@@ -102,7 +103,8 @@ impl Names {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten().take(FILES_MAX);
         let wanted = last.to_string_lossy().into_owned();
         let is_wanted = |name: &str| {
-            (!name.starts_with('.') || wanted.starts_with('.')) && matches(wanted.as_bytes(), name.as_bytes())
+            (!name.starts_with('.') || wanted.starts_with('.'))
+                && glob::matches(wanted.as_bytes(), name.as_bytes(), Letters::AsWritten)
         };
         let mut found: Vec<PathBuf> =
             entries.filter(|it| it.file_name().to_str().is_some_and(is_wanted)).map(|it| it.path()).collect();
@@ -155,26 +157,6 @@ fn words(line: &str) -> Option<(String, Vec<String>)> {
     }
     arguments.extend(word);
     Some((keyword.to_lowercase(), arguments))
-}
-
-/// `*` is any text, `?` any one character. Linear but for one step back.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut at, mut seen, mut star) = (0, 0, None);
-    while seen < text.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                star = Some((at, seen));
-                at += 1;
-            }
-            Some(&it) if it == b'?' || it == text[seen] => (at, seen) = (at + 1, seen + 1),
-            _ => {
-                let Some((back, from)) = star else { return false };
-                star = Some((back, from + 1));
-                (at, seen) = (back + 1, from + 1);
-            }
-        }
-    }
-    pattern[at..].iter().all(|it| *it == b'*')
 }
 
 #[cfg(test)]

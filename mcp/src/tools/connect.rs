@@ -53,7 +53,7 @@ pub async fn call(call: &Call, mut arguments: Arguments) -> Result<CallToolResul
         default: arguments.boolean("default"),
         wait: arguments.wait(),
     };
-    let connected = call.hub.connect(&call.caller, order, call.key.clone()).await?;
+    let connected = call.hub.connect(&call.caller, order).await?;
     Ok(sessions::connected(&connected))
 }
 

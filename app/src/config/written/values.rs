@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cotty_core::names::is_variable;
 use toml_edit::{Item, TableLike};
 
 /// A mistake that knows its bytes and not yet its line: what is wrong, and the remedy.
@@ -59,12 +60,6 @@ pub(super) fn variable(key: &str, item: &Item) -> Result<String, Fault> {
             &format!("Write {key} = \"NAME\": the variable's name, not its value"),
         )
     })
-}
-
-fn is_variable(it: &str) -> bool {
-    !it.is_empty()
-        && !it.starts_with(|c: char| c.is_ascii_digit())
-        && it.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
 /// A path that means the same wherever it is read from.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use cotty_core::dialect::Shell;
+use cotty_core::ladder::Signal;
 use cotty_core::names::{Boundary, InputKind, Mode, RunKind};
 use cotty_core::refusal::Refusal;
-use cotty_core::run::{RunState, Signal};
+use cotty_core::run::RunState;
 
 use super::played::{Played, agent, mark, person, prompt, waits};
 

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use cotty_core::dialect::Shell;
 use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
+use cotty_core::ladder::Signal;
 use cotty_core::marks::Key;
 use cotty_core::names::{Epoch, Mode, Principal, Role, RunId, RunKind};
 use cotty_core::refusal::Refusal;
-use cotty_core::run::{Run, RunState, Signal};
+use cotty_core::run::{Run, RunState};
 use cotty_core::session::{Accepted, Effect, Input, Kept, Plan, Session};
 
 /// The process that signs as the session's shell.
