@@ -2,6 +2,10 @@
 
 use std::collections::VecDeque;
 
+use memchr::{memchr, memchr_iter, memrchr};
+
+use crate::text::Sink;
+
 /// Returns how many bytes a text takes within a JSON string, without the quotes.
 pub fn escaped_len(text: &str) -> usize {
     // Every byte of a long output comes by here. So many of them add up within a byte, and are added many at once.
@@ -48,9 +52,10 @@ pub struct Excerpt {
     side: usize,
     head: Vec<String>,
     head_room: Option<usize>,
-    /// Each with what it takes.
-    tail: VecDeque<(String, usize)>,
-    tail_taken: usize,
+    /// The last lines, a few more than fit: what each takes is measured at the end, for most are gone by then.
+    last: VecDeque<String>,
+    /// What they take at least: nothing gets shorter by being escaped.
+    last_takes: usize,
     lines: u64,
 }
 
@@ -65,17 +70,68 @@ impl Excerpt {
             side,
             head: Vec::new(),
             head_room: Some(budget - side),
-            tail: VecDeque::new(),
-            tail_taken: 0,
+            last: VecDeque::new(),
+            last_takes: 0,
             lines: 0,
         }
     }
 
-    /// Takes the next line.
-    pub fn push(&mut self, line: &str) {
+    /// Returns where those lines begin that may be among the last ones, if that can be told without reading the others.
+    fn start_of_last(&self, lines: &str) -> Option<usize> {
+        let from = lines.len().checked_sub(self.side).filter(|_| self.head_room.is_none())?;
+        // The line before has no room any more, unless it is so long that it is shortened.
+        let start = memrchr(b'\n', &lines.as_bytes()[..from]).map_or(0, |it| it + 1);
+        let end = memchr(b'\n', &lines.as_bytes()[from..]).map_or(lines.len(), |it| from + it + 1);
+        (end - start <= self.side).then_some(start)
+    }
+
+    fn push_last(&mut self, line: &str) {
+        let mut text = String::new();
+        self.last_takes += line.len() + LINE_FEED;
+        // The oldest goes where those after it leave no room for it.
+        while let Some(oldest) = self.last.front().map(|it| it.len() + LINE_FEED)
+            && self.last_takes > self.side
+        {
+            self.last_takes -= oldest;
+            text = self.last.pop_front().unwrap_or_default(); // Its memory serves the next one.
+        }
+        text.clear();
+        text.push_str(line);
+        self.last.push_back(text);
+    }
+
+    /// Returns what is kept.
+    pub fn finish(mut self) -> Cut {
+        let tail = self.tail();
+        let shown = (self.head.len() + tail.len()) as u64;
+        let from_line = self.head.len() as u64 + 1;
+        let hidden = (shown < self.lines).then(|| Hidden { from_line, lines: self.lines - shown });
+        Cut { head: self.head, hidden, tail, lines: self.lines }
+    }
+
+    /// Returns as many of the last lines as there is room for.
+    fn tail(&mut self) -> Vec<String> {
+        let (mut tail, mut room) = (Vec::new(), self.side);
+        while let Some(line) = self.last.pop_back() {
+            let line = shorten(&line, self.side.saturating_sub(LINE_FEED));
+            let cost = escaped_len(&line) + LINE_FEED;
+            // Not even the note that a line is hidden may have room.
+            if cost > room {
+                break;
+            }
+            room -= cost;
+            tail.push(line);
+        }
+        tail.reverse();
+        tail
+    }
+}
+
+impl Sink for Excerpt {
+    fn line(&mut self, line: &str) {
         self.lines += 1;
-        let cost = escaped_len(line) + LINE_FEED;
         if let Some(room) = self.head_room {
+            let cost = escaped_len(line) + LINE_FEED;
             if cost <= room {
                 self.head.push(line.to_owned());
                 self.head_room = Some(room - cost);
@@ -83,42 +139,19 @@ impl Excerpt {
             }
             self.head_room = None;
         }
-        if cost <= self.side {
-            self.push_tail(line, cost);
+        if line.len() + LINE_FEED <= self.side {
+            self.push_last(line);
         } else {
-            let line = shorten(line, self.side.saturating_sub(LINE_FEED));
-            self.push_tail(&line, escaped_len(&line) + LINE_FEED);
+            self.push_last(&shorten(line, self.side.saturating_sub(LINE_FEED)));
         }
     }
 
-    fn push_tail(&mut self, line: &str, cost: usize) {
-        let mut text = String::new();
-        while self.tail_taken + cost > self.side
-            && let Some((oldest, taken)) = self.tail.pop_front()
-        {
-            self.tail_taken -= taken;
-            text = oldest; // Its memory serves the next one.
-        }
-        // Not even the note that a line is hidden may have room.
-        if self.tail_taken + cost <= self.side {
-            text.clear();
-            text.push_str(line);
-            self.tail.push_back((text, cost));
-            self.tail_taken += cost;
-        }
-    }
-
-    /// Returns what is kept.
-    pub fn finish(self) -> Cut {
-        let shown = (self.head.len() + self.tail.len()) as u64;
-        let from_line = self.head.len() as u64 + 1;
-        let hidden = (shown < self.lines).then(|| Hidden { from_line, lines: self.lines - shown });
-        Cut {
-            head: self.head,
-            hidden,
-            tail: self.tail.into_iter().map(|(line, _)| line).collect(),
-            lines: self.lines,
-        }
+    fn plain_lines(&mut self, lines: &str) {
+        // Every byte of a long output comes by here.
+        let start = self.start_of_last(lines).unwrap_or(0);
+        let (passed, last) = lines.split_at(start);
+        self.lines += memchr_iter(b'\n', passed.as_bytes()).count() as u64;
+        last.split_terminator("\r\n").for_each(|line| self.line(line));
     }
 }
 

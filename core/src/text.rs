@@ -16,6 +16,23 @@ pub enum LastLine {
     Open,
 }
 
+/// Takes lines of clean text. Every `FnMut(&str)` does, line by line.
+pub trait Sink {
+    /// Takes a line, without its end.
+    fn line(&mut self, line: &str);
+
+    /// Takes lines of printable ASCII and tabs at once, each with a carriage return and a line feed after it.
+    fn plain_lines(&mut self, lines: &str) {
+        lines.split_terminator("\r\n").for_each(|line| self.line(line));
+    }
+}
+
+impl<F: FnMut(&str)> Sink for F {
+    fn line(&mut self, line: &str) {
+        self(line);
+    }
+}
+
 /// How much plain text is collected before its lines are given on.
 const WINDOW_BYTES: usize = 64 * 1024;
 
@@ -47,7 +64,7 @@ impl Lines {
     }
 
     /// Takes the next bytes and gives each line that can no longer change to `sink`.
-    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut dyn FnMut(&str)) {
+    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut dyn Sink) {
         while !bytes.is_empty() {
             let taken =
                 if self.is_plain { self.feed_plain(bytes, sink) } else { self.feed_line(bytes, sink) };
@@ -56,7 +73,7 @@ impl Lines {
     }
 
     /// Gives the lines that are left, and tells how the last one ended.
-    pub fn finish(mut self, sink: &mut dyn FnMut(&str)) -> LastLine {
+    pub fn finish(mut self, sink: &mut dyn Sink) -> LastLine {
         let end = line_start(&self.window);
         if end > 0 {
             self.give_terminal(sink);
@@ -80,7 +97,7 @@ impl Lines {
     }
 
     /// Gives the lines that the terminal still holds.
-    fn give_terminal(&mut self, sink: &mut dyn FnMut(&str)) {
+    fn give_terminal(&mut self, sink: &mut dyn Sink) {
         if let Some(terminal) = &mut self.terminal {
             terminal.flush();
             give(&terminal.take_lines(), sink);
@@ -88,7 +105,7 @@ impl Lines {
     }
 
     /// Collects plain text, and returns how many bytes it took.
-    fn feed_plain(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) -> usize {
+    fn feed_plain(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
         let piece = &bytes[..bytes.len().min(self.stride)];
         self.stride = WINDOW_BYTES.min(self.stride * 2);
         let before = self.window.len();
@@ -129,7 +146,7 @@ impl Lines {
     }
 
     /// Hands the last lines to the terminal.
-    fn leave_plain(&mut self, sink: &mut dyn FnMut(&str)) {
+    fn leave_plain(&mut self, sink: &mut dyn Sink) {
         self.give_window(sink);
         let window = std::mem::take(&mut self.window);
         self.terminal().feed(&window);
@@ -139,7 +156,7 @@ impl Lines {
     }
 
     /// Gives all lines of the window but the last ones, which a cursor movement may still reach.
-    fn give_window(&mut self, sink: &mut dyn FnMut(&str)) {
+    fn give_window(&mut self, sink: &mut dyn Sink) {
         let feed_before = memrchr_iter(b'\n', &self.window).nth(usize::from(ROWS));
         let Some(end) = feed_before.map(|it| it + 1) else { return };
         self.give_terminal(sink);
@@ -149,7 +166,7 @@ impl Lines {
     }
 
     /// Feeds the terminal up to a line feed at most, and returns how many bytes that was.
-    fn feed_line(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) -> usize {
+    fn feed_line(&mut self, bytes: &[u8], sink: &mut dyn Sink) -> usize {
         let piece = &bytes[..bytes.len().min(PIECE_BYTES)];
         let feed = memchr(b'\n', piece);
         let end = feed.map_or(piece.len(), |it| it + 1);
@@ -180,22 +197,20 @@ fn plain_length(bytes: &[u8]) -> usize {
 }
 
 /// Gives lines of plain ASCII, each with a carriage return and a line feed after it.
-fn give_plain(mut lines: &[u8], sink: &mut dyn FnMut(&str)) {
-    while let Some(end) = memchr(b'\n', lines) {
-        let line = lines[..end].strip_suffix(b"\r").unwrap_or(&lines[..end]);
+fn give_plain(lines: &[u8], sink: &mut dyn Sink) {
+    if !lines.is_empty() {
         // It is ASCII: looked at when it was collected.
-        sink(std::str::from_utf8(line).unwrap_or_default());
-        lines = &lines[end + 1..];
+        sink.plain_lines(std::str::from_utf8(lines).unwrap_or_default());
     }
 }
 
 /// Gives lines of the terminal, each with a line feed after it.
-fn give(lines: &str, sink: &mut dyn FnMut(&str)) {
+fn give(lines: &str, sink: &mut dyn Sink) {
     for line in lines.split_terminator('\n') {
         if line.is_ascii() {
-            sink(line);
+            sink.line(line);
         } else {
-            sink(&clean(line));
+            sink.line(&clean(line));
         }
     }
 }

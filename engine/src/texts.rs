@@ -3,9 +3,10 @@
 use cotty_core::excerpt::{self, escaped_len};
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
-use cotty_core::text::Lines;
+use cotty_core::text::{Lines, Sink};
 use cotty_host::holder::segments::SegmentReader;
 use cotty_host::state_dir::StateDir;
+use memchr::memmem;
 
 use crate::report::{Excerpt, Part, Stretch};
 
@@ -63,28 +64,24 @@ pub(crate) fn excerpt(
     stretch: &Stretch,
     part: &Part,
 ) -> Result<Excerpt, Refusal> {
-    let mut chosen = Chosen::new(part);
-    let mut line = |text: &str| match key.filter(|key| text.contains(key)) {
-        Some(key) => chosen.take(&text.replace(key, MASK)),
-        None => chosen.take(text),
-    };
+    let mut chosen = Masked { chosen: Chosen::new(part), key };
     let gone_bytes = if part.raw {
         let mut escaped = Escaped::default();
-        let gone = read(state_dir, stretch, |bytes| escaped.feed(bytes, &mut line))?;
-        escaped.finish(&mut line);
+        let gone = read(state_dir, stretch, |bytes| escaped.feed(bytes, &mut chosen))?;
+        escaped.finish(&mut chosen);
         gone
     } else {
         let mut lines = Lines::new(stretch.cols);
         // No terminal has made two of each line's end.
         let bare = stretch.session_id.starts_with(ISOLATED);
         let gone = read(state_dir, stretch, |bytes| match bare {
-            true => lines.feed(&with_returns(bytes), &mut line),
-            false => lines.feed(bytes, &mut line),
+            true => lines.feed(&with_returns(bytes), &mut chosen),
+            false => lines.feed(bytes, &mut chosen),
         })?;
-        lines.finish(&mut line);
+        lines.finish(&mut chosen);
         gone
     };
-    Ok(Excerpt { gone_bytes, ..chosen.finish() })
+    Ok(Excerpt { gone_bytes, ..chosen.chosen.finish() })
 }
 
 fn with_returns(bytes: &[u8]) -> Vec<u8> {
@@ -113,6 +110,29 @@ fn is_invisible(it: char) -> bool {
     matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
+/// Masks the session's key in lines before they are chosen from.
+struct Masked<'a> {
+    chosen: Chosen<'a>,
+    key: Option<&'a str>,
+}
+
+impl Sink for Masked<'_> {
+    fn line(&mut self, line: &str) {
+        match self.key.filter(|key| line.contains(key)) {
+            Some(key) => self.chosen.take(&line.replace(key, MASK)),
+            None => self.chosen.take(line),
+        }
+    }
+
+    fn plain_lines(&mut self, lines: &str) {
+        let is_clean = self.key.is_none_or(|key| memmem::find(lines.as_bytes(), key.as_bytes()).is_none());
+        match &mut self.chosen.whole {
+            Some(whole) if is_clean => whole.plain_lines(lines),
+            _ => lines.split_terminator("\r\n").for_each(|line| self.line(line)),
+        }
+    }
+}
+
 /// The lines that a caller wants, within its budget.
 struct Chosen<'a> {
     part: &'a Part,
@@ -134,7 +154,7 @@ impl<'a> Chosen<'a> {
     fn take(&mut self, text: &str) {
         self.lines += 1;
         if let Some(whole) = &mut self.whole {
-            return whole.push(text);
+            return whole.line(text);
         }
         let number = self.lines;
         let first = self.part.from_line.unwrap_or(1);
@@ -202,7 +222,7 @@ impl Escaped {
     /// A line without an end is given in pieces of this length.
     const LINE_BYTES_MAX: usize = 64 * 1024;
 
-    fn feed(&mut self, bytes: &[u8], sink: &mut dyn FnMut(&str)) {
+    fn feed(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
         for &byte in bytes {
             if byte == b'\n' || self.line.len() == Self::LINE_BYTES_MAX {
                 self.give(sink);
@@ -213,13 +233,13 @@ impl Escaped {
         }
     }
 
-    fn finish(mut self, sink: &mut dyn FnMut(&str)) {
+    fn finish(mut self, sink: &mut dyn Sink) {
         if !self.line.is_empty() {
             self.give(sink);
         }
     }
 
-    fn give(&mut self, sink: &mut dyn FnMut(&str)) {
+    fn give(&mut self, sink: &mut dyn Sink) {
         let mut text = String::with_capacity(self.line.len());
         for chunk in self.line.utf8_chunks() {
             for it in chunk.valid().chars() {
@@ -235,6 +255,6 @@ impl Escaped {
             chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
         }
         self.line.clear();
-        sink(&text);
+        sink.line(&text);
     }
 }

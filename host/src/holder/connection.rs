@@ -3,6 +3,7 @@
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use cotty_core::names::Offset;
@@ -17,6 +18,18 @@ const OUTPUT_BYTES_MAX: usize = 256 << 10;
 /// While this much waits to be sent no order is read: the client asks faster than it listens.
 const ANSWERS_BYTES_MAX: usize = 2 << 20;
 
+/// A program that prints more than this within `FLOOD` is not read by anybody as it prints.
+const FLOOD_BYTES: usize = 64 << 10;
+
+/// See `FLOOD_BYTES`.
+const FLOOD: Duration = Duration::from_millis(10);
+
+/// Of a flood so much is sent at once: a client that is woken for each piece does little else.
+const HELD_BYTES: usize = 64 << 10;
+
+/// The end of a flood is held back for this long at most.
+const HELD_FOR: Duration = Duration::from_millis(1);
+
 /// What is read in one turn.
 const READ_BYTES: usize = 64 << 10;
 
@@ -26,6 +39,9 @@ pub(super) struct Connection {
     stream: UnixStream,
     incoming: BytesMut,
     outgoing: BytesMut,
+    held: Option<Held>,
+    /// When the present measure of a flood began, and how much was printed since.
+    measured: (Instant, usize),
     /// The version was said and is spoken.
     pub(super) greeted: bool,
     /// The terminal it serves.
@@ -36,6 +52,14 @@ pub(super) struct Connection {
     pub(super) watched: EventFlags,
 }
 
+/// Output of a flood that waits for more of it.
+#[derive(Debug)]
+struct Held {
+    offset: Offset,
+    bytes: Vec<u8>,
+    until: Instant,
+}
+
 impl Connection {
     /// Takes an accepted stream.
     pub(super) fn new(stream: UnixStream) -> io::Result<Self> {
@@ -44,6 +68,8 @@ impl Connection {
             stream,
             incoming: BytesMut::new(),
             outgoing: BytesMut::new(),
+            held: None,
+            measured: (Instant::now(), 0),
             greeted: false,
             terminal: None,
             closing: false,
@@ -78,12 +104,43 @@ impl Connection {
 
     /// Puts an event into the queue.
     pub(super) fn send(&mut self, event: &Event) {
+        self.release();
         event.encode(&mut self.outgoing);
     }
 
     /// Puts output into the queue.
     pub(super) fn send_output(&mut self, offset: Offset, bytes: &[u8]) {
+        self.release();
         coding::put_output(offset, bytes, &mut self.outgoing);
+    }
+
+    /// Puts output into the queue that was printed just now; of a flood, when there is more of it.
+    pub(super) fn send_printed(&mut self, offset: Offset, bytes: &[u8], now: Instant) {
+        if now.duration_since(self.measured.0) > FLOOD {
+            self.measured = (now, 0);
+        }
+        self.measured.1 += bytes.len();
+        if self.measured.1 < FLOOD_BYTES {
+            return self.send_output(offset, bytes);
+        }
+        let begin = || Held { offset, bytes: Vec::with_capacity(HELD_BYTES), until: now + HELD_FOR };
+        let held = self.held.get_or_insert_with(begin);
+        held.bytes.extend_from_slice(bytes);
+        if held.bytes.len() >= HELD_BYTES {
+            self.release();
+        }
+    }
+
+    /// Returns when what is held back is due.
+    pub(super) fn timeout(&self) -> Option<Instant> {
+        self.held.as_ref().map(|held| held.until)
+    }
+
+    /// Puts what was held back into the queue. All that is sent after it comes after it.
+    pub(super) fn release(&mut self) {
+        if let Some(held) = self.held.take() {
+            coding::put_output(held.offset, &held.bytes, &mut self.outgoing);
+        }
     }
 
     /// Says no, with the reason.
@@ -93,12 +150,13 @@ impl Connection {
 
     /// Says whether output may be put into the queue.
     pub(super) fn has_room(&self) -> bool {
-        self.outgoing.len() < OUTPUT_BYTES_MAX
+        let held = self.held.as_ref().map_or(0, |held| held.bytes.len());
+        self.outgoing.len() + held < OUTPUT_BYTES_MAX
     }
 
     /// Says whether all was sent.
     pub(super) fn is_flushed(&self) -> bool {
-        self.outgoing.is_empty()
+        self.outgoing.is_empty() && self.held.is_none()
     }
 
     /// Sends what the client takes now.

@@ -199,7 +199,8 @@ impl<'state> Server<'state> {
         let over = self.idle_since.map(|since| since + self.manners.linger);
         let due = self.terminals.values().filter_map(|it| it.timeout(self.manners.detached_wait));
         let forgotten = self.terminals.values().filter_map(|it| it.forgotten(self.manners.forget_after));
-        let next = due.chain(forgotten).chain(over).min()?;
+        let held = self.connections.values().filter_map(Connection::timeout);
+        let next = due.chain(forgotten).chain(held).chain(over).min()?;
         Some(next.saturating_duration_since(Instant::now()))
     }
 
@@ -277,6 +278,12 @@ impl<'state> Server<'state> {
             if terminal.timeout(self.manners.detached_wait).is_some_and(|at| at <= now) {
                 terminal.handle_timeout(now);
                 self.touched.insert(*token);
+            }
+        }
+        for connection in self.connections.values_mut() {
+            if connection.timeout().is_some_and(|at| at <= now) {
+                connection.release();
+                self.touched.extend(connection.terminal);
             }
         }
     }

@@ -27,7 +27,7 @@ const INPUT_BYTES_MAX: usize = 64 << 10;
 const KEYS_BYTES_MAX: usize = 64;
 
 /// A terminal is read so often in one turn of the loop: more delays the keys of others, fewer cost throughput.
-const READS_A_TURN: usize = 4;
+const READS_A_TURN: usize = 8;
 
 /// A read rarely gives more than 4 kB.
 const READ_BYTES: usize = 4096;
@@ -238,7 +238,7 @@ impl Terminal {
             && attachment.sent == start
             && connection.has_room()
         {
-            connection.send_output(Offset { epoch: self.epoch, byte: start }, &buffer[..filled]);
+            connection.send_printed(Offset { epoch: self.epoch, byte: start }, &buffer[..filled], now);
             attachment.sent += filled as u64;
         }
         self.account_for_dropped();
