@@ -8,6 +8,7 @@ mod settled;
 mod lore;
 mod refused;
 mod secrets;
+mod standing;
 mod ssh_files;
 
 use std::collections::BTreeMap;
@@ -20,9 +21,9 @@ use cotty_host::native::error::ConnectError;
 use cotty_host::native::pool::PoolError;
 use cotty_host::native::settings::{Limits, Settings};
 
-use crate::report::Caller;
+use crate::report::{Caller, HostStatus};
 
-pub use cotty_host::openssh::OpenSsh;
+pub use cotty_host::openssh::{AgentChoice, OpenSsh};
 pub use device::Defaults;
 
 use device::{Device, Targets};
@@ -69,6 +70,8 @@ pub struct Resolved {
     pub identity: String,
     /// How to connect.
     pub settings: Settings,
+    /// Whose agent that is.
+    pub agent: AgentChoice,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
     /// A new key is written under a hashed name.
@@ -105,6 +108,27 @@ impl Hosts {
         let resolved = settled::settle(&self.settings, &self.lore, &wanted, &names, caller).await?;
         self.remember(&resolved);
         Ok(resolved)
+    }
+
+    /// Returns how a host stands, and the account that its name means, as far as that is known. No host is asked, and
+    /// ssh's configuration is not either.
+    ///
+    /// # Errors
+    ///
+    /// Says why this caller may not name it.
+    pub async fn standing(&self, target: &Remote, caller: &Caller) -> Result<(String, HostStatus), Refusal> {
+        let wanted = Wanted::of(target, &self.settings.devices);
+        let names = self.lore.names().await?;
+        wanted.admit(self.settings.targets, &names, caller)?;
+        let (resolved, resolved_at) = match self.last_resolution(target) {
+            Some(Resolution { mut resolved, at }) => {
+                settled::lend(&self.lore, &wanted, caller, &mut resolved);
+                (resolved, Some(at))
+            }
+            None => (settled::settle_unasked(&self.settings, &self.lore, &wanted, &names, caller)?, None),
+        };
+        let status = standing::standing(&resolved).await?;
+        Ok((resolved.identity, HostStatus { resolved_at, ..status }))
     }
 
     /// Returns the hosts that the configuration names.

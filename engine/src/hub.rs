@@ -5,6 +5,7 @@ mod finding;
 mod history;
 mod isolated;
 mod living;
+mod standing;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

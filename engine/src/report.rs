@@ -1,5 +1,7 @@
 //! What can be asked of the engine and what it answers, as plain data: the words that both faces share.
 
+mod standing;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,6 +10,8 @@ use std::time::{Duration, SystemTime};
 use cotty_core::names::{Boundary, Mode, Offset, Principal, RunId};
 pub use cotty_core::run::RunState;
 pub use cotty_host::native::secret::Secret;
+
+pub use standing::{HostStatus, Standing};
 
 /// Who calls, and what is theirs. Made once a connection, from the peer's process and its hello.
 #[derive(Clone, Debug)]

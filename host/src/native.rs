@@ -16,6 +16,8 @@ mod keyfile;
 
 mod agent;
 
+pub mod at_hand;
+
 mod watcher;
 
 mod auth;

@@ -16,6 +16,7 @@ mod isolated;
 
 mod survival;
 mod remote;
+mod hosts;
 mod bad_input;
 
 mod clients;

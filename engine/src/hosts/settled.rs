@@ -1,5 +1,6 @@
 //! From a name and what ssh says of it to settings: who logs in where, with what, and on which way.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -19,6 +20,10 @@ use crate::report::Caller;
 /// A longer way is a circle.
 const HOPS_MAX: usize = 8;
 
+/// What is said of a name of which ssh was not asked yet.
+const NOT_ASKED: &str =
+    "ssh's configuration was not asked about it yet (a connection asks): this is what holds without it";
+
 /// What is the same for every host on a way.
 struct Settling<'a> {
     house: &'a HostsSettings,
@@ -30,6 +35,7 @@ struct Settling<'a> {
 /// Settings, and what else is known.
 struct Settled {
     settings: Settings,
+    agent: AgentChoice,
     identity: String,
     hashed_names: bool,
     notes: Vec<String>,
@@ -46,33 +52,60 @@ pub(super) async fn settle(
     caller: &Caller,
 ) -> Result<Resolved, Refusal> {
     let settling = Settling { house, lore, names, caller };
-    let Settled { mut settings, mut identity, hashed_names, mut notes } =
-        settling.host(wanted, HOPS_MAX).await?;
-    if let Some((name, auth)) = wanted.auth() {
-        settling.log_in_with(&mut settings, auth, wanted);
-        if auth.password.is_some() && !wanted.target.is_plain() {
-            notes.push(format!("the password of {name} is not used: another user or port was named"));
-        }
-        // What a device's own secrets opened is not lent to whoever names the machine in another way.
-        identity += &format!(" as {name}");
+    let settled = settling.host(wanted, HOPS_MAX).await?;
+    Ok(settling.finished(wanted, settled))
+}
+
+/// Makes settings of a name of which nothing was asked yet, and asks nobody.
+pub(super) fn settle_unasked(
+    house: &HostsSettings,
+    lore: &Lore,
+    wanted: &Wanted<'_>,
+    names: &Arc<Names>,
+    caller: &Caller,
+) -> Result<Resolved, Refusal> {
+    let settling = Settling { house, lore, names, caller };
+    let settled = settling.as_it_stands(wanted, NOT_ASKED.to_owned())?;
+    Ok(settling.finished(wanted, settled))
+}
+
+/// Gives what is remembered of a name what this caller has to log in with.
+pub(super) fn lend(lore: &Lore, wanted: &Wanted<'_>, caller: &Caller, resolved: &mut Resolved) {
+    resolved.settings.agent = agent(&resolved.agent, caller);
+    if let Some((_, auth)) = wanted.auth() {
+        log_in_with(lore, caller, &mut resolved.settings, auth, wanted);
     }
-    let target = match wanted.device {
-        Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
-        _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
-    };
-    let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
-    Ok(Resolved {
-        typed: wanted.target.to_string(),
-        target,
-        identity,
-        settings,
-        defaults,
-        hashed_names,
-        notes,
-    })
 }
 
 impl Settling<'_> {
+    /// Adds what the configuration says of the name.
+    fn finished(&self, wanted: &Wanted<'_>, settled: Settled) -> Resolved {
+        let Settled { mut settings, agent, mut identity, hashed_names, mut notes } = settled;
+        if let Some((name, auth)) = wanted.auth() {
+            log_in_with(self.lore, self.caller, &mut settings, auth, wanted);
+            if auth.password.is_some() && !wanted.target.is_plain() {
+                notes.push(format!("the password of {name} is not used: another user or port was named"));
+            }
+            // What a device's own secrets opened is not lent to whoever names the machine in another way.
+            identity += &format!(" as {name}");
+        }
+        let target = match wanted.device {
+            Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
+            _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
+        };
+        let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
+        Resolved {
+            typed: wanted.target.to_string(),
+            target,
+            identity,
+            settings,
+            agent,
+            defaults,
+            hashed_names,
+            notes,
+        }
+    }
+
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
     fn host<'s>(&'s self, wanted: &'s Wanted<'_>, hops_left: usize) -> Settles<'s> {
         Box::pin(async move {
@@ -97,7 +130,8 @@ impl Settling<'_> {
             ..Settings::new(wanted.host, wanted.port.unwrap_or(PORT_DEFAULT), user)
         };
         let identity = identity(&settings);
-        Ok(Settled { settings, identity, hashed_names: false, notes: vec![why] })
+        let agent = AgentChoice::Callers;
+        Ok(Settled { settings, agent, identity, hashed_names: false, notes: vec![why] })
     }
 
     async fn as_ssh_says(
@@ -129,17 +163,14 @@ impl Settling<'_> {
             known_hosts: answer.known_hosts.clone(),
             identity_files: answer.identity_files.clone(),
             identities_only: answer.identities_only,
-            agent: match &answer.agent {
-                AgentChoice::Callers => agent_of(self.caller),
-                AgentChoice::At(socket) => Some(socket.clone()),
-                AgentChoice::None => None,
-            },
+            agent: agent(&answer.agent, self.caller),
             jump,
             limits: limits(self.house.limits, answer),
             ..Settings::new(answer.hostname.clone(), answer.port, answer.user.clone())
         };
         let identity = identity(&settings) + &way;
-        Ok(Settled { settings, identity, hashed_names: answer.hash_known_hosts, notes })
+        let (agent, hashed_names) = (answer.agent.clone(), answer.hash_known_hosts);
+        Ok(Settled { settings, agent, identity, hashed_names, notes })
     }
 
     /// Settles the hosts on the way, each reached through the one before it, and names the way.
@@ -170,16 +201,24 @@ impl Settling<'_> {
         }
         Ok((jump, way))
     }
+}
 
-    /// Logs in as a device says, and only so. A password is for the account it was given for.
-    fn log_in_with(&self, settings: &mut Settings, auth: &Auth, wanted: &Wanted) {
-        let source = |from: &SecretFrom| secrets::source(from, self.caller, self.lore);
-        settings.identity_files = auth.key.iter().map(|it| self.lore.expanded(it)).collect();
-        settings.identities_only = true;
-        settings.passphrase = auth.passphrase.as_ref().map(source);
-        if wanted.target.is_plain() {
-            settings.password = auth.password.as_ref().map(source);
-        }
+fn agent(choice: &AgentChoice, caller: &Caller) -> Option<PathBuf> {
+    match choice {
+        AgentChoice::Callers => agent_of(caller),
+        AgentChoice::At(socket) => Some(socket.clone()),
+        AgentChoice::None => None,
+    }
+}
+
+/// Logs in as a device says, and only so. A password is for the account it was given for.
+fn log_in_with(lore: &Lore, caller: &Caller, settings: &mut Settings, auth: &Auth, wanted: &Wanted) {
+    let source = |from: &SecretFrom| secrets::source(from, caller, lore);
+    settings.identity_files = auth.key.iter().map(|it| lore.expanded(it)).collect();
+    settings.identities_only = true;
+    settings.passphrase = auth.passphrase.as_ref().map(source);
+    if wanted.target.is_plain() {
+        settings.password = auth.password.as_ref().map(source);
     }
 }
 

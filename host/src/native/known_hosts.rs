@@ -78,18 +78,26 @@ pub enum Names {
     Hashed,
 }
 
+/// What a line says of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Marker {
+pub enum Marker {
+    /// It is the host's.
     None,
+    /// It signs the keys of hosts.
     Authority,
+    /// It is to be trusted no more.
     Revoked,
 }
 
+/// A line that speaks of a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    place: Place,
-    marker: Marker,
-    key: HostKey,
+pub struct Entry {
+    /// Where it stands.
+    pub place: Place,
+    /// What it says of the key.
+    pub marker: Marker,
+    /// The key.
+    pub key: HostKey,
 }
 
 /// Returns the name under which a host is kept: the alias, or the host with its port.
@@ -134,6 +142,12 @@ impl KnownHosts {
         let plain = |it: &&Entry| it.marker == Marker::None;
         let found = self.exact.iter().chain(&self.without_port).filter(plain);
         found.map(|it| it.key.algorithm()).collect()
+    }
+
+    /// Returns the lines that speak of the host, those under its name without the port last: these only make known.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let further = |it: &&Entry| it.marker == Marker::None && !self.exact.contains(it);
+        self.exact.iter().chain(self.without_port.iter().filter(further))
     }
 
     /// Returns the lines that were skipped because they cannot be read.

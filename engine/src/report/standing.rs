@@ -1,0 +1,43 @@
+//! How a host stands, as far as that is known without asking it.
+
+use std::time::{Duration, SystemTime};
+
+/// The answer to a question about a host: nothing of it was asked of the host. The sentences are our own words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostStatus {
+    /// As it was named.
+    pub target: String,
+    /// The account, as people read it.
+    pub account: String,
+    /// Host and port.
+    pub address: String,
+    /// When its name was resolved; nothing where that was not done yet.
+    pub resolved_at: Option<SystemTime>,
+    /// The hosts on the way, the first one first.
+    pub via: Vec<String>,
+    /// The limits in time, by their names in the config.
+    pub timeouts: Vec<(&'static str, Duration)>,
+    /// The keys and other secrets that a login would use, in the order of their use.
+    pub login: Vec<String>,
+    /// The agent.
+    pub agent: String,
+    /// What the known hosts say of it, and of the hosts on the way.
+    pub known_hosts: Vec<String>,
+    /// The open sessions, each with where it stands.
+    pub sessions: Vec<(String, super::SessionState)>,
+    /// How many connections are open.
+    pub connections: usize,
+    /// What became of the last attempt to connect, and when.
+    pub attempt: Option<(String, SystemTime)>,
+    /// What else is to be known.
+    pub notes: Vec<String>,
+}
+
+/// The answer to a question about a target.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    /// A session stands so.
+    Session(Box<super::SessionStatus>),
+    /// A host does.
+    Host(Box<HostStatus>),
+}
