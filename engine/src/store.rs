@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS runs (
 CREATE INDEX IF NOT EXISTS runs_of_session ON runs (session, number);
 CREATE TABLE IF NOT EXISTS calls (
   key TEXT PRIMARY KEY, session TEXT NOT NULL, run INTEGER, sequence INTEGER, at INTEGER NOT NULL,
-  at_ms INTEGER NOT NULL);
+  at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
   id INTEGER PRIMARY KEY, session TEXT NOT NULL, at_ms INTEGER NOT NULL, role TEXT NOT NULL, who TEXT NOT NULL,
   kind TEXT NOT NULL, text TEXT NOT NULL);
@@ -60,6 +60,8 @@ impl Store {
         let connection = Connection::open(path).map_err(|error| refused(&error))?;
         let settle = || -> rusqlite::Result<u64> {
             connection.busy_timeout(Duration::from_secs(5))?;
+            // Nobody else opens it: the daemon holds the lock of the instance. So no lock is taken for each look at it.
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
             // A machine that goes down while the file is made loses an empty store: nothing waits for the disk until
             // there is something to lose.
             connection.pragma_update(None, "synchronous", "OFF")?;
@@ -93,9 +95,14 @@ impl Store {
         self.with(|db| row.insert(db))
     }
 
-    /// Keeps what was learnt at a prompt, with whatever else changed of the session.
-    pub(crate) fn keep(&self, id: &str, kept: &Kept) -> Result<(), Refusal> {
-        self.with(|db| rows::update_kept(db, id, kept))
+    /// Keeps what became of commands and what was learnt at the prompt after them.
+    pub(crate) fn keep(&self, id: &str, runs: &[RunRow], kept: Option<&Kept>) -> Result<(), Refusal> {
+        self.with(|db| {
+            let all = db.unchecked_transaction()?;
+            runs.iter().try_for_each(|run| run.update(db))?;
+            kept.map_or(Ok(()), |kept| rows::update_kept(db, id, kept))?;
+            all.commit()
+        })
     }
 
     /// Keeps a session's words, size and mode.

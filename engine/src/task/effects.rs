@@ -70,24 +70,17 @@ impl Owner {
     /// Keeps what marks have proved. Until it is kept nothing of it is acknowledged: a daemon that ends before
     /// reads the same marks again.
     pub(super) fn keep_what_is_due(&mut self) {
-        for id in std::mem::take(&mut self.unkept) {
-            let Some(row) = self.session.run(id).map(|run| self.row_of(run)) else { continue };
-            let done = self.store.keep_run(&row);
-            self.report_trouble(done);
-        }
-        if std::mem::take(&mut self.prompted) {
-            self.keep_prompt();
+        let unkept = std::mem::take(&mut self.unkept);
+        let runs: Vec<_> = unkept.iter().filter_map(|id| Some(self.row_of(self.session.run(*id)?))).collect();
+        let kept = std::mem::take(&mut self.prompted).then(|| self.session.kept());
+        let done = self.store.keep(&self.row.id, &runs, kept.as_ref());
+        self.report_trouble(done);
+        if let Some(kept) = kept {
+            self.row.kept = kept;
+            self.row.shell = self.session.plan().shell;
+            self.run_startup();
             self.carry_out_effects(); // The start-up command is typed at the first prompt.
         }
-    }
-
-    fn keep_prompt(&mut self) {
-        let kept = self.session.kept();
-        let done = self.store.keep(&self.row.id, &kept);
-        self.report_trouble(done);
-        self.row.kept = kept;
-        self.row.shell = self.session.plan().shell;
-        self.run_startup();
     }
 
     fn keep_begun(&mut self, id: RunId) {

@@ -110,7 +110,7 @@ impl Played {
         let store = Arc::new(Store::open(&state_dir.file("store.db")).unwrap());
         let row = row(idle_timeout);
         store.add_session(&row).unwrap();
-        store.keep(&row.id, &row.kept).unwrap();
+        store.keep(&row.id, &[], Some(&row.kept)).unwrap();
         let session = Session::resume(plan(&row), crate::clock::now(), row.kept.clone(), 0, 1, b"");
         Self::of(session, row, store, dir, 0)
     }

@@ -42,6 +42,8 @@ pub struct SegmentWriter {
     // In the order in which they are deleted; the last one is written to, if it is open.
     segments: VecDeque<Segment>,
     open: Option<File>,
+    // The index of the open file, and its length.
+    index: Option<(File, u64)>,
     end: u64,
     stamped: Option<SystemTime>,
 }
@@ -122,7 +124,7 @@ impl SegmentWriter {
         let segments = VecDeque::from(list(&directory, None)?);
         let end = segments.iter().filter(|it| it.first.epoch == epoch).map(Segment::end).max().unwrap_or(0);
         let quota_bytes = quota_bytes.max(QUOTA_BYTES_MIN);
-        Ok(Self { directory, epoch, quota_bytes, segments, open: None, end, stamped: None })
+        Ok(Self { directory, epoch, quota_bytes, segments, open: None, index: None, end, stamped: None })
     }
 
     /// Returns the quota as it is held.
@@ -156,7 +158,7 @@ impl SegmentWriter {
     /// Leaves a hole: the next byte is this one.
     pub fn skip_to(&mut self, byte: u64) {
         if byte > self.end {
-            self.open = None;
+            (self.open, self.index) = (None, None);
             self.end = byte;
         }
     }
@@ -180,7 +182,7 @@ impl SegmentWriter {
     }
 
     fn begin_segment(&mut self) -> io::Result<()> {
-        self.open = None;
+        (self.open, self.index) = (None, None);
         self.make_room();
         let segment = Segment { first: Offset { epoch: self.epoch, byte: self.end }, length: 0 };
         let path = segment.path(&self.directory, "out");
@@ -212,20 +214,29 @@ impl SegmentWriter {
             return;
         }
         self.stamped = Some(at);
-        let Some(segment) = self.segments.back() else { return };
         let micros = at.duration_since(UNIX_EPOCH).map_or(0, |it| it.as_micros() as u64);
         let mut entry = [0; STAMP_BYTES];
         entry[..8].copy_from_slice(&self.end.to_le_bytes());
         entry[8..].copy_from_slice(&micros.to_le_bytes());
-        drop(append_entry(&segment.path(&self.directory, "times"), &entry));
+        drop(self.append_entry(&entry));
     }
-}
 
-fn append_entry(path: &Path, entry: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
-    let before = file.metadata()?.len();
-    // A torn entry would shift all that come after it.
-    file.write_all(entry).or_else(|_| file.set_len(before))
+    fn append_entry(&mut self, entry: &[u8]) -> io::Result<()> {
+        if self.index.is_none() {
+            let Some(segment) = self.segments.back() else { return Ok(()) };
+            let path = segment.path(&self.directory, "times");
+            let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+            let length = file.metadata()?.len();
+            self.index = Some((file, length));
+        }
+        let Some((file, length)) = &mut self.index else { return Ok(()) };
+        match file.write_all(entry) {
+            Ok(()) => *length += entry.len() as u64,
+            // A torn entry would shift all that come after it.
+            Err(_) => file.set_len(*length)?,
+        }
+        Ok(())
+    }
 }
 
 fn stamp_of(epoch: Epoch, entry: &[u8]) -> (Offset, SystemTime) {
