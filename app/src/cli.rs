@@ -22,6 +22,12 @@ mod up;
 
 mod attach;
 
+mod socket;
+
+mod asking;
+
+mod trust;
+
 mod last_row;
 
 mod notice;
@@ -142,6 +148,12 @@ enum Order {
         /// Its handle.
         run: String,
     },
+    /// Accept the key of a host, after a look at it. A person's to do.
+    Trust {
+        /// The host (user@host:port, an alias of ssh's) or a device.
+        #[arg(value_name = "HOST")]
+        target: String,
+    },
     /// End the daemon and every session. A person's to do.
     Stop,
     /// Start the daemon anew; sessions live on. A person's to do.
@@ -239,6 +251,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Close { .. }
         | Order::Mode { .. }
         | Order::Why { .. }
+        | Order::Trust { .. }
         | Order::Stop
         | Order::Restart) => {
             let instance = Instance::find(arguments.instance.as_deref()).map_err(unreachable_daemon)?;
@@ -308,6 +321,10 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Run { name, wait, kill_after, command } => {
             let client = Client::new(instance.clone(), "run", &passed()?)?;
             return run_command(&client, name, wait, kill_after, command.join(" "), json).await;
+        }
+        Order::Trust { target } => {
+            let client = Client::new(instance.clone(), "trust", &passed()?)?;
+            return trust::trust(&client, target, json).await;
         }
         Order::Stop => return ending::stop(&named("stop")?, json).await,
         Order::Restart => return ending::restart(&named("restart")?, json).await,

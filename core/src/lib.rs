@@ -18,5 +18,6 @@ pub mod text;
 pub mod excerpt;
 pub mod target;
 pub mod refusal;
+pub mod question;
 pub mod facts;
 pub mod names;

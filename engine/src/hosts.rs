@@ -15,11 +15,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use cotty_core::refusal::Refusal;
+use cotty_core::refusal::{Fingerprint, Refusal};
 use cotty_core::target::Remote;
 use cotty_host::native::error::ConnectError;
+use cotty_host::native::host_key::HostKey;
 use cotty_host::native::pool::PoolError;
-use cotty_host::native::settings::{Limits, Settings};
+use cotty_host::native::settings::{Limits, Settings, ShownKey};
 
 use crate::report::{Caller, HostStatus};
 
@@ -28,6 +29,7 @@ pub use device::Defaults;
 
 use device::{Device, Targets};
 use lore::Lore;
+pub(crate) use settled::HOPS_MAX;
 use wanted::Wanted;
 
 /// So many names are remembered; the oldest goes first.
@@ -74,8 +76,6 @@ pub struct Resolved {
     pub agent: AgentChoice,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
-    /// A new key is written under a hashed name.
-    pub hashed_names: bool,
     /// What is set and not honoured yet, in our own words.
     pub notes: Vec<String>,
 }
@@ -163,6 +163,16 @@ impl Hosts {
 #[must_use]
 pub fn refused(resolved: &Resolved, error: &ConnectError) -> Refusal {
     refused::refusal(resolved, error)
+}
+
+/// Says in our words why a host's key is not to be trusted.
+pub(crate) fn refused_key(target: &str, shown: &ShownKey) -> Refusal {
+    refused::key(target, shown)
+}
+
+/// Returns a key as a person compares it.
+pub(crate) fn fingerprint(key: &HostKey) -> Fingerprint {
+    refused::fingerprint(key)
 }
 
 /// Says in our words why there is no shell or command on a host.

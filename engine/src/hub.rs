@@ -6,6 +6,7 @@ mod history;
 mod isolated;
 mod living;
 mod standing;
+mod trusting;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

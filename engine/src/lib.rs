@@ -9,6 +9,8 @@ pub mod report;
 pub mod pools;
 mod opening;
 mod isolated;
+pub mod asking;
+mod trusting;
 mod remote;
 mod task;
 mod request;

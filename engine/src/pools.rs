@@ -98,7 +98,9 @@ impl Pools {
     /// Lets us know how far a connection comes.
     fn watched(&self, identity: &str, settings: Settings) -> Settings {
         let (pools, identity) = (Arc::downgrade(&self.0), identity.to_owned());
+        let told = Arc::clone(&settings.progress);
         let progress = Arc::new(move |stage| {
+            told(stage);
             if let Some(state) = pools.upgrade() {
                 Self(state).note(&identity, stage, Outcome::UnderWay);
             }
@@ -181,6 +183,17 @@ impl Deref for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         self.pools.give_back(&self.identity);
+    }
+}
+
+/// Says what is being done at a stage.
+pub(crate) fn stage_words(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Address => "looking up its address",
+        Stage::Connect => "connecting",
+        Stage::Handshake => "agreeing on keys",
+        Stage::HostKey => "judging its key",
+        Stage::Authentication => "logging in",
     }
 }
 

@@ -6,16 +6,17 @@ use std::time::{Duration, SystemTime};
 
 use cotty_core::dialect::Shell;
 use cotty_core::names::Epoch;
-use cotty_core::refusal::Refusal;
+use cotty_core::refusal::{HostRefusal, Refusal};
 use cotty_host::holder::client::Terminal;
 use cotty_host::native::error::Stage;
 use cotty_host::native::pool::PoolError;
 use cotty_host::native::pulse::Pulse;
-use cotty_host::native::secret::Asker;
+use cotty_host::native::secret::{Asker, ask_nobody};
 use cotty_host::native::shell::OpenShell;
 use cotty_host::native::start::Start;
 use cotty_host::state_dir::StateDir;
 
+use crate::asking::Person;
 use crate::hosts::{self, Resolved};
 use crate::opening::random_hex;
 use crate::pools::{Lease, Outcome};
@@ -23,6 +24,7 @@ use crate::report::{Caller, Connect};
 use crate::settings::SessionDefaults;
 use crate::store::SessionRow;
 use crate::texts;
+use crate::trusting::{KEYS_MAX, accept};
 
 /// A session on a host that nobody uses is closed after it, where nothing else is configured.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(12 * 3600);
@@ -97,20 +99,59 @@ pub(crate) fn plan(
     Ok(Planned { row, open, startup: own.startup.clone().or_else(|| defaults.startup.clone()) })
 }
 
-/// Opens the way and a shell at its end.
-pub(crate) fn coming(lease: Arc<Lease>, resolved: Resolved, open: OpenShell, ask: Asker) -> Coming {
+/// Opens the way and a shell at its end. A person who waits is asked what it takes; if they leave it is not opened.
+pub(crate) fn coming(
+    lease: Arc<Lease>,
+    resolved: Resolved,
+    open: OpenShell,
+    person: Option<Person>,
+) -> Coming {
     Box::pin(async move {
-        match lease.shell(&open, &ask).await {
-            Ok(shell) => {
-                lease.note(Some(Stage::Authentication), Outcome::Connected);
-                Ok((shell.terminal, shell.pulse))
+        let Some(person) = person else {
+            let opened = attempt(&lease, &open, &ask_nobody()).await;
+            return opened.map_err(|error| hosts::refused_by_pool(&resolved, &error));
+        };
+        tokio::select! {
+            biased;
+            opened = opened_for(&person, &lease, &resolved, &open) => {
+                person.arrive();
+                opened
             }
-            Err(error) => {
-                lease.note(stage(&error), Outcome::Failed(error.to_string()));
-                Err(hosts::refused_by_pool(&resolved, &error))
+            () = person.left() => {
+                lease.note(None, Outcome::Failed("the person who opened it gave up".to_owned()));
+                Err(Box::new(HostRefusal::GivenUp { target: resolved.typed.clone() }).into())
             }
         }
     })
+}
+
+async fn opened_for(
+    person: &Person,
+    lease: &Lease,
+    resolved: &Resolved,
+    open: &OpenShell,
+) -> Result<(Terminal, Pulse), Refusal> {
+    let ask = person.asker();
+    for _ in 0..KEYS_MAX {
+        match attempt(lease, open, &ask).await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => accept(resolved, person, &error).await?,
+        }
+    }
+    attempt(lease, open, &ask).await.map_err(|error| hosts::refused_by_pool(resolved, &error))
+}
+
+async fn attempt(lease: &Lease, open: &OpenShell, ask: &Asker) -> Result<(Terminal, Pulse), PoolError> {
+    match lease.shell(open, ask).await {
+        Ok(shell) => {
+            lease.note(Some(Stage::Authentication), Outcome::Connected);
+            Ok((shell.terminal, shell.pulse))
+        }
+        Err(error) => {
+            lease.note(stage(&error), Outcome::Failed(error.to_string()));
+            Err(error)
+        }
+    }
 }
 
 /// Returns what a session's name begins with, where none is given.
@@ -121,16 +162,6 @@ pub(crate) fn base_name(host: &str) -> String {
     let begins = name.starts_with(|it: char| it.is_ascii_alphanumeric());
     let is_taken = name == "all" || name == "local" || name.parse::<cotty_core::names::RunId>().is_ok();
     if begins && !is_taken { name } else { format!("host-{name}") }
-}
-
-/// Says what is being done at a stage.
-pub(crate) fn stage_words(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Connect => "finding it",
-        Stage::Handshake => "agreeing on keys",
-        Stage::HostKey => "judging its key",
-        Stage::Authentication => "logging in",
-    }
 }
 
 fn stage(error: &PoolError) -> Option<Stage> {

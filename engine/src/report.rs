@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use cotty_core::names::{Boundary, Mode, Offset, Principal, RunId};
+use cotty_core::refusal::Fingerprint;
 pub use cotty_core::run::RunState;
 pub use cotty_host::native::secret::Secret;
 
@@ -86,6 +87,19 @@ pub struct Connected {
     pub status: SessionStatus,
     /// What else to say (`size clamped to 2x1`), in our own words.
     pub notes: Vec<String>,
+}
+
+/// A key of a host that a person accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    /// The name under which it is kept.
+    pub name: String,
+    /// The key.
+    pub shown: Fingerprint,
+    /// It was written down just now.
+    pub added: bool,
+    /// Where it stands: a file, with the line where it was known before.
+    pub place: String,
 }
 
 /// Run a command in a session.

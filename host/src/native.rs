@@ -10,6 +10,8 @@ mod patterns;
 
 pub mod settings;
 
+pub mod accepted;
+
 pub mod error;
 
 mod keyfile;

@@ -47,6 +47,8 @@ pub struct Answer {
     pub host_key_alias: Option<String>,
     /// The files of known hosts, the user's first.
     pub known_hosts: Vec<PathBuf>,
+    /// The one of them that ssh writes; nothing where it keeps none.
+    pub written_known_hosts: Option<PathBuf>,
     /// New names are hashed there.
     pub hash_known_hosts: bool,
     /// How long connecting may take, with the handshake.

@@ -97,6 +97,7 @@ fn stands_above(refusal: &Refusal) {
             HostRefusal::Unreached { .. } | HostRefusal::Denied { .. } => {}
             HostRefusal::SecretNeeded { .. } | HostRefusal::Full { .. } => {}
             HostRefusal::NotStarted { .. } => {}
+            HostRefusal::NotTrusted { .. } | HostRefusal::GivenUp { .. } => {}
         },
     }
 }
@@ -125,11 +126,14 @@ fn host_refusals() -> Vec<Refusal> {
             known: key("SHA256:b2xk"),
             place: ("/home/me/.ssh/known_hosts".to_owned(), 7),
         },
+        HostRefusal::NotTrusted { name: name(), shown: shown() },
+        HostRefusal::GivenUp { target: target() },
         HostRefusal::RevokedKey { name: name(), shown: shown(), place: place() },
         HostRefusal::OnlyAuthority { target: target(), name: name(), shown: shown(), place: place() },
         HostRefusal::KnownHosts { why: "/home/me/.ssh/known_hosts cannot be read: denied".to_owned() },
         HostRefusal::SecretNeeded {
             target: target(),
+            opens: target(),
             why: "/home/me/.ssh/id_rsa is encrypted, and nobody gave its passphrase".to_owned(),
         },
         HostRefusal::Full { target: target(), why: "no more channels on its 8 connections".to_owned() },

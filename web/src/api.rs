@@ -38,9 +38,15 @@ pub(crate) async fn connect(
     Extension(mut caller): Calling,
     Order(order): Order<api::Connect>,
 ) -> Answer<api::Connected> {
+    let order = ordered(&mut caller, order);
+    Ok(Json(words::connected(served.hub.connect(&caller, order).await?)))
+}
+
+/// Takes an order to connect, and what the caller gives its shell.
+pub(crate) fn ordered(caller: &mut Caller, order: api::Connect) -> report::Connect {
     caller.whole_env =
         order.whole_env.map(|it| it.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
-    let order = report::Connect {
+    report::Connect {
         target: order.target,
         name: order.name,
         shell: order.shell,
@@ -51,8 +57,7 @@ pub(crate) async fn connect(
         label: order.label,
         default: None,
         wait: patience(order.wait_ms),
-    };
-    Ok(Json(words::connected(served.hub.connect(&caller, order).await?)))
+    }
 }
 
 pub(crate) async fn status(

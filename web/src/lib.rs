@@ -10,7 +10,11 @@ mod guard;
 
 mod api;
 
+mod frames;
+
 mod viewer;
+
+mod asking;
 
 mod words;
 

@@ -12,7 +12,7 @@ use cotty_core::names::Role;
 use crate::answer::BODY_BYTES_MAX;
 pub use crate::guard::Greeting;
 use crate::house::Served;
-use crate::{api, guard, viewer};
+use crate::{api, asking, guard, viewer};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +48,8 @@ pub fn table() -> Vec<Route> {
         asked("/livez", EVERYONE, Silent, get(api::alive)),
         asked("/mcp", EVERYONE, SameProtocol, get(guard::to_agent)),
         asked("/api/v1/socket", EVERYONE, SameProtocol, get(viewer::open)),
+        asked("/api/v1/open", EVERYONE, SameProtocol, get(asking::open)),
+        asked("/api/v1/trust", PERSON, SameProtocol, get(asking::trust)),
         asked("/api/v1/sessions", EVERYONE, SameProtocol, get(api::sessions)),
         told("/api/v1/sessions", EVERYONE, SameProtocol, post(api::connect)),
         asked("/api/v1/status", EVERYONE, SameProtocol, get(api::status)),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::State;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
@@ -17,20 +17,12 @@ use cotty_wire::socket::{
 };
 
 use crate::answer::{Asked, Refused};
+use crate::frames::{End, part, say, send, understood};
 use crate::house::Served;
 use crate::words;
 
 /// A viewer that does not say what it wants within this time is sent away.
 const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
-
-/// A viewer that takes nothing for this long is sent away; it finds the session again when it comes back.
-const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
-
-/// A viewer has this long to hear why it was sent away.
-const PART_WAIT_MAX: Duration = Duration::from_secs(1);
-
-/// How a connection ends: a close code, and a word for logs.
-type End = (u16, &'static str);
 
 /// Refuses what can be refused before the upgrade, then upgrades.
 pub(crate) async fn open(
@@ -53,16 +45,6 @@ pub(crate) async fn open(
         part(&mut socket, code, reason).await;
         drop(token);
     }))
-}
-
-/// Says why, then reads what is still under way: a socket that is closed with unread bytes takes the reason with it.
-async fn part(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let goodbye = async {
-        // A peer that is gone cannot be told; one that closed first is answered by the next read.
-        socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await.ok();
-        while let Some(Ok(_)) = socket.recv().await {}
-    };
-    tokio::time::timeout(PART_WAIT_MAX, goodbye).await.ok();
 }
 
 /// A viewer at its place.
@@ -162,6 +144,9 @@ impl Seat<'_> {
                 let chosen = self.served.hub.set_mode(&self.caller, &self.which, mode).await;
                 self.refuse(None, chosen).await
             }
+            Some(FromClient::Open { .. } | FromClient::Trust { .. } | FromClient::Answer { .. }) => {
+                Err((close::MALFORMED, "nothing was asked here"))
+            }
         }
     }
 
@@ -233,34 +218,5 @@ impl Seat<'_> {
             }
         };
         say(self.socket, &message).await
-    }
-}
-
-/// Reads a message; nothing where it is the protocol's own (ping, pong).
-fn understood(message: Result<Message, axum::Error>) -> Result<Option<FromClient>, End> {
-    match message {
-        Ok(Message::Text(text)) => serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|_| (close::MALFORMED, "not a message of this protocol")),
-        Ok(Message::Binary(_)) => Err((close::MALFORMED, "viewers send text")),
-        Ok(Message::Ping(_) | Message::Pong(_)) => Ok(None),
-        Ok(Message::Close(_)) => Err((close::SESSION_ENDED, "the viewer left")),
-        // What is too long cannot be told from what is broken without the library's own type: both end here.
-        Err(error) if error.to_string().contains("too l") => Err((close::TOO_LARGE, "a message is too long")),
-        Err(_) => Err((close::MALFORMED, "not a WebSocket frame")),
-    }
-}
-
-async fn say(socket: &mut WebSocket, message: &FromServer) -> Result<(), End> {
-    let json =
-        serde_json::to_string(message).map_err(|_| (close::MALFORMED, "a message cannot be written"))?;
-    send(socket, Message::Text(json.into())).await
-}
-
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {
-    match tokio::time::timeout(SEND_WAIT_MAX, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err((close::SESSION_ENDED, "the viewer left")),
-        Err(_) => Err((close::TOO_SLOW, "the viewer takes nothing")),
     }
 }

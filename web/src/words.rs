@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cotty_core::names::Principal;
 use cotty_engine::report::{
     Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, RunReport, RunState, RunSummary, ScreenView,
-    SessionState, SessionStatus,
+    SessionState, SessionStatus, Trusted,
 };
 use cotty_wire::api;
 
@@ -18,6 +18,16 @@ pub(crate) fn connected(connected: Connected) -> api::Connected {
         created: connected.how == How::Created,
         session: session(connected.status),
         notes: connected.notes,
+    }
+}
+
+pub(crate) fn trusted(trusted: Trusted) -> api::Trusted {
+    api::Trusted {
+        name: trusted.name,
+        fingerprint: trusted.shown.hash,
+        algorithm: trusted.shown.algorithm,
+        added: trusted.added,
+        place: trusted.place,
     }
 }
 

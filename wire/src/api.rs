@@ -84,6 +84,21 @@ pub struct Connected {
     pub notes: Vec<String>,
 }
 
+/// A key of a host that a person accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trusted {
+    /// The name under which it is kept: `web1`, `[web1]:2222`, or ssh's alias of it.
+    pub name: String,
+    /// `SHA256:...`
+    pub fingerprint: String,
+    /// `ssh-ed25519`
+    pub algorithm: String,
+    /// It was written down just now.
+    pub added: bool,
+    /// The file in which it stands, with the line where it was known before.
+    pub place: String,
+}
+
 /// A session as it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {

@@ -1,9 +1,12 @@
 //! The socket protocol `cotty.1`: what a viewer and the daemon say to each other about one live terminal.
 
+use std::fmt;
+
 use cotty_core::names::{Epoch, Offset};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
 
-use crate::api::{Failure, State, Who};
+use crate::api::{Connect, Connected, Failure, State, Trusted, Who};
 
 /// The subprotocol's name, asked for at the upgrade.
 pub const NAME: &str = "cotty.1";
@@ -13,6 +16,9 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
 /// One `key` message carries at most this many bytes.
 pub const KEY_BYTES_MAX: usize = 4 * 1024;
+
+/// The first message at `/api/v1/open` has at most this many bytes: a person's whole environment may be in it.
+pub const OPEN_BYTES_MAX: usize = 1024 * 1024;
 
 /// All parts of one paste together have at most this many bytes.
 pub const PASTE_BYTES_MAX: usize = 1024 * 1024;
@@ -51,6 +57,42 @@ impl<'de> Deserialize<'de> for Bytes {
         let bytes = text.chars().map(|it| u8::try_from(u32::from(it)));
         let wrong = |_| serde::de::Error::custom("bytes are written as characters up to U+00FF");
         bytes.collect::<Result<_, _>>().map(Self).map_err(wrong)
+    }
+}
+
+/// What a person typed as an answer. Wiped when it is dropped, never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(Zeroizing<String>);
+
+impl Hidden {
+    /// Takes a text over. Let it have its exact size from the start: one that grew has left copies behind.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(Zeroizing::new(text))
+    }
+
+    /// Lends the text.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Hidden(..)")
+    }
+}
+
+impl Serialize for Hidden {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Hidden {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        String::deserialize(input).map(Self::new)
     }
 }
 
@@ -105,6 +147,24 @@ pub enum FromClient {
     Control {
         /// `common`, `human-first`, `human-only` or `agent-only`.
         mode: String,
+    },
+    /// The first message at `/api/v1/open`: opens or finds a session, for somebody who waits for it.
+    Open {
+        /// What is opened.
+        order: Box<Connect>,
+    },
+    /// The first message at `/api/v1/trust`: shows the key of a host, and asks whether it is the host's.
+    Trust {
+        /// The host, or a device.
+        target: String,
+    },
+    /// The answer to a `question`.
+    Answer {
+        /// Its number.
+        id: u64,
+        /// What was typed; nothing where nobody answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<Hidden>,
     },
 }
 
@@ -206,6 +266,34 @@ pub enum FromServer {
         /// Why.
         reason: String,
     },
+    /// How far something is that is waited for.
+    Progress {
+        /// The host that it is about.
+        host: String,
+        /// What is being done there, in words.
+        stage: String,
+    },
+    /// What only a person can answer.
+    Question {
+        /// Its number.
+        id: u64,
+        /// `host-key`, `passphrase`, `password` or `challenge`.
+        kind: String,
+        /// The words, up to where the answer is typed. Without control characters, but for line feeds.
+        text: String,
+        /// What is typed may be shown.
+        echo: bool,
+    },
+    /// The session of `open` is there. The last message.
+    Opened {
+        /// How it stands.
+        connected: Box<Connected>,
+    },
+    /// The key of `trust` is known. The last message.
+    Trusted {
+        /// Which, and where it stands.
+        trusted: Trusted,
+    },
     /// A message of a newer daemon.
     #[serde(other)]
     Unknown,
@@ -299,6 +387,13 @@ mod tests {
         let backwards =
             Frame { kind: Kind::Output, from: Offset { byte: 2, ..Offset::default() }, to: 1, bytes: b"" };
         assert_eq!(Frame::decode(&backwards.encode()), None);
+    }
+
+    #[test]
+    fn an_answer_is_not_printed() {
+        let answer = FromClient::Answer { id: 1, text: Some(Hidden::new("hunter2".to_owned())) };
+        assert!(!format!("{answer:?}").contains("hunter2"));
+        assert!(serde_json::to_string(&answer).unwrap().contains("hunter2"));
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 
 use cotty_core::names::{Epoch, Offset};
 use cotty_core::refusal::Refusal;
-use cotty_wire::api::{Failed, Failure, Run, State, Who};
+use cotty_wire::api::{Connect, Failed, Failure, Run, State, Trusted, Who};
 use cotty_wire::hello::{Hello, Terminal, to_header};
-use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, Kind, close};
+use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, Hidden, Kind, close};
 
 fn held(name: &str, lines: &[String]) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
@@ -49,6 +49,16 @@ fn what_a_viewer_says() {
         FromClient::Resize { cols: 80, rows: 24 },
         FromClient::Seen { offset: "1:48300".to_owned() },
         FromClient::Control { mode: "human-only".to_owned() },
+        FromClient::Open {
+            order: Box::new(Connect {
+                target: Some("web1".to_owned()),
+                wait_ms: 20_000,
+                ..Connect::default()
+            }),
+        },
+        FromClient::Trust { target: "root@web1:2222".to_owned() },
+        FromClient::Answer { id: 1, text: Some(Hidden::new("open sesame".to_owned())) },
+        FromClient::Answer { id: 2, text: None },
     ];
     held("from_client.jsonl", &messages.iter().map(json).collect::<Vec<_>>());
     for message in messages {
@@ -80,6 +90,22 @@ fn what_the_daemon_says() {
         FromServer::Size { cols: 80, rows: 23 },
         FromServer::State { session: "ready".to_owned(), detail: None },
         FromServer::Refused { seq: Some(4), failure: failure() },
+        FromServer::Progress { host: "web1".to_owned(), stage: "connecting".to_owned() },
+        FromServer::Question {
+            id: 1,
+            kind: "password".to_owned(),
+            text: "Password of me@web1: ".to_owned(),
+            echo: false,
+        },
+        FromServer::Trusted {
+            trusted: Trusted {
+                name: "[web1]:2222".to_owned(),
+                fingerprint: "SHA256:bmV3".to_owned(),
+                algorithm: "ssh-ed25519".to_owned(),
+                added: true,
+                place: "/home/me/.ssh/known_hosts".to_owned(),
+            },
+        },
         FromServer::Closed { code: close::SESSION_ENDED, reason: "closed by a person".to_owned() },
     ];
     held("from_server.jsonl", &messages.iter().map(json).collect::<Vec<_>>());

@@ -7,18 +7,15 @@ use std::time::Duration;
 
 use cotty_core::names::Offset;
 use cotty_wire::api::Failure;
-use cotty_wire::hello;
-use cotty_wire::socket::{Bytes, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, NAME, close};
-use futures_util::{SinkExt, StreamExt};
-use tokio::net::UnixStream;
+use cotty_wire::socket::{Bytes, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, close};
+use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::cli::client::{Client, escaped, internal};
 use crate::cli::last_row::LastRow;
 use crate::cli::notice::Notice;
+use crate::cli::socket::{self, Socket, tell};
 use crate::cli::terminal::Raw;
 use crate::cli::{exit, print};
 
@@ -30,8 +27,6 @@ const AGAIN_MAX: u32 = 20;
 
 /// And after this long each time.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
-
-type Socket = WebSocketStream<UnixStream>;
 
 /// How being attached ended.
 enum End {
@@ -117,23 +112,7 @@ async fn write_all(terminal: &Raw, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 async fn open(client: &Client, session: &str) -> Result<Socket, Failure> {
-    let broken =
-        |error: &dyn std::fmt::Display| internal(&format!("the socket could not be opened: {error}"));
-    let stream = client.stream().await?;
-    let uri = format!("ws://cotty/api/v1/socket?session={}", escaped(session));
-    let mut request = uri.into_client_request().map_err(|error| broken(&error))?;
-    let headers = request.headers_mut();
-    headers.insert("Sec-WebSocket-Protocol", NAME.parse().map_err(|error| broken(&error))?);
-    headers.insert(hello::HEADER, client.hello().parse().map_err(|error| broken(&error))?);
-    match tokio_tungstenite::client_async(request, stream).await {
-        Ok((socket, _)) => Ok(socket),
-        Err(Error::Http(answer)) => {
-            let body = answer.body().as_deref().unwrap_or_default();
-            let failed = serde_json::from_slice::<cotty_wire::api::Failed>(body);
-            Err(failed.map_or_else(|_| broken(&answer.status()), |it| it.failure))
-        }
-        Err(error) => Err(broken(&error)),
-    }
+    socket::open(client, &format!("/api/v1/socket?session={}", escaped(session))).await
 }
 
 impl Attached {
@@ -302,9 +281,4 @@ impl Attached {
         let out = self.row.set_line(self.notice.line());
         self.unwritten.extend(out);
     }
-}
-
-async fn tell(socket: &mut Socket, message: &FromClient) -> bool {
-    let Ok(json) = serde_json::to_string(message) else { return false };
-    socket.send(Message::text(json)).await.is_ok()
 }

@@ -49,6 +49,10 @@ impl Notice {
             | FromServer::Echo { .. }
             | FromServer::Refused { .. }
             | FromServer::Closed { .. }
+            | FromServer::Progress { .. }
+            | FromServer::Question { .. }
+            | FromServer::Opened { .. }
+            | FromServer::Trusted { .. }
             | FromServer::Unknown => {}
         }
     }

@@ -93,7 +93,7 @@ fn a_host_is_told_of_without_a_packet_to_it() {
     // What became of an attempt is known afterwards.
     drop(listener);
     desk.tool("ssh_connect", json!({"target": target})).refuses("connection-failure", &[]);
-    says(&status(&mut desk, &target), &["ago, failed while finding it: ", "resolved: "]);
+    says(&status(&mut desk, &target), &["ago, failed while connecting: ", "resolved: "]);
 }
 
 #[test]

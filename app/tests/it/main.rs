@@ -17,6 +17,7 @@ mod isolated;
 mod survival;
 mod remote;
 mod hosts;
+mod trust;
 mod bad_input;
 
 mod clients;

@@ -119,11 +119,13 @@ pub enum HostRefusal {
         /// The word in the config that sets the limit.
         limit: Option<&'static str>,
     },
-    /// A login asks for something that only a person knows, and nobody was asked.
-    #[error("{target} asks for a secret, and an agent never gives one: {why}")]
+    /// A login asks for something that only a person knows: nobody was asked, or nobody answered.
+    #[error("{target} asks for what only a person knows: {why}")]
     SecretNeeded {
-        /// What was named.
+        /// The host that asks.
         target: String,
+        /// What a person opens to be asked; behind the host, where that is on the way.
+        opens: String,
         /// What was tried, and what is asked for.
         why: String,
     },
@@ -142,6 +144,20 @@ pub enum HostRefusal {
         target: String,
         /// What it said.
         why: String,
+    },
+    /// A person was asked about its key, and did not accept it.
+    #[error("the key of {name}, {shown}, was not accepted; nothing was written, and no credential was sent")]
+    NotTrusted {
+        /// The name under which the key would be kept.
+        name: String,
+        /// The key it showed.
+        shown: Fingerprint,
+    },
+    /// Whoever waited for the connection did not wait for its end.
+    #[error("{target}: the person who opened it gave up")]
+    GivenUp {
+        /// What was named.
+        target: String,
     },
     /// The server accepted nothing that there was.
     #[error("{target}: {why}")]
@@ -164,8 +180,9 @@ impl HostRefusal {
             | Self::ChangedKey { .. }
             | Self::RevokedKey { .. }
             | Self::OnlyAuthority { .. }
+            | Self::NotTrusted { .. }
             | Self::KnownHosts { .. } => FailureKind::HostKey,
-            Self::Unreached { .. } => FailureKind::ConnectionFailure,
+            Self::Unreached { .. } | Self::GivenUp { .. } => FailureKind::ConnectionFailure,
             Self::SecretNeeded { .. } => FailureKind::SecretNeeded,
             Self::Full { .. } => FailureKind::Limit,
             Self::NotStarted { .. } => FailureKind::RemoteRefused,
@@ -183,28 +200,33 @@ impl HostRefusal {
                 "Use ProxyJump where it is a way through another host; or let ssh do it in a local session: ssh_run target=local command=\"ssh {}\"",
                 quoted(target)
             ),
-            Self::UnknownKey { .. } => {
-                "A person compares it with the host's own and accepts it by connecting once with ssh. Then the same call again"
-                    .to_owned()
-            }
-            Self::ChangedKey { name, place: (file, _), .. } => format!(
-                "Somebody may be listening. If the host has a new key, a person removes the old one: ssh-keygen -R {} -f {}; then accepts the new one by connecting once with ssh",
+            Self::UnknownKey { target, .. } => format!(
+                "A person compares it with the host's own and accepts it: cotty trust {}. Then the same call again",
+                quoted(target)
+            ),
+            Self::ChangedKey { target, name, place: (file, _), .. } => format!(
+                "Somebody may be listening. If the host has a new key, a person removes the old one: ssh-keygen -R {} -f {}; then accepts the new one: cotty trust {}",
                 quoted(name),
-                quoted(file)
+                quoted(file),
+                quoted(target)
             ),
             Self::RevokedKey { .. } => {
                 "Do not go on; ask whoever revoked it, and whoever runs the host".to_owned()
             }
-            Self::OnlyAuthority { .. } => {
-                "A person compares this very key with the host's own and writes it to known_hosts (ssh-keyscan prints its line)"
+            Self::OnlyAuthority { target, .. } => format!(
+                "A person compares this very key with the host's own and accepts it: cotty trust {}",
+                quoted(target)
+            ),
+            Self::NotTrusted { .. } => {
+                "Whoever runs the host knows its fingerprint: ssh-keygen -lf on the host's public key file shows it"
                     .to_owned()
+            }
+            Self::GivenUp { target } => {
+                format!("A person opens it anew: cotty up {}", quoted(target))
             }
             Self::KnownHosts { .. } => "Mend the file, then call again".to_owned(),
             Self::Unreached { stage, limit, .. } => unreached(*stage, *limit),
-            Self::SecretNeeded { .. } => {
-                "A person loads the key with ssh-add, or names where the secret is in the configuration ([devices.NAME.auth]). Then the same call again"
-                    .to_owned()
-            }
+            Self::SecretNeeded { opens, .. } => person_opens(opens),
             Self::Full { .. } => "Close a session there first: ssh_list, ssh_close".to_owned(),
             Self::NotStarted { .. } => {
                 "Ask whoever runs the host: the account may have no shell, or the server allows no more"
@@ -213,6 +235,15 @@ impl HostRefusal {
             Self::Denied { remedy, .. } => remedy.clone(),
         }
     }
+}
+
+/// What a person does where a login asks for something.
+#[must_use]
+pub fn person_opens(target: &str) -> String {
+    format!(
+        "A person opens it and answers: cotty up {}. Or they load the key with ssh-add, or name where the secret is in the configuration ([devices.NAME.auth]). Then the same call again",
+        quoted(target)
+    )
 }
 
 fn unreached(stage: Stage, limit: Option<&'static str>) -> String {

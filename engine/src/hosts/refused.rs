@@ -1,6 +1,6 @@
 //! Why there is no connection, from the engine's error to the words that everybody reads.
 
-use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage};
+use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage, person_opens};
 use cotty_host::native::connect::ChannelError;
 use cotty_host::native::error::{self, ConnectError, Denied, Trouble};
 use cotty_host::native::exec::ExecError;
@@ -15,7 +15,7 @@ use super::{AGENT_VARIABLE, Resolved};
 /// Says how far a connection came.
 fn stage(error: &ConnectError) -> Stage {
     match error.stage() {
-        error::Stage::Connect if matches!(error, ConnectError::NoAddress { .. }) => Stage::Address,
+        error::Stage::Address => Stage::Address,
         error::Stage::Connect => Stage::Connect,
         error::Stage::Handshake => Stage::Handshake,
         error::Stage::HostKey => Stage::HostKey,
@@ -40,7 +40,7 @@ fn of_host(resolved: &Resolved, target: String, error: &ConnectError) -> Refusal
         ConnectError::HostKey(shown) => host_key(target, shown),
         ConnectError::KnownHosts(unreadable) => HostRefusal::KnownHosts { why: unreadable.to_string() },
         ConnectError::Denied(denied) if wants_a_person(denied) => {
-            HostRefusal::SecretNeeded { target, why: error.to_string() }
+            HostRefusal::SecretNeeded { target, opens: resolved.typed.clone(), why: error.to_string() }
         }
         ConnectError::Denied(denied) => {
             let remedy = remedy(resolved, denied);
@@ -113,6 +113,11 @@ fn limit(error: &ConnectError) -> Option<&'static str> {
     }
 }
 
+/// Says why a key is not to be trusted.
+pub(super) fn key(target: &str, shown: &ShownKey) -> Refusal {
+    Box::new(host_key(target.to_owned(), shown)).into()
+}
+
 fn host_key(target: String, key: &ShownKey) -> HostRefusal {
     let (name, shown) = (key.name.clone(), fingerprint(&key.key));
     match &key.verdict {
@@ -130,7 +135,7 @@ fn host_key(target: String, key: &ShownKey) -> HostRefusal {
     }
 }
 
-fn fingerprint(key: &HostKey) -> Fingerprint {
+pub(super) fn fingerprint(key: &HostKey) -> Fingerprint {
     Fingerprint { hash: key.fingerprint(), algorithm: key.algorithm().to_owned() }
 }
 
@@ -153,9 +158,7 @@ fn remedy(resolved: &Resolved, denied: &Denied) -> String {
     for trouble in &denied.troubles {
         match trouble {
             Trouble::NoPassphrase(_) | Trouble::WrongPassphrase(_) | Trouble::NoAnswer(_) => {
-                return format!(
-                    "A person loads the key with ssh-add, or names where the secret is in the configuration ([devices.NAME.auth]). {again}"
-                );
+                return person_opens(&resolved.typed);
             }
             Trouble::Directory(_)
             | Trouble::OpenToOthers(_)

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use cotty_core::refusal::{HostRefusal, Refusal};
 use cotty_core::target::{Target, host_port};
-use cotty_host::native::known_hosts::PORT_DEFAULT;
-use cotty_host::native::settings::{Jump, Limits, Settings};
-use cotty_host::openssh::names::Names;
+use cotty_host::native::known_hosts::{Names, PORT_DEFAULT};
+use cotty_host::native::settings::{Jump, Keep, Limits, Settings};
+use cotty_host::openssh::names::Names as Written;
 use cotty_host::openssh::{AgentChoice, Answer};
 
 use super::device::{Auth, Defaults, SecretFrom};
@@ -18,7 +18,7 @@ use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
 
 /// A longer way is a circle.
-const HOPS_MAX: usize = 8;
+pub(crate) const HOPS_MAX: usize = 8;
 
 /// What is said of a name of which ssh was not asked yet.
 const NOT_ASKED: &str =
@@ -28,7 +28,7 @@ const NOT_ASKED: &str =
 struct Settling<'a> {
     house: &'a HostsSettings,
     lore: &'a Lore,
-    names: &'a Arc<Names>,
+    names: &'a Arc<Written>,
     caller: &'a Caller,
 }
 
@@ -37,7 +37,6 @@ struct Settled {
     settings: Settings,
     agent: AgentChoice,
     identity: String,
-    hashed_names: bool,
     notes: Vec<String>,
 }
 
@@ -48,7 +47,7 @@ pub(super) async fn settle(
     house: &HostsSettings,
     lore: &Lore,
     wanted: &Wanted<'_>,
-    names: &Arc<Names>,
+    names: &Arc<Written>,
     caller: &Caller,
 ) -> Result<Resolved, Refusal> {
     let settling = Settling { house, lore, names, caller };
@@ -61,7 +60,7 @@ pub(super) fn settle_unasked(
     house: &HostsSettings,
     lore: &Lore,
     wanted: &Wanted<'_>,
-    names: &Arc<Names>,
+    names: &Arc<Written>,
     caller: &Caller,
 ) -> Result<Resolved, Refusal> {
     let settling = Settling { house, lore, names, caller };
@@ -80,7 +79,7 @@ pub(super) fn lend(lore: &Lore, wanted: &Wanted<'_>, caller: &Caller, resolved: 
 impl Settling<'_> {
     /// Adds what the configuration says of the name.
     fn finished(&self, wanted: &Wanted<'_>, settled: Settled) -> Resolved {
-        let Settled { mut settings, agent, mut identity, hashed_names, mut notes } = settled;
+        let Settled { mut settings, agent, mut identity, mut notes } = settled;
         if let Some((name, auth)) = wanted.auth() {
             log_in_with(self.lore, self.caller, &mut settings, auth, wanted);
             if auth.password.is_some() && !wanted.target.is_plain() {
@@ -94,16 +93,7 @@ impl Settling<'_> {
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
         };
         let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
-        Resolved {
-            typed: wanted.target.to_string(),
-            target,
-            identity,
-            settings,
-            agent,
-            defaults,
-            hashed_names,
-            notes,
-        }
+        Resolved { typed: wanted.target.to_string(), target, identity, settings, agent, defaults, notes }
     }
 
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
@@ -122,8 +112,11 @@ impl Settling<'_> {
             what: "target",
             why: format!("this account has no name here: say user@{}", wanted.target),
         })?;
+        let known_hosts = ssh_files::known_hosts(&self.house.ssh);
+        let file = known_hosts.first().cloned();
         let settings = Settings {
-            known_hosts: ssh_files::known_hosts(&self.house.ssh),
+            keeps: file.map(|file| Keep { file, names: Names::Plain }),
+            known_hosts,
             identity_files: ssh_files::identities(&self.house.ssh),
             agent: agent_of(self.caller),
             limits: self.house.limits,
@@ -131,7 +124,7 @@ impl Settling<'_> {
         };
         let identity = identity(&settings);
         let agent = AgentChoice::Callers;
-        Ok(Settled { settings, agent, identity, hashed_names: false, notes: vec![why] })
+        Ok(Settled { settings, agent, identity, notes: vec![why] })
     }
 
     async fn as_ssh_says(
@@ -158,9 +151,11 @@ impl Settling<'_> {
             ));
         }
         let (jump, way) = self.way(wanted, answer, hops_left, &mut notes).await?;
+        let names = if answer.hash_known_hosts { Names::Hashed } else { Names::Plain };
         let settings = Settings {
             host_key_alias: answer.host_key_alias.clone(),
             known_hosts: answer.known_hosts.clone(),
+            keeps: answer.written_known_hosts.clone().map(|file| Keep { file, names }),
             identity_files: answer.identity_files.clone(),
             identities_only: answer.identities_only,
             agent: agent(&answer.agent, self.caller),
@@ -169,8 +164,8 @@ impl Settling<'_> {
             ..Settings::new(answer.hostname.clone(), answer.port, answer.user.clone())
         };
         let identity = identity(&settings) + &way;
-        let (agent, hashed_names) = (answer.agent.clone(), answer.hash_known_hosts);
-        Ok(Settled { settings, agent, identity, hashed_names, notes })
+        let agent = answer.agent.clone();
+        Ok(Settled { settings, agent, identity, notes })
     }
 
     /// Settles the hosts on the way, each reached through the one before it, and names the way.

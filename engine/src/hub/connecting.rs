@@ -3,15 +3,16 @@
 //! What can take long happens outside of the lock: a name is resolved before it, a host is connected to after it.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use cotty_core::names::{Epoch, RunId};
+use cotty_core::names::{Epoch, Role, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::session::Session;
 use cotty_core::target::{Remote, Target};
-use cotty_host::native::secret;
 use tokio::sync::oneshot;
 
 use super::Hub;
+use crate::asking::Person;
 use crate::clock;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
@@ -22,6 +23,9 @@ use crate::request::Request;
 use crate::store::SessionRow;
 use crate::task::{self, Ended, Keeper, Parts};
 use crate::texts;
+
+/// How long a person waits for a host: until it is there, for each step of the way has a limit of its own.
+const PERSON_WAIT: Duration = Duration::from_secs(3600);
 
 /// What an order to connect is about.
 pub(super) enum Wanted {
@@ -72,11 +76,41 @@ impl Hub {
     ///
     /// Says why neither was possible.
     pub async fn connect(&self, caller: &Caller, order: Connect) -> Result<Connected, Refusal> {
+        self.connect_for(caller, order, None).await
+    }
+
+    /// The same for a person who waits and answers. An agent is asked nothing, whoever waits with it.
+    ///
+    /// # Errors
+    ///
+    /// Says why neither was possible.
+    pub async fn connect_asking(
+        &self,
+        caller: &Caller,
+        order: Connect,
+        person: &Person,
+    ) -> Result<Connected, Refusal> {
+        let person = (caller.principal.role == Role::Operator).then_some(person);
+        self.connect_for(caller, order, person).await
+    }
+
+    async fn connect_for(
+        &self,
+        caller: &Caller,
+        mut order: Connect,
+        person: Option<&Person>,
+    ) -> Result<Connected, Refusal> {
         if let Some(name) = &order.name {
             check_name(name)?;
         }
         // What a name stands for may take time to find out: nobody else waits for that.
+        if let (Some(person), Some(target)) = (person, &order.target) {
+            person.hear(target, "looking it up");
+        }
         let wanted = self.wanted(caller, &order).await?;
+        if person.is_some() && matches!(wanted, Wanted::Remote(_)) {
+            order.wait = PERSON_WAIT;
+        }
         let opening = self.0.opening.lock().await;
         let (how, handle, mut notes, ready) = match self.matching(order.name.as_deref(), &wanted) {
             Some((handle, by)) => {
@@ -84,7 +118,7 @@ impl Hub {
                 (How::Reused(by), handle, notes, None)
             }
             None => {
-                let (handle, ready) = self.create(caller, &order, &wanted).await?;
+                let (handle, ready) = self.create(caller, &order, &wanted, person).await?;
                 self.make_only_default(&handle, &order).await?;
                 (How::Created, handle, wanted.notes(), Some(ready))
             }
@@ -92,7 +126,13 @@ impl Hub {
         drop(opening);
         let wait = order.wait;
         let status = match ready {
-            Some(ready) => ready.await.unwrap_or_else(|_| Err(handle.gone())),
+            Some(ready) => tokio::select! {
+                biased;
+                status = ready => status.unwrap_or_else(|_| Err(handle.gone())),
+                // A person watches the rest.
+                () = arrived(person) => handle.ask(Request::Status).await,
+            },
+            None if person.is_some() => handle.ask(Request::Status).await,
             None => handle.ask(|reply| Request::Ready { wait, reply }).await,
         };
         let status = status.map_err(|refusal| self.explain(&handle, refusal))?;
@@ -127,6 +167,7 @@ impl Hub {
         caller: &Caller,
         order: &Connect,
         wanted: &Wanted,
+        person: Option<&Person>,
     ) -> Result<(SessionHandle, oneshot::Receiver<Result<SessionStatus, Refusal>>), Refusal> {
         let (count, count_max) = (self.handles().len(), self.0.defaults.sessions_max);
         if count >= count_max {
@@ -137,7 +178,7 @@ impl Hub {
         self.0.store.forget_failed(&name)?;
         let epoch = self.next_epoch(&name)?;
         let (parts, key) = match wanted {
-            Wanted::Remote(remote) => self.far(caller, order, name, &remote.1, epoch)?,
+            Wanted::Remote(remote) => self.far(caller, order, name, &remote.1, epoch, person)?,
             Wanted::Local | Wanted::Whatever(_) => self.here(caller, order, name, epoch).await?,
         };
         let (reply, ready) = oneshot::channel();
@@ -177,12 +218,16 @@ impl Hub {
         name: String,
         resolved: &Resolved,
         epoch: Epoch,
+        person: Option<&Person>,
     ) -> Result<(Parts, String), Refusal> {
         let defaults = &self.0.defaults;
         let planned = remote::plan(caller, order, name, resolved, defaults, epoch, &self.0.state_dir)?;
         self.0.store.add_session(&planned.row)?;
-        let lease = Arc::new(self.0.pools.lease(&resolved.identity, resolved.settings.clone()));
-        let coming = remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, secret::ask_nobody());
+        let settings = resolved.settings.clone();
+        let settings =
+            person.map_or_else(|| settings.clone(), |it| it.hears(&resolved.typed, settings.clone()));
+        let lease = Arc::new(self.0.pools.lease(&resolved.identity, settings));
+        let coming = remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, person.cloned());
         let session = Session::connecting(opening::plan_of(&planned.row), clock::now());
         let way = Some(Way { lease, pulse: None });
         Ok(self.parts(planned.row, session, Keeper::Coming(coming), way, planned.startup))
@@ -274,6 +319,14 @@ impl Hub {
         let rows = self.0.store.sessions()?;
         let used = rows.iter().filter(|row| row.name == name).map(|row| row.epoch.0).max();
         Ok(Epoch(used.unwrap_or(0) + 1))
+    }
+}
+
+/// Waits until what a person waits for is there; without a person, for ever.
+async fn arrived(person: Option<&Person>) {
+    match person {
+        Some(person) => person.arrived().await,
+        None => std::future::pending().await,
     }
 }
 

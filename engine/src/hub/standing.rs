@@ -5,7 +5,7 @@ use cotty_core::target::{Remote, Target};
 
 use super::Hub;
 use crate::pools::Outcome;
-use crate::remote::stage_words;
+use crate::pools::stage_words;
 use crate::report::{Caller, HostStatus, SessionState, Standing, Which};
 use crate::request::Request;
 

@@ -7,8 +7,8 @@ use cotty_core::session::Stage;
 
 use super::Owner;
 use crate::clock;
+use crate::pools::stage_words;
 use crate::pools::{Attempt, Outcome};
-use crate::remote::stage_words;
 use crate::report::{Health, RunReport, ScreenView, SessionState, SessionStatus, Stretch};
 
 /// What is shown of a session's output where no place is named.

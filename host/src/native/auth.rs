@@ -198,7 +198,8 @@ impl Login<'_> {
         for failed in 0..ANSWERS_MAX {
             let kind = AskKind::Passphrase { file: file.to_owned() };
             let prompt = format!("Passphrase of {}", file.display());
-            let Some(passphrase) = self.answer(Ask { kind, prompt, failed }).await? else {
+            let Some(passphrase) = self.answer(Ask { kind, account: self.account(), prompt, failed }).await?
+            else {
                 let trouble = if failed == 0 { Trouble::NoPassphrase } else { Trouble::WrongPassphrase };
                 self.denied.troubles.push(trouble(file.to_owned()));
                 return Ok(None);
@@ -252,12 +253,13 @@ impl Login<'_> {
     }
 
     async fn with_asked_password(&mut self) -> Result<bool, ConnectError> {
-        let (user, host) = (self.settings.user.clone(), self.settings.host.clone());
         for failed in 0..ANSWERS_MAX {
             if !self.takes(MethodKind::Password) || self.asks() {
                 break;
             }
-            let ask = Ask { kind: AskKind::Password, prompt: format!("Password of {user}@{host}"), failed };
+            let account = self.account();
+            let prompt = format!("Password of {account}");
+            let ask = Ask { kind: AskKind::Password, account, prompt, failed };
             let Some(secret) = self.answer(ask).await? else { break };
             if self.with_password(secret, "a password").await? == Attempt::In {
                 return Ok(true);
@@ -322,7 +324,7 @@ impl Login<'_> {
                 Some(secret) => Some(secret),
                 None => {
                     let kind = AskKind::Challenge { echo: prompt.echo };
-                    self.answer(Ask { kind, prompt: words.clone(), failed }).await?
+                    self.answer(Ask { kind, account: self.account(), prompt: words.clone(), failed }).await?
                 }
             };
             let Some(answer) = answer else {
@@ -332,6 +334,10 @@ impl Login<'_> {
             answers.push(answer.reveal().to_owned());
         }
         Ok(Some(answers))
+    }
+
+    fn account(&self) -> String {
+        format!("{}@{}", self.settings.user, self.settings.host)
     }
 
     /// Asks a person, for as long as the server waits.

@@ -203,7 +203,7 @@ impl fmt::Debug for Connection {
 async fn meet(settings: &Settings, ask: &Asker) -> Result<Met, ConnectError> {
     let known = known_hosts(settings).await?;
     let config = Arc::new(config(settings, &known));
-    (settings.progress)(Stage::Connect);
+    (settings.progress)(Stage::Address);
     let Way { stream, through } = way::open(settings, ask).await?;
     (settings.progress)(Stage::Handshake);
     let shown = Arc::new(std::sync::Mutex::new(None));

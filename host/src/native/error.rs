@@ -172,10 +172,8 @@ impl ConnectError {
     /// Returns how far the connection came.
     pub fn stage(&self) -> Stage {
         match self {
-            Self::NoAddress { .. }
-            | Self::Unreachable { .. }
-            | Self::ConnectTimeout { .. }
-            | Self::OnTheWay { .. } => Stage::Connect,
+            Self::NoAddress { .. } => Stage::Address,
+            Self::Unreachable { .. } | Self::ConnectTimeout { .. } | Self::OnTheWay { .. } => Stage::Connect,
             Self::Handshake { .. } | Self::HandshakeTimeout { .. } => Stage::Handshake,
             Self::KnownHosts(_) | Self::HostKey(_) => Stage::HostKey,
             Self::Lost { .. } | Self::AuthenticationTimeout { .. } | Self::Denied(_) => Stage::Authentication,

@@ -9,6 +9,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
@@ -20,6 +21,9 @@ pub const PORT_DEFAULT: u16 = 22;
 
 /// More than that is no list of hosts, and is refused rather than read.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Who holds the file for longer does not write one line to it.
+const LOCK_LIMIT: Duration = Duration::from_secs(5);
 
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,6 +186,17 @@ impl KnownHosts {
 
 /// Adds a key for a host at the end of a file: one write of one line, with the file locked.
 pub fn append(file: &Path, name: &str, names: Names, key: &HostKey) -> io::Result<()> {
+    append_if(file, name, names, key, || Ok(true)).map(drop)
+}
+
+/// The same, if it is still to be done: asked once the file is locked, so that of two who accept a key one writes it.
+pub fn append_if(
+    file: &Path,
+    name: &str,
+    names: Names,
+    key: &HostKey,
+    still: impl FnOnce() -> io::Result<bool>,
+) -> io::Result<bool> {
     let written = match names {
         Names::Plain => name.to_owned(),
         Names::Hashed => hashed(name).ok_or_else(|| io::Error::other("the system has no random bytes"))?,
@@ -190,9 +205,26 @@ pub fn append(file: &Path, name: &str, names: Names, key: &HostKey) -> io::Resul
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     }
     let mut opened = OpenOptions::new().append(true).read(true).create(true).mode(0o600).open(file)?;
-    rustix::fs::flock(&opened, FlockOperation::LockExclusive)?;
+    lock(&opened)?;
+    if !still()? {
+        return Ok(false);
+    }
     let break_before = if ends_in_mid_line(&opened)? { "\n" } else { "" };
-    opened.write_all(format!("{break_before}{written} {}\n", key.line()).as_bytes())
+    opened.write_all(format!("{break_before}{written} {}\n", key.line()).as_bytes())?;
+    Ok(true)
+}
+
+/// Locks a file that others hold for the length of a write only.
+fn lock(file: &File) -> io::Result<()> {
+    let end = Instant::now() + LOCK_LIMIT;
+    loop {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) if Instant::now() < end => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            done => return Ok(done?),
+        }
+    }
 }
 
 fn ends_in_mid_line(file: &File) -> io::Result<bool> {

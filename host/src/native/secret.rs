@@ -40,6 +40,8 @@ pub enum AskKind {
 pub struct Ask {
     /// What is asked for.
     pub kind: AskKind,
+    /// Who logs in where: `me@web1`. On the way to a host it may be another one.
+    pub account: String,
     /// The words, one line, without control characters. Those of a challenge are the server's.
     pub prompt: String,
     /// How often this was asked before, with answers that were wrong.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::native::host_key::HostKey;
-use crate::native::known_hosts::{Place, Verdict};
+use crate::native::known_hosts::{Names, Place, Verdict};
 use crate::native::secret::Secret;
 
 /// Where a secret comes from that the configuration names: asked when it is needed.
@@ -42,6 +42,8 @@ pub struct Settings {
     pub host_key_alias: Option<String>,
     /// The files of known hosts, in the order in which they are read.
     pub known_hosts: Vec<PathBuf>,
+    /// Where a key is written down that a person accepts; nothing where none is kept.
+    pub keeps: Option<Keep>,
     /// Whether to go on with an unknown key.
     pub unknown_keys: UnknownKeys,
     /// The key files, in the order in which they are tried. One that is not there is passed over.
@@ -64,10 +66,21 @@ pub struct Settings {
     pub progress: Progress,
 }
 
+/// Where an accepted key is written down, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The file; one of those that are read.
+    pub file: PathBuf,
+    /// How the name is written.
+    pub names: Names,
+}
+
 /// How far a connection came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Finding the address and opening the connection.
+    /// Finding the address of the name.
+    Address,
+    /// Opening the connection.
     Connect,
     /// The banner and the key exchange.
     Handshake,
@@ -129,6 +142,7 @@ impl Settings {
             user: user.into(),
             host_key_alias: None,
             known_hosts: Vec::new(),
+            keeps: None,
             unknown_keys: Arc::new(|_| false),
             identity_files: Vec::new(),
             identities_only: false,

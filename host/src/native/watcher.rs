@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{KnownHosts, Verdict, host_name};
 use crate::native::secret::one_line;
-use crate::native::settings::{Settings, ShownKey};
+use crate::native::settings::{Settings, ShownKey, Stage};
 
 /// How a connection ended, for all who ask.
 #[derive(Clone)]
@@ -65,6 +65,7 @@ impl client::Handler for Watcher {
 
     // Runs before any credential leaves, at the first key exchange only: a key that changes later is not shown to us.
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
+        (self.settings.progress)(Stage::HostKey);
         let key = HostKey::of(&key.public_key());
         let verdict = self.known.verdict(&key);
         let bad_lines = self.known.bad_lines().to_vec();

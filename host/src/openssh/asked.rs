@@ -149,7 +149,7 @@ fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Said) -> Answe
         ..Answer::default()
     };
     if let Some(jumps) = first("proxyjump").filter(|it| *it != "none") {
-        answer.jumps = jumps.split(',').map(|it| it.trim().to_owned()).collect();
+        answer.jumps = jumps.split(',').map(|it| jump(it.trim())).collect();
     }
     let user_files = |said: &Said| said.iter().find(|(it, _)| it == "userknownhostsfile").cloned();
     let is_default = user_files(said) == user_files(plain);
@@ -157,17 +157,29 @@ fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Said) -> Answe
         answer.known_hosts =
             ["known_hosts", "known_hosts2"].map(|it| ssh.home.join(".ssh").join(it)).to_vec();
     }
-    for word in ["userknownhostsfile", "globalknownhostsfile"].into_iter().skip(usize::from(is_default)) {
-        answer
-            .known_hosts
-            .extend(paths(first(word).unwrap_or_default()).iter().map(|it| ssh.expanded(Path::new(it))));
+    let files =
+        |word| paths(first(word).unwrap_or_default()).into_iter().map(|it| ssh.expanded(Path::new(&it)));
+    if !is_default {
+        answer.known_hosts.extend(files("userknownhostsfile"));
     }
+    answer.written_known_hosts =
+        answer.known_hosts.first().filter(|it| *it != Path::new("/dev/null")).cloned();
+    answer.known_hosts.extend(files("globalknownhostsfile"));
     identities(ssh, question, said, &mut answer);
     agent(ssh, first("identityagent"), &mut answer);
     if first("pubkeyauthentication") == Some("false") {
         (answer.identity_files, answer.agent) = (Vec::new(), AgentChoice::None);
     }
     answer
+}
+
+/// ssh puts brackets around any address, also one of four numbers; a target has them around six only.
+fn jump(said: &str) -> String {
+    let plain = said.split_once('[').and_then(|(before, rest)| {
+        let (address, after) = rest.split_once(']')?;
+        (!address.contains(':')).then(|| format!("{before}{address}{after}"))
+    });
+    plain.unwrap_or_else(|| said.to_owned())
 }
 
 /// What is set for a reason that we would break by leaving it out.

@@ -108,6 +108,7 @@ fn what_is_set_is_read_and_what_is_not_honoured_is_named() {
         agent: AgentChoice::At(web_agent(&web)),
         host_key_alias: Some("alias".into()),
         known_hosts: web.known_hosts.clone(),
+        written_known_hosts: web.known_hosts.first().cloned(),
         hash_known_hosts: true,
         connect_timeout: Some(Duration::from_secs(7)),
         alive: Some((Duration::from_secs(20), 4)),

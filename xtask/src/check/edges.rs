@@ -31,7 +31,7 @@ const HOUSE: &[Room] = &[
             "zeroize",
         ]),
     },
-    Room { name: "wire", crates: &["core"], libraries: Libraries::Only(&["schemars", "serde"]) },
+    Room { name: "wire", crates: &["core"], libraries: Libraries::Only(&["schemars", "serde", "zeroize"]) },
     Room {
         name: "host",
         crates: &["core"],

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::{Connection, address, refusal_words};
-use crate::native::error::ConnectError;
+use crate::native::error::{ConnectError, Stage};
 use crate::native::secret::Asker;
 use crate::native::settings::{Jump, Settings};
 
@@ -43,6 +43,7 @@ async fn channel(
     settings: &Settings,
 ) -> Result<ChannelStream<Msg>, ConnectError> {
     let after = settings.limits.connect;
+    (settings.progress)(Stage::Connect);
     let asked =
         through.handle.channel_open_direct_tcpip(&settings.host, settings.port.into(), "127.0.0.1", 0);
     let why = match timeout(after, asked).await {
@@ -76,6 +77,7 @@ async fn socket(settings: &Settings) -> Result<TcpStream, ConnectError> {
 async fn reached(settings: &Settings) -> Result<TcpStream, ConnectError> {
     let no_address = |source| ConnectError::NoAddress { host: settings.host.clone(), source };
     let found = tokio::net::lookup_host((settings.host.as_str(), settings.port)).await.map_err(no_address)?;
+    (settings.progress)(Stage::Connect);
     let mut last = None;
     for address in found {
         match TcpStream::connect(address).await {
