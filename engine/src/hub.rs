@@ -2,6 +2,7 @@
 
 mod connecting;
 mod finding;
+mod fork;
 mod history;
 mod isolated;
 mod living;

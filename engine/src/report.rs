@@ -51,6 +51,8 @@ pub struct Connect {
     pub target: Option<String>,
     /// Its name; made from the target without one.
     pub name: Option<String>,
+    /// The session beside which a new shell is opened: on its host, in its directory, with what it exports.
+    pub fork: Option<String>,
     /// The shell, by name or path; the account's without one.
     pub shell: Option<String>,
     /// The terminal's size. On a living session: resize.

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cotty_core::names::{Offset, RunId};
+use cotty_core::dialect::beside::Beside;
+use cotty_core::names::{Offset, Principal, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::session::{Seen, Session};
 use cotty_host::holder::client::{Events, HolderError, Orders, Terminal};
@@ -49,8 +50,16 @@ pub(crate) struct Parts {
     pub(crate) terminal: Keeper,
     /// The way to its host; none on this machine.
     pub(crate) way: Option<Way>,
-    /// A command to run when the session is ready (`startup`).
-    pub(crate) startup: Option<String>,
+    /// What is run when the session is ready.
+    pub(crate) startup: Option<Startup>,
+}
+
+/// What is run at the first prompt.
+pub(crate) enum Startup {
+    /// A command of the configuration.
+    Command(String),
+    /// This one's order to take over from another session.
+    TakeOver(Principal, Beside),
 }
 
 /// Where a session's terminal is.
@@ -93,7 +102,7 @@ pub(crate) struct Owner {
     /// Commands that are settled and not yet kept as such, and whether a prompt is to be kept.
     unkept: Vec<RunId>,
     prompted: bool,
-    startup: Option<String>,
+    startup: Option<Startup>,
     pub(crate) way: Option<Way>,
     /// Why there is no way to its host.
     failed: Option<Refusal>,
@@ -157,7 +166,7 @@ impl Owner {
         row: SessionRow,
         store: Arc<Store>,
         state_dir: StateDir,
-        startup: Option<String>,
+        startup: Option<Startup>,
         way: Option<Way>,
     ) -> Self {
         let viewers = Viewers::new(session.plan().key.clone());

@@ -49,6 +49,7 @@ pub(crate) fn ordered(caller: &mut Caller, order: api::Connect) -> report::Conne
     report::Connect {
         target: order.target,
         name: order.name,
+        fork: None,
         shell: order.shell,
         cols: order.cols,
         rows: order.rows,

@@ -18,6 +18,7 @@ mod survival;
 mod remote;
 mod hosts;
 mod trust;
+mod fork;
 mod bad_input;
 
 mod clients;

@@ -3,12 +3,15 @@
 //! A dialect knows three things: the one line that makes a shell print our marks (the *hook*), the keys that
 //! give it a command so that the command means what `SHELL -c` would make of it, and which marks to expect.
 
+pub mod beside;
 mod quote;
 mod bash;
 mod zsh;
 mod dash;
 
 use crate::marks::Key;
+
+use beside::Beside;
 
 /// Longer commands are refused: a file or the isolated lane is the way.
 pub const COMMAND_BYTES_MAX: usize = 64 * 1024;
@@ -94,6 +97,15 @@ impl Shell {
         }
         .into_bytes();
         Submission { keys, blank: is_blank(command) }
+    }
+
+    /// Returns the command by which this shell takes over what another one exports, and its umask.
+    #[must_use]
+    pub fn take_over(self, beside: Beside) -> String {
+        match self {
+            Self::Bash | Self::Zsh => beside::by_reading(beside),
+            Self::Dash => beside::by_quoting(beside),
+        }
     }
 }
 

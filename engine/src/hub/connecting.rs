@@ -5,7 +5,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use cotty_core::names::{Epoch, Role, RunId};
+use cotty_core::dialect::beside::Beside;
+use cotty_core::names::{Epoch, Principal, Role, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::session::Session;
 use cotty_core::target::{Remote, Target};
@@ -21,7 +22,7 @@ use crate::remote::{self, Way};
 use crate::report::{Caller, Connect, Connected, How, SessionState, SessionStatus};
 use crate::request::Request;
 use crate::store::SessionRow;
-use crate::task::{self, Ended, Keeper, Parts};
+use crate::task::{self, Ended, Keeper, Parts, Startup};
 use crate::texts;
 
 /// How long a person waits for a host: until it is there, for each step of the way has a limit of its own.
@@ -35,6 +36,31 @@ pub(super) enum Wanted {
     Remote(Box<(Remote, Resolved)>),
     /// The session that was named, whatever it is on.
     Whatever(String),
+}
+
+/// A new session that takes over from another.
+pub(super) struct Copy {
+    /// The name of that one, with which its own begins.
+    pub(super) base: String,
+    /// Whose order it is.
+    pub(super) who: Principal,
+    /// The account that it is on; none on this machine.
+    pub(super) place: Option<String>,
+    /// What it reads; nothing where no process is known there.
+    pub(super) beside: Option<Beside>,
+}
+
+impl Copy {
+    /// A name may have come to mean another account since.
+    fn check(&self, wanted: &Wanted) -> Result<(), Refusal> {
+        let place = if let Wanted::Remote(remote) = wanted { Some(&remote.1.identity) } else { None };
+        if self.place.as_ref() == place {
+            return Ok(());
+        }
+        let (session, is) = (self.base.clone(), format!("on {}", self.place.as_deref().unwrap_or("local")));
+        let wanted = format!("one on {}, which {} means now", place.map_or("local", |it| it), wanted.shown());
+        Err(Refusal::NameTaken { session, is, wanted })
+    }
 }
 
 impl Wanted {
@@ -97,12 +123,26 @@ impl Hub {
     async fn connect_for(
         &self,
         caller: &Caller,
-        mut order: Connect,
+        order: Connect,
         person: Option<&Person>,
     ) -> Result<Connected, Refusal> {
         if let Some(name) = &order.name {
             check_name(name)?;
         }
+        match order.fork.clone() {
+            Some(of) => self.fork(caller, &of, order).await,
+            None => self.connect_or_copy(caller, order, person, None).await,
+        }
+    }
+
+    /// The same; a copy of a session is a new one, where it has no name that is there.
+    pub(super) async fn connect_or_copy(
+        &self,
+        caller: &Caller,
+        mut order: Connect,
+        person: Option<&Person>,
+        copy: Option<Copy>,
+    ) -> Result<Connected, Refusal> {
         // What a name stands for may take time to find out: nobody else waits for that.
         if let (Some(person), Some(target)) = (person, &order.target) {
             person.hear(target, "looking it up");
@@ -111,14 +151,19 @@ impl Hub {
         if person.is_some() && matches!(wanted, Wanted::Remote(_)) {
             order.wait = PERSON_WAIT;
         }
+        if let Some(copy) = &copy {
+            copy.check(&wanted)?;
+        }
         let opening = self.0.opening.lock().await;
-        let (how, handle, mut notes, ready) = match self.matching(order.name.as_deref(), &wanted) {
+        let is_new = copy.is_some() && order.name.is_none();
+        let matching = if is_new { None } else { self.matching(order.name.as_deref(), &wanted) };
+        let (how, handle, mut notes, ready) = match matching {
             Some((handle, by)) => {
                 let notes = self.reuse(&handle, &order, &wanted).await?;
                 (How::Reused(by), handle, notes, None)
             }
             None => {
-                let (handle, ready) = self.create(caller, &order, &wanted, person).await?;
+                let (handle, ready) = self.create(caller, &order, &wanted, person, copy).await?;
                 self.make_only_default(&handle, &order).await?;
                 (How::Created, handle, wanted.notes(), Some(ready))
             }
@@ -168,19 +213,26 @@ impl Hub {
         order: &Connect,
         wanted: &Wanted,
         person: Option<&Person>,
+        copy: Option<Copy>,
     ) -> Result<(SessionHandle, oneshot::Receiver<Result<SessionStatus, Refusal>>), Refusal> {
         let (count, count_max) = (self.handles().len(), self.0.defaults.sessions_max);
         if count >= count_max {
             return Err(Refusal::TooMany { what: "sessions", count, count_max });
         }
-        let is_nameless = order.name.is_none();
-        let name = order.name.clone().unwrap_or_else(|| self.free_name(&wanted.base_name()));
+        // Only the first one is what its target means.
+        let is_nameless = order.name.is_none() && copy.is_none();
+        let base = copy.as_ref().map_or_else(|| wanted.base_name(), |copy| copy.base.clone());
+        let name = order.name.clone().unwrap_or_else(|| self.free_name(&base));
         self.0.store.forget_failed(&name)?;
         let epoch = self.next_epoch(&name)?;
-        let (parts, key) = match wanted {
+        let (mut parts, key) = match wanted {
             Wanted::Remote(remote) => self.far(caller, order, name, &remote.1, epoch, person)?,
             Wanted::Local | Wanted::Whatever(_) => self.here(caller, order, name, epoch).await?,
         };
+        if let Some(copy) = copy {
+            // A command of the configuration would lead out of the directory.
+            parts.startup = copy.beside.map(|beside| Startup::TakeOver(copy.who, beside));
+        }
         let (reply, ready) = oneshot::channel();
         let first = Request::Ready { wait: order.wait, reply };
         Ok((self.start(parts, key, is_nameless, Some(first)), ready))
@@ -200,7 +252,7 @@ impl Hub {
         let term = self.0.store.next_term(&planned.row.id)?;
         match opening::open(&self.0.holder, &planned.row, planned.spawn, term, quota).await {
             Ok((session, terminal)) => {
-                let startup = self.0.defaults.startup.clone();
+                let startup = self.0.defaults.startup.clone().map(Startup::Command);
                 Ok(self.parts(planned.row, session, Keeper::There(terminal), None, startup))
             }
             Err(refusal) => {
@@ -230,7 +282,8 @@ impl Hub {
         let coming = remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, person.cloned());
         let session = Session::connecting(opening::plan_of(&planned.row), clock::now());
         let way = Some(Way { lease, pulse: None });
-        Ok(self.parts(planned.row, session, Keeper::Coming(coming), way, planned.startup))
+        let startup = planned.startup.map(Startup::Command);
+        Ok(self.parts(planned.row, session, Keeper::Coming(coming), way, startup))
     }
 
     pub(super) fn parts(
@@ -239,7 +292,7 @@ impl Hub {
         session: Session,
         terminal: Keeper,
         way: Option<Way>,
-        startup: Option<String>,
+        startup: Option<Startup>,
     ) -> (Parts, String) {
         let (store, state_dir, key) = (Arc::clone(&self.0.store), self.0.state_dir.clone(), row.key.clone());
         (Parts { session, row, store, state_dir, terminal, way, startup }, key)

@@ -10,9 +10,9 @@ use cotty_core::run::RunState;
 use cotty_core::session::{Input, Stage};
 use cotty_host::holder::frame::{Order, Process};
 
-use super::Owner;
 use super::typed::Keys;
 use super::waiting::{Killed, Waiter};
+use super::{Owner, Startup};
 use crate::clock;
 use crate::fail_point::fail_point;
 use crate::keys;
@@ -287,17 +287,28 @@ impl Owner {
         notes
     }
 
-    /// Runs the configured start-up command once the shell stands at its first prompt.
+    /// Returns whether it stands at its first prompt, and has not yet begun to take over from another session.
+    pub(super) fn is_to_take_over(&self) -> bool {
+        matches!(self.startup, Some(Startup::TakeOver(..))) && self.session.is_at_prompt()
+    }
+
+    /// Runs the start-up command once the shell stands at its first prompt.
     pub(super) fn run_startup(&mut self) {
         if !self.session.is_at_prompt() {
             return;
         }
-        let Some(command) = self.startup.take() else { return };
-        let who = Principal { role: Role::Operator, label: "config".into() };
+        let (who, command) = match self.startup.take() {
+            Some(Startup::Command(command)) => {
+                (Principal { role: Role::Operator, label: "config".into() }, command)
+            }
+            Some(Startup::TakeOver(who, beside)) => (who, self.session.plan().shell.take_over(beside)),
+            None => return,
+        };
         let order = RunOrder { command, wait: Duration::ZERO, kill_after: None, key: None };
         if let Err(refusal) = self.try_run(clock::now(), &who, &order) {
             self.warn(format!("the startup command was not run: {refusal}"));
         }
+        self.serve_waiters(clock::now());
     }
 
     fn take_seat(&mut self, seat: Seat, reply: Reply<()>) {

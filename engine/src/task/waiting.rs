@@ -287,7 +287,7 @@ impl Owner {
                 *again <= now || (*prompt_due && self.session.is_at_prompt())
             }
             What::Run { run, .. } => self.has_stopped(*run),
-            What::Ready { .. } => self.state() != SessionState::Opening,
+            What::Ready { .. } => self.state() != SessionState::Opening && !self.is_to_take_over(),
             What::Until { run, until, from, seen, asked, .. } => match until {
                 Until::Done => run.is_none_or(|run| self.has_stopped(run)),
                 Until::Input => run.is_none_or(|run| self.has_stopped(run)),

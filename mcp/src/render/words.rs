@@ -51,7 +51,7 @@ pub fn name(text: &str) -> String {
     } else {
         text.to_owned()
     };
-    let plain = |it: char| it.is_ascii_alphanumeric() || "/._-+@:,=%~…".contains(it);
+    let plain = |it: char| it.is_ascii_alphanumeric() || "/._-+@:,=%~#…".contains(it);
     if !short.is_empty() && short.chars().all(plain) {
         return short;
     }

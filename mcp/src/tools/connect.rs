@@ -25,6 +25,7 @@ pub static DEFINITION: Definition = Definition {
     params: &[
         Param::optional("target", Kind::Text, "user@host:port, alias, device, local"),
         Param::optional("name", Kind::Text, "As web1"),
+        Param::optional("fork", Kind::Text, "A session: new shell beside it, same host, cwd, variables"),
         Param::optional("shell", Kind::Text, "bash, zsh, dash, a path"),
         Param::optional("cols", Kind::Integer, "Width"),
         Param::optional("rows", Kind::Integer, "Height"),
@@ -44,6 +45,7 @@ pub async fn call(call: &Call, mut arguments: Arguments) -> Result<CallToolResul
     let order = Connect {
         target: arguments.text("target").map(str::to_owned),
         name: arguments.text("name").map(str::to_owned),
+        fork: arguments.text("fork").map(str::to_owned),
         shell: arguments.text("shell").map(str::to_owned),
         cols: arguments.integer("cols").map(dimension),
         rows: arguments.integer("rows").map(dimension),
