@@ -208,6 +208,21 @@ fn closing_a_command_climbs_from_the_polite_signal_to_the_last_and_names_survivo
 }
 
 #[test]
+fn what_left_the_tree_of_its_shell_long_before_is_named_too() {
+    in_every_shell(|desk, shell| {
+        // One has a session of its own, one no environment, one both parents gone; none is anybody's child any more.
+        let away = "(setsid sleep 4711 >/dev/null 2>&1 &); (env -i sleep 4712 >/dev/null 2>&1 &)";
+        let said = desk.run_for(shell, &format!("{away}; sh -c '(setsid sleep 4713 &) ; sleep 1000'"), 1);
+        let said = desk.tool("ssh_close", json!({"id": said.handle()}));
+        let (_, alive) = said.text.split_once("(still alive: ").unwrap_or_else(|| panic!("{said:?}"));
+        let alive: Vec<&str> = alive.split(')').next().unwrap().split(", ").collect();
+        assert_eq!(alive.iter().filter(|it| it.ends_with(" sleep")).count(), 3, "{said:?}");
+        let pids: Vec<&str> = alive.iter().filter_map(|it| it.split(' ').next()).collect();
+        assert_eq!(desk.run(shell, &format!("kill {}", pids.join(" "))).exit(), Some(0));
+    });
+}
+
+#[test]
 fn traps_options_and_a_prompt_of_ones_own_do_not_unhook_the_shell() {
     in_every_shell(|desk, shell| {
         // dash has no other place for its marks than the prompt: there a new prompt ends the session's exactness.

@@ -133,8 +133,8 @@ impl Hub {
             return Ok(None);
         }
         let text = self.text(&report.output, Part { budget: 400, ..Part::default() }).await?;
-        let numbers = text.head.iter().chain(&text.tail).filter_map(|line| line.trim().parse().ok());
-        Ok(numbers.last())
+        let mut numbers = text.head.iter().chain(&text.tail).filter_map(|line| line.trim().parse().ok());
+        Ok(numbers.next_back())
     }
 
     /// Waits for the copy, as long as the call may last, and says what came of it.

@@ -75,7 +75,10 @@ impl<'terminal> Look<'terminal> {
     /// Returns every live process of the session: the shell, what is below it, and what left its tree.
     pub(super) fn live(&self) -> Vec<Stat> {
         let entry = format!("{SESSION_VARIABLE}={}", self.id);
-        let strays = self.orphans().into_iter().filter(|it| kernel::carries(*it, &entry));
+        // One of the shell's own session shows that by itself, whatever its environment: no other session has its number.
+        let session = pid_number(self.pty.shell);
+        let is_here = |it: &Stat| it.session == session || kernel::carries(it.pid, &entry);
+        let strays = self.orphans().into_iter().filter_map(Stat::of).filter(is_here).map(|it| it.pid);
         let mut live = kernel::tree(self.shell.into_iter().chain(strays));
         live.retain(Stat::is_live);
         live

@@ -179,7 +179,21 @@ impl Reach {
             // A number that was given to another since is younger than the one before it was.
             left.extend(found.filter(|it| it.age + AGE_BLUR >= before.age));
         }
+        left.extend(self.strays(&probe, &left).await);
         left
+    }
+
+    /// Returns what it started after the first signal, or what nobody had seen, if that is still of its session. While its
+    /// number is in use for that no other process gets it.
+    async fn strays(&self, probe: &Probe, known: &[Process]) -> Vec<Process> {
+        let Some(pid) = self.kin().first().map(|it| it.pid) else { return Vec::new() };
+        let lines = probe.ask(Question::Processes(pid, Vec::new())).await.unwrap_or_default();
+        let found = sight::processes(&lines, 0, |_, _| false);
+        if found.iter().any(|it| it.pid == pid) {
+            return Vec::new();
+        }
+        let is_new = |it: &Process| known.iter().all(|known| known.pid != it.pid);
+        found.into_iter().filter(is_new).take(LEFT_MAX).collect()
     }
 
     fn kin(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {

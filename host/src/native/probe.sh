@@ -42,9 +42,28 @@ facts() {
   say l; ls -l "/proc/${exe%% *}/exe" $fds /dev/null
   say y; stty -a -F "/dev/pts/$tty"
 }
+# The processes that left the tree of a shell or a command: those of its session, and those with the environment that the
+# server gave to this shell alone, after their parents have gone.
+strays() {
+  top=$1; s=; ours=" "; pairs=; IFS= read -r s </proc/$top/stat; set -- ${s##*) }
+  tty=${5:-0}; tty=$(($tty & 255 | $tty >> 12 & 1048320))
+  if [ "$tty" -gt 0 ] && [ -n "$SSH_CONNECTION" ]; then
+    mine=SSH_TTY=/dev/pts/$tty
+    for f in $(grep -lF "$mine" /proc/[0-9]*/environ); do
+      n=$(tr '\0' '\n' <"$f" | grep -cxF -e "$mine" -e "SSH_CONNECTION=$SSH_CONNECTION")
+      f=${f#/proc/}; [ "$n" = 2 ] && ours="$ours${f%/environ} "
+    done
+  fi
+  for f in /proc/[0-9]*; do
+    p=${f#/proc/}; s=; IFS= read -r s <"$f/stat"; set -- ${s##*) }
+    [ "$4" = "$top" ] && ours="$ours$p "
+    case $ours in *" $p "*) pairs="$pairs $p:$2" ;; esac
+  done
+  for p in $pairs; do case $ours in *" ${p#*:} "*) ;; *) say "${p%:*}" ;; esac; done
+}
 procs() {
   fg=; members=; read -r up idle </proc/uptime; say "u $up"
-  all=$(tree "$@"); say "$all"
+  all=$(tree "$@" $(strays "$1")); say "$all"
   n=0
   printf '%s\n' "$all" | while read -r v p rest; do
     n=$((n + 1)); [ "$n" -le 24 ] || break
