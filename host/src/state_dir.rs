@@ -130,7 +130,9 @@ impl StateDir {
         // The count tells apart two writers of this process.
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let unfinished = self.file(&format!(".{name}.{}.{count}", std::process::id()));
+        // Beside it: a name may have folders in it.
+        let last = path.file_name().unwrap_or_default().to_string_lossy();
+        let unfinished = path.with_file_name(format!(".{last}.{}.{count}", std::process::id()));
         let written = write_whole(&unfinished, content).and_then(|()| std::fs::rename(&unfinished, &path));
         written.map_err(|source| {
             // What is left over is of no use to anyone; the first error is the one to tell.
@@ -327,6 +329,16 @@ mod tests {
         std::os::unix::fs::symlink("mine", &link).unwrap();
         std::os::unix::fs::lchown(&link, Some(65534), None).unwrap();
         assert!(matches!(StateDir::open(link.join("a")).unwrap_err(), StateError::ForeignLink { .. }));
+    }
+
+    #[test]
+    fn a_name_may_have_folders_in_it() {
+        let scratch = scratch();
+        let state = StateDir::open(scratch.path().join("s")).unwrap();
+        std::fs::create_dir(state.path().join("folder")).unwrap();
+        state.write("folder/note", b"one").unwrap();
+        assert_eq!(state.read("folder/note").unwrap().as_deref(), Some(&b"one"[..]));
+        assert_eq!(std::fs::read_dir(state.path().join("folder")).unwrap().count(), 1);
     }
 
     #[test]
