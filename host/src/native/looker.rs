@@ -1,6 +1,7 @@
 //! Looks at one shell on behalf of its task: facts, processes, signals, and whether the shell stands at its prompt.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,7 @@ use crate::native::kin::Birth;
 use crate::native::probe::{Probe, Question};
 use crate::native::sight;
 
-/// An engine that asks more at once is not answered.
+/// So many orders may wait. Facts that are asked for beyond it are counted: each question has its answer.
 const ORDERS_MAX: usize = 64;
 
 /// So many processes are remembered for the list of what outlives a command.
@@ -32,6 +33,8 @@ const FINDING_PAUSE: Duration = Duration::from_millis(10);
 /// Asks, and hears the answers.
 pub(super) struct Looker {
     orders: mpsc::Sender<Order>,
+    // How often facts were asked for while no order had room.
+    counted: Arc<AtomicUsize>,
     answers: mpsc::Receiver<Answer>,
     // What the terminal is like while the shell reads at its prompt, from the last look, if nothing was sent since that
     // a shell acts on: only then what is typed is known to be shown.
@@ -43,9 +46,20 @@ pub(super) struct Looker {
 
 #[derive(Debug)]
 enum Order {
-    Facts { told: bool, sent: u64 },
+    /// So many questions for facts, the last of them after so much was sent.
+    Facts {
+        told: usize,
+        sent: u64,
+    },
     Processes,
     Signal(SignalTo, i32),
+}
+
+/// The orders, of which those for facts are taken together: one look answers all who asked before it.
+struct Ordered {
+    orders: mpsc::Receiver<Order>,
+    next: Option<Order>,
+    counted: Arc<AtomicUsize>,
 }
 
 struct Answer {
@@ -58,14 +72,17 @@ impl Looker {
     pub(super) fn start(connection: Arc<Connection>, birth: Birth, program: Option<String>) -> Self {
         let (orders, ordered) = mpsc::channel(ORDERS_MAX);
         let (answer, answers) = mpsc::channel(ORDERS_MAX);
-        let birth = Arc::new(birth);
+        let (birth, counted) = (Arc::new(birth), Arc::<AtomicUsize>::default());
+        let ordered = Ordered { orders: ordered, next: None, counted: counted.clone() };
         tokio::spawn(look(connection, birth.clone(), program, ordered, answer));
-        Self { orders, answers, prompt: None, birth, sent: 0, quiet_at: None }
+        Self { orders, counted, answers, prompt: None, birth, sent: 0, quiet_at: None }
     }
 
     /// Asks for facts.
     pub(super) fn facts(&self) {
-        self.order(Order::Facts { told: true, sent: self.sent });
+        if self.orders.try_send(Order::Facts { told: 1, sent: self.sent }).is_err() {
+            self.counted.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Asks for the processes.
@@ -86,7 +103,8 @@ impl Looker {
                 answer = self.answers.recv() => answer?,
                 () = passed(self.quiet_at) => {
                     self.quiet_at = None;
-                    self.order(Order::Facts { told: false, sent: self.sent });
+                    // Where there is no room somebody has asked already.
+                    drop(self.orders.try_send(Order::Facts { told: 0, sent: self.sent }));
                     continue;
                 }
             };
@@ -134,12 +152,33 @@ impl Looker {
     }
 }
 
+impl Ordered {
+    async fn next(&mut self) -> Option<Order> {
+        let order = match self.next.take() {
+            Some(order) => order,
+            None => self.orders.recv().await?,
+        };
+        let Order::Facts { mut told, mut sent } = order else { return Some(order) };
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Order::Facts { told: more, sent: later } => (told, sent) = (told + more, later),
+                other => {
+                    self.next = Some(other);
+                    break;
+                }
+            }
+        }
+        told += self.counted.swap(0, Ordering::Relaxed);
+        Some(Order::Facts { told, sent })
+    }
+}
+
 /// Carries orders out, one after the other: their answers come in their order.
 async fn look(
     connection: Arc<Connection>,
     birth: Arc<Birth>,
     program: Option<String>,
-    mut orders: mpsc::Receiver<Order>,
+    mut orders: Ordered,
     tell: mpsc::Sender<Answer>,
 ) {
     let first = connection.probe().await;
@@ -149,7 +188,7 @@ async fn look(
         find(probe, &birth, FINDING_MAX).await;
     }
     let mut known = Vec::new();
-    while let Some(order) = orders.recv().await {
+    while let Some(order) = orders.next().await {
         // It may have fallen silent and be another by now.
         let probe = connection.probe().await;
         if let Some(probe) = &probe {
@@ -165,7 +204,13 @@ async fn look(
                     facts(seen).await.unwrap_or_else(|| unseen.clone())
                 };
                 let prompt = Some((sent, at_prompt(&facts)));
-                Answer { event: told.then(|| Event::Facts(Box::new(facts))), prompt }
+                for _ in 1..told {
+                    let event = Some(Event::Facts(Box::new(facts.clone())));
+                    if tell.send(Answer { event, prompt: None }).await.is_err() {
+                        return;
+                    }
+                }
+                Answer { event: (told > 0).then(|| Event::Facts(Box::new(facts))), prompt }
             }
             Order::Processes => Answer { event: Some(processes(seen, &known).await), prompt: None },
             Order::Signal(to, signal) => {
