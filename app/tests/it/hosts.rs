@@ -79,7 +79,26 @@ fn a_host_is_told_of_without_a_packet_to_it() {
         ],
     );
     assert!(!said.text.contains("canary") && !said.text.contains("id_ed25519"), "{said:?}");
-    status(&mut desk, "-oProxyCommand=x").refuses("invalid-argument", &["target"]);
+    for wrong in [
+        "-oProxyCommand=x",
+        "a b",
+        "a;id",
+        "a\nb",
+        "%h",
+        "$(id)",
+        "w\u{0435}b",
+        "u@-x",
+        "a:0",
+        "a:x",
+        "@a",
+        "",
+    ] {
+        for tool in ["ssh_status", "ssh_connect"] {
+            desk.tool(tool, json!({"target": wrong})).refuses("invalid-argument", &["target"]);
+        }
+        let said = desk.tool("ssh_run", json!({"target": wrong, "command": "true", "isolated": true}));
+        said.refuses("invalid-argument", &["target"]);
+    }
 
     let mut command = desk.home.cotty(&["mcp"]);
     desk.agent = Mcp::start({

@@ -19,6 +19,7 @@ mod remote;
 mod hosts;
 mod trust;
 mod fork;
+mod broken;
 mod bad_input;
 
 mod clients;
