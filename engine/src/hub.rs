@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use cotty_core::names::{Mode, Offset, Role, RunId};
 use cotty_core::refusal::Refusal;
@@ -55,6 +55,8 @@ struct Inner {
     tasks: TaskTracker,
     next_seat: AtomicU64,
     empty_since: Mutex<Option<Instant>>,
+    /// An agent was answered.
+    replied: tokio::sync::Notify,
     pools: Pools,
     lane: Lane,
     /// Those who hear out what an isolated command left behind end with us.
@@ -85,6 +87,7 @@ impl Hub {
             tasks: TaskTracker::new(),
             next_seat: AtomicU64::new(1),
             empty_since: Mutex::new(Some(clock::now())),
+            replied: tokio::sync::Notify::new(),
             pools: Pools::default(),
             lane: Lane::default(),
             ending: CancellationToken::new(),
@@ -143,6 +146,13 @@ impl Hub {
     /// Marks the moment before a reply leaves: a place where tests end the daemon.
     pub fn before_reply(&self) {
         fail_point(&self.0.state_dir, "before-reply");
+        self.0.replied.notify_one();
+    }
+
+    /// Returns when no call was answered for this long, after one that was.
+    pub async fn rest(&self, long: Duration) {
+        self.0.replied.notified().await;
+        while tokio::time::timeout(long, self.0.replied.notified()).await.is_ok() {}
     }
 
     /// Types text and keys on an agent's behalf.

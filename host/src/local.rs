@@ -1,5 +1,6 @@
 //! Terminals of this machine, and the account they belong to.
 
 pub mod account;
+pub mod lean;
 pub mod pipes;
 pub mod pty;

@@ -1,5 +1,6 @@
 //! The daemon itself: a clean start, the sessions, the socket, and an orderly end.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode, Stdio};
@@ -11,6 +12,7 @@ use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
 use cotty_host::holder::client::HolderProgram;
 use cotty_host::local::account::Account;
+use cotty_host::local::lean;
 use cotty_host::native::settings::Limits;
 use cotty_host::state_dir::Lock;
 use cotty_web::house::Served;
@@ -41,6 +43,9 @@ const FAREWELL_MAX: Duration = Duration::from_secs(2);
 
 /// Without sessions and viewers it ends itself after this long.
 const IDLE_MAX: Duration = Duration::from_secs(600);
+
+/// When no agent was answered for this long, what only its calls needed is given back.
+const REST: Duration = Duration::from_secs(2);
 
 /// Deep enough for every parser below us.
 const STACK_BYTES: usize = 4 * 1024 * 1024;
@@ -144,6 +149,7 @@ async fn live(instance: &Instance, config: &Config) -> Result<(), Refusal> {
         _ = interrupted.recv() => "SIGINT",
         () = ending.cancelled() => "asked to",
         () = idle(&served.hub) => "idle",
+        never = keep_lean(&served.hub) => match never {},
     };
     drop(serving);
     tracing::info!(reason, "ending");
@@ -163,6 +169,14 @@ async fn farewell(instance: &Instance, served: &Served) {
         tracing::info!(left = served.tasks.len(), "requests were left unanswered");
     }
     served.hub.shut_down().await;
+}
+
+/// Holds little memory while nobody asks for anything.
+async fn keep_lean(hub: &Hub) -> Infallible {
+    loop {
+        hub.rest(REST).await;
+        lean::give_back_code();
+    }
 }
 
 /// Returns when nothing has lived for [`IDLE_MAX`].
@@ -219,9 +233,6 @@ fn hosts(config: &Config) -> HostsSettings {
         None => (home, ssh_config),
     };
     let Timeouts { connect, handshake, authentication } = config.timeouts;
-    // Tests have no account of their own.
-    #[cfg(debug_assertions)]
-    let home = std::env::var_os("COTTY_ACCOUNT_HOME").map_or(home, Into::into);
     HostsSettings {
         ssh: OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config),
         user,

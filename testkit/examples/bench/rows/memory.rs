@@ -1,6 +1,7 @@
 //! Rows about memory: what is resident of the daemon and the holder together.
 
 use std::fs;
+use std::time::Duration;
 
 use cotty_testkit::Home;
 use cotty_testkit::pairs::Pairs;
@@ -8,10 +9,14 @@ use serde_json::json;
 
 use super::scene::{agent_with_session, run};
 
-/// With one session that has run one command.
+/// After two seconds at rest the daemon has given back what only calls need.
+const REST: Duration = Duration::from_secs(3);
+
+/// With one session that has run one command, at rest.
 pub fn idle() -> Pairs {
     Pairs::without_floor(5, || {
         let (home, _agent) = agent_with_session();
+        std::thread::sleep(REST);
         resident(&home)
     })
 }
