@@ -22,7 +22,7 @@ pub(crate) const STILL_RUNNING: u8 = 124;
 
 /// Shown at the end of `cotty --help`.
 pub(crate) const HELP: &str = "\
-Exit codes: 0 done; `run` gives the command's own. 64 wrong arguments, 65 refused or failed, 69 no daemon,
+Exit codes: 0 done; `run` gives the command's own. 64 wrong arguments, 65 refused or failed, 69 no daemon, \
 75 busy (try again), 77 a person's to do, 78 wrong config or environment, 124 the command still runs or needs input.";
 
 /// Tells a failure on standard error, and as a document on standard output where documents are wanted.
