@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, Parser};
 use cotty_wire::api::{
     CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs, Screen,
     SendOrder, Session, Sessions,
 };
 
+use crate::cli::arguments::{About, Arguments, Order, RUN_WAIT_S, View};
 use crate::cli::client::{Client, internal, unreachable_daemon};
 use crate::config;
 use crate::instance::{Instance, config_path};
@@ -15,6 +16,8 @@ use crate::instance::{Instance, config_path};
 pub(crate) mod client;
 
 pub(crate) mod exit;
+
+mod arguments;
 
 mod print;
 
@@ -36,173 +39,8 @@ mod terminal;
 
 mod ending;
 
-/// How long `cotty run` waits for a command's end when nobody says: longer than most, shorter than a forgotten job.
-const RUN_WAIT_S: u64 = 600;
-
 /// `cotty send` shows what the terminal says within this time.
 const SEND_WAIT_MS: u64 = 300;
-
-#[derive(Parser)]
-#[command(name = "cotty", version, about = "A terminal that a person and an AI agent share", after_help = exit::HELP)]
-struct Arguments {
-    /// The instance: its own daemon and sessions.
-    #[arg(long, global = true, value_name = "NAME")]
-    instance: Option<String>,
-    /// Print one JSON document.
-    #[arg(long, global = true)]
-    json: bool,
-    #[command(subcommand)]
-    command: Order,
-}
-
-#[derive(Subcommand)]
-enum Order {
-    /// Open a session, or find it, and attach this terminal.
-    Up {
-        /// The session's name; made up without one.
-        name: Option<String>,
-        /// The shell, by name or path; yours without one.
-        #[arg(long)]
-        shell: Option<String>,
-        /// Words for people.
-        #[arg(long)]
-        label: Option<String>,
-        /// Open it, and leave this terminal alone.
-        #[arg(long, short)]
-        detached: bool,
-    },
-    /// Attach this terminal to a session. Ctrl-] leaves it.
-    Attach {
-        /// The session's name.
-        name: Option<String>,
-    },
-    /// List the sessions.
-    Ls {
-        /// List the newest commands instead.
-        #[arg(long)]
-        runs: bool,
-    },
-    /// Run a command in a session, print its output and exit with its code.
-    Run {
-        /// The session's name.
-        name: String,
-        /// How long to wait for its end, in seconds.
-        #[arg(long, default_value_t = RUN_WAIT_S)]
-        wait: u64,
-        /// Interrupt it after so many seconds.
-        #[arg(long)]
-        kill_after: Option<u64>,
-        /// The command. Several words are joined by blanks, as `ssh` does.
-        #[arg(last = true, required = true)]
-        command: Vec<String>,
-    },
-    /// Type text and keys into a session.
-    Send {
-        /// The session's name.
-        name: String,
-        /// The text; Enter follows it.
-        text: Option<String>,
-        /// Keys after the text (ctrl-c, f5, up), with commas between.
-        #[arg(long, value_delimiter = ',')]
-        keys: Vec<String>,
-        /// No Enter after the text.
-        #[arg(long)]
-        no_enter: bool,
-    },
-    /// Print what a session printed.
-    Read {
-        /// The session's name.
-        name: Option<String>,
-        /// What of it.
-        #[arg(long, value_enum, default_value_t = View::Output)]
-        view: View,
-        /// The output of one command instead.
-        #[arg(long, value_name = "HANDLE")]
-        run: Option<String>,
-        /// From this offset on.
-        #[arg(long, value_name = "EPOCH:BYTE")]
-        offset: Option<String>,
-    },
-    /// Show how a session stands, or the daemon and all of them.
-    Status {
-        /// The session's name.
-        name: Option<String>,
-    },
-    /// Close a session (web1), a command (c7), or all.
-    Close {
-        /// What.
-        id: String,
-        /// Also while a command runs.
-        #[arg(long)]
-        force: bool,
-    },
-    /// Choose who may write. A person's to do.
-    Mode {
-        /// The session's name.
-        name: String,
-        /// common, human-first, human-only or agent-only.
-        mode: String,
-    },
-    /// Show how the state of a command was judged.
-    Why {
-        /// Its handle.
-        run: String,
-    },
-    /// Accept the key of a host, after a look at it. A person's to do.
-    Trust {
-        /// The host (user@host:port, an alias of ssh's) or a device.
-        #[arg(value_name = "HOST")]
-        target: String,
-    },
-    /// End the daemon and every session. A person's to do.
-    Stop,
-    /// Start the daemon anew; sessions live on. A person's to do.
-    Restart,
-    /// Look at the config.
-    Config {
-        #[command(subcommand)]
-        what: About,
-    },
-    /// Print how MCP clients start us.
-    Setup,
-    /// Serve an MCP client on standard input and output.
-    Mcp,
-    /// Start the daemon. Every command does it by itself.
-    Daemon {
-        #[arg(long, hide = true)]
-        serving: bool,
-    },
-    /// Keep shells alive. The daemon starts it by itself.
-    #[command(hide = true)]
-    Hold,
-    /// Print completions for a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum View {
-    /// The newest output, as text.
-    Output,
-    /// The same, with escapes made visible.
-    Raw,
-    /// The visible screen.
-    Screen,
-    /// Who typed what.
-    History,
-}
-
-#[derive(Clone, Copy, Subcommand)]
-enum About {
-    /// Where it is.
-    Path,
-    /// What holds, with every default.
-    Show,
-    /// Whether it is right.
-    Check,
-}
 
 /// Carries out the command line.
 #[must_use]
@@ -242,6 +80,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         })),
         Order::Daemon { serving } => daemon(arguments.instance.as_deref(), serving),
         order @ (Order::Up { .. }
+        | Order::Ssh { .. }
         | Order::Attach { .. }
         | Order::Ls { .. }
         | Order::Run { .. }
@@ -309,9 +148,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
     let passed = || config::read(&instance.config).map(|it| it.variables()).map_err(unreachable_daemon);
     let named = |name: &str| Client::new(instance.clone(), name, &[]);
     let ended = match order {
-        Order::Up { name, shell, label, detached } => {
-            let client = Client::new(instance.clone(), "up", &passed()?)?;
-            return up::up(client, up::Up { name, shell, label, detached }, json).await;
+        order @ (Order::Up { .. } | Order::Ssh { .. } | Order::Trust { .. }) => {
+            return waited_for(order, instance.clone(), &passed()?, json).await;
         }
         Order::Attach { name } => {
             let client = named("attach")?;
@@ -321,10 +159,6 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Run { name, wait, kill_after, command } => {
             let client = Client::new(instance.clone(), "run", &passed()?)?;
             return run_command(&client, name, wait, kill_after, command.join(" "), json).await;
-        }
-        Order::Trust { target } => {
-            let client = Client::new(instance.clone(), "trust", &passed()?)?;
-            return trust::trust(&client, target, json).await;
         }
         Order::Stop => return ending::stop(&named("stop")?, json).await,
         Order::Restart => return ending::restart(&named("restart")?, json).await,
@@ -376,6 +210,26 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
     ended.map(|()| ExitCode::SUCCESS)
 }
 
+/// Orders that may have to wait for a host, and for what a person answers.
+async fn waited_for(
+    order: Order,
+    instance: Instance,
+    passed: &[String],
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let client = |name: &str| Client::new(instance.clone(), name, passed);
+    match order {
+        Order::Up { word, on, shell, label, detached } => {
+            up::up(client("up")?, up::Up { word, target: on, shell, label, detached }, json).await
+        }
+        Order::Ssh { host, port, user, command } => {
+            ssh(client("ssh")?, &up::Ssh { host, user, port }, command, json).await
+        }
+        Order::Trust { target } => trust::trust(&client("trust")?, target, json).await,
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
 fn session(name: Option<String>) -> Query {
     Query { session: name, ..Query::default() }
 }
@@ -386,6 +240,20 @@ fn shown<T: serde::Serialize>(document: &T, json: bool, people: impl FnOnce(&T))
     }
     people(document);
     Ok(())
+}
+
+async fn ssh(client: Client, ssh: &up::Ssh, command: Vec<String>, json: bool) -> Result<ExitCode, Failure> {
+    let order = up::Up { target: Some(up::target(ssh)?), ..up::Up::default() };
+    if command.is_empty() {
+        return up::up(client, order, json).await;
+    }
+    match up::opened(&client, order, false).await? {
+        Ok(connected) => {
+            let name = connected.session.name;
+            run_command(&client, name, RUN_WAIT_S, None, command.join(" "), json).await
+        }
+        Err(given_up) => Ok(given_up),
+    }
 }
 
 async fn run_command(

@@ -65,6 +65,27 @@ impl Remote {
         self.port
     }
 
+    /// Adds an account and a port that were named apart.
+    ///
+    /// # Errors
+    ///
+    /// Says what is no account, or was named twice and differs.
+    pub fn with(self, user: Option<&str>, port: Option<u16>) -> Result<Self, NotATarget> {
+        let text = self.to_string();
+        let typed = Typed { text: &text };
+        let user = user.map(self::user).transpose()?;
+        if self.user.is_some() && user.is_some() && self.user != user {
+            return Err(typed.wrong("another user is named beside it"));
+        }
+        if self.port.is_some() && port.is_some() && self.port != port {
+            return Err(typed.wrong("another port is named beside it"));
+        }
+        if port == Some(0) {
+            return Err(typed.wrong("a port is a number from 1 to 65535"));
+        }
+        Ok(Self { user: self.user.or(user), port: self.port.or(port), ..self })
+    }
+
     /// Says whether it is a name alone, as devices and aliases are.
     #[must_use]
     pub fn is_plain(&self) -> bool {

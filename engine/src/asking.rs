@@ -7,7 +7,7 @@ use std::time::Duration;
 use cotty_core::question::{DECIDE, Decision, Question};
 use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal};
 use cotty_host::native::accepted::{self, NotKept};
-use cotty_host::native::secret::{Ask, AskKind, Asker};
+use cotty_host::native::secret::{Ask, AskKind, Asker, ask_nobody};
 use cotty_host::native::settings::{Jump, Settings, ShownKey};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -22,9 +22,12 @@ const ANSWER_WAIT_MAX: Duration = Duration::from_secs(300);
 /// An answer about a key that means neither yes nor no is asked for so often.
 const DECISIONS_MAX: usize = 3;
 
-/// A person who waits. Cheap to clone.
+/// A person who waits, or an agent that does: it is asked nothing. Cheap to clone.
 #[derive(Clone)]
-pub struct Person(Arc<Inner>);
+pub struct Person {
+    inner: Arc<Inner>,
+    answers: bool,
+}
 
 struct Inner {
     told: mpsc::Sender<Told>,
@@ -66,12 +69,22 @@ impl Person {
     #[must_use]
     pub fn at_terminal() -> (Self, mpsc::Receiver<Told>) {
         let (told, hears) = mpsc::channel(TOLD_MAX);
-        (Self(Arc::new(Inner { told, there: Notify::new() })), hears)
+        (Self { inner: Arc::new(Inner { told, there: Notify::new() }), answers: true }, hears)
+    }
+
+    /// Returns the same, who hears everything and is asked nothing.
+    pub(crate) fn unasked(&self) -> Self {
+        Self { answers: false, ..self.clone() }
+    }
+
+    /// Says whether it is a person who answers.
+    pub(crate) fn answers(&self) -> bool {
+        self.answers
     }
 
     /// Tells how far something is. Words that nobody takes in time are not kept.
     pub(crate) fn hear(&self, host: &str, stage: &'static str) {
-        drop(self.0.told.try_send(Told::Progress { host: host.to_owned(), stage }));
+        drop(self.inner.told.try_send(Told::Progress { host: host.to_owned(), stage }));
     }
 
     /// Lets the person hear how far a connection comes, with the hosts on its way.
@@ -86,6 +99,9 @@ impl Person {
 
     /// Returns how logins ask this person.
     pub(crate) fn asker(&self) -> Asker {
+        if !self.answers {
+            return ask_nobody();
+        }
         let person = self.clone();
         Arc::new(move |ask| {
             let person = person.clone();
@@ -99,17 +115,17 @@ impl Person {
 
     /// Waits until the person has left.
     pub(crate) async fn left(&self) {
-        self.0.told.closed().await;
+        self.inner.told.closed().await;
     }
 
     /// What the person waited for is there; what follows they can watch.
     pub(crate) fn arrive(&self) {
-        self.0.there.notify_one();
+        self.inner.there.notify_one();
     }
 
     /// Waits for [`Person::arrive`].
     pub(crate) async fn arrived(&self) {
-        self.0.there.notified().await;
+        self.inner.there.notified().await;
     }
 
     /// Asks about a key that no file knows, and writes it down as it was shown.
@@ -150,7 +166,7 @@ impl Person {
 
     async fn ask(&self, question: Question, text: String) -> Option<Secret> {
         let (answer, answered) = oneshot::channel();
-        self.0.told.send(Told::Question(Asked { question, text, answer })).await.ok()?;
+        self.inner.told.send(Told::Question(Asked { question, text, answer })).await.ok()?;
         tokio::time::timeout(ANSWER_WAIT_MAX, answered).await.ok()?.ok()
     }
 }

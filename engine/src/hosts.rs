@@ -131,6 +131,23 @@ impl Hosts {
         Ok((resolved.identity, HostStatus { resolved_at, ..status }))
     }
 
+    /// Says whether a word means a host: by its form, as a device, in one of ssh's files, or because somebody named it as
+    /// a target before. Runs nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says that ssh's files could not be read at all.
+    pub async fn is_written_down(&self, word: &Remote) -> Result<bool, Refusal> {
+        if !word.is_plain() || word.name().contains(['.', ':']) || self.last_resolution(word).is_some() {
+            return Ok(true);
+        }
+        let wanted = Wanted::of(word, &self.settings.devices);
+        if wanted.device.is_some() || self.lore.names().await?.spells_out(word.name()) {
+            return Ok(true);
+        }
+        self.lore.has_key_of(&wanted).await
+    }
+
     /// Returns the hosts that the configuration names.
     pub fn devices(&self) -> impl Iterator<Item = (&str, &Device)> {
         self.settings.devices.iter().map(|(name, device)| (name.as_str(), device))

@@ -6,6 +6,7 @@ mod fork;
 mod history;
 mod isolated;
 mod living;
+pub mod meaning;
 mod standing;
 mod trusting;
 

@@ -17,7 +17,7 @@ pub(crate) const KEYS_MAX: usize = HOPS_MAX + 1;
 /// next one has to show what they accepted.
 pub(crate) async fn accept(resolved: &Resolved, person: &Person, error: &PoolError) -> Result<(), Refusal> {
     let unknown = match error {
-        PoolError::Connect(met) => unknown_key(&resolved.typed, &resolved.settings, met),
+        PoolError::Connect(met) if person.answers() => unknown_key(&resolved.typed, &resolved.settings, met),
         _ => None,
     };
     match unknown {

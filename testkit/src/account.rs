@@ -1,9 +1,10 @@
 //! An account of its own for a test, with a home and a login shell; it needs root.
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::not_run::not_run;
@@ -48,6 +49,21 @@ impl Account {
     /// Gives it another login shell.
     pub fn set_shell(&self, shell: &str) {
         change("usermod", &["-s", shell, &self.name]);
+    }
+
+    /// Gives it a password.
+    pub fn set_password(&self, password: &str) {
+        until("the list of accounts is free", || {
+            let mut child = Command::new("chpasswd")
+                .stdin(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("chpasswd");
+            let mut input = child.stdin.take().expect("its input");
+            writeln!(input, "{}:{password}", self.name).expect("a line");
+            drop(input);
+            child.wait().expect("its end").success().then_some(())
+        });
     }
 
     /// Writes a file in its home, which everybody may read.

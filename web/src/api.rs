@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
+use cotty_engine::hub::meaning::Meaning;
 use cotty_engine::report::{self, CallKey, Caller, Enter, Part, Stretch, Until, Which};
 use cotty_wire::api;
 
@@ -38,17 +39,29 @@ pub(crate) async fn connect(
     Extension(mut caller): Calling,
     Order(order): Order<api::Connect>,
 ) -> Answer<api::Connected> {
-    let order = ordered(&mut caller, order);
+    let order = ordered(&served, &mut caller, order).await?;
     Ok(Json(words::connected(served.hub.connect(&caller, order).await?)))
 }
 
 /// Takes an order to connect, and what the caller gives its shell.
-pub(crate) fn ordered(caller: &mut Caller, order: api::Connect) -> report::Connect {
+pub(crate) async fn ordered(
+    served: &Served,
+    caller: &mut Caller,
+    order: api::Connect,
+) -> Result<report::Connect, Refusal> {
+    let meaning = match (order.word, order.name, order.target) {
+        (Some(word), None, None) => served.hub.meaning(&word).await?,
+        (None, name, target) => Meaning { name, target },
+        (Some(_), ..) => {
+            let why = "it stands in place of a name and a target".to_owned();
+            return Err(Refusal::InvalidArgument { what: "word", why });
+        }
+    };
     caller.whole_env =
         order.whole_env.map(|it| it.into_iter().map(|(name, value)| (name.into(), value.into())).collect());
-    report::Connect {
-        target: order.target,
-        name: order.name,
+    Ok(report::Connect {
+        target: meaning.target,
+        name: meaning.name,
         fork: None,
         shell: order.shell,
         cols: order.cols,
@@ -58,7 +71,7 @@ pub(crate) fn ordered(caller: &mut Caller, order: api::Connect) -> report::Conne
         label: order.label,
         default: None,
         wait: patience(order.wait_ms),
-    }
+    })
 }
 
 pub(crate) async fn status(

@@ -64,9 +64,11 @@ async fn opened(socket: &mut WebSocket, served: &Served, mut caller: Caller) -> 
     let FromClient::Open { order } = ordered(socket).await? else {
         return Err((close::MALFORMED, "the first message is open"));
     };
-    let order = api::ordered(&mut caller, *order);
     let (person, hears) = Person::at_terminal();
-    let connecting = served.hub.connect_asking(&caller, order, &person);
+    let connecting = async {
+        let order = api::ordered(served, &mut caller, *order).await?;
+        served.hub.connect_asking(&caller, order, &person).await
+    };
     let connected = attended(socket, served, hears, connecting).await?;
     let connected = Box::new(words::connected(connected));
     say(socket, &FromServer::Opened { connected }).await?;

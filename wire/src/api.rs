@@ -42,6 +42,9 @@ pub struct Who {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Connect {
+    /// A session's name, or a host, whichever the word means: in place of both.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub word: Option<String>,
     /// What it is opened on (`local`); the configured default without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,

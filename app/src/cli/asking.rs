@@ -16,6 +16,9 @@ use crate::cli::print;
 use crate::cli::socket::{self, tell};
 use crate::cli::terminal::Line;
 
+/// A daemon that ends in the middle is followed by the next so often.
+const TRIES_MAX: u32 = 4;
+
 /// What is there sooner needs no words.
 const SLOW: Duration = Duration::from_millis(700);
 
@@ -25,6 +28,22 @@ pub(crate) enum Waited {
     Done(Box<FromServer>),
     /// The person gave up, or we were told to end: with this exit code.
     GivenUp(u8),
+}
+
+/// Why there is no answer.
+enum Stopped {
+    /// The daemon is gone, and had asked nothing yet.
+    Gone { why: &'static str },
+    /// The daemon is gone, and a question with it.
+    Asked { why: &'static str },
+    /// It was refused, or cannot be done here.
+    Failed(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 /// What ends us. Ctrl-C is the person's.
@@ -47,16 +66,35 @@ struct Open {
     line: Line,
 }
 
-/// Gives an order, and waits for what becomes of it.
+/// Gives an order, and waits for what becomes of it. A daemon that ends before it asked anything is followed by the
+/// next one, which is told the same: what is there is found again.
 pub(crate) async fn wait_for(client: &Client, path: &str, order: &FromClient) -> Result<Waited, Failure> {
     let mut ends = Ends::new().map_err(|error| internal(&error.to_string()))?;
+    let mut tries = 1;
+    loop {
+        match converse(client, path, order, &mut ends).await {
+            Ok(waited) => return Ok(waited),
+            Err(Stopped::Gone { .. }) if tries < TRIES_MAX => tries += 1,
+            Err(Stopped::Gone { why } | Stopped::Asked { why }) => return Err(ended(why)),
+            Err(Stopped::Failed(failure)) => return Err(failure),
+        }
+    }
+}
+
+async fn converse(
+    client: &Client,
+    path: &str,
+    order: &FromClient,
+    ends: &mut Ends,
+) -> Result<Waited, Stopped> {
     let mut socket = tokio::select! {
         socket = socket::open(client, path) => socket?,
         code = ends.come() => return Ok(Waited::GivenUp(code)),
     };
     if !tell(&mut socket, order).await {
-        return Err(ended("it took no order"));
+        return Err(Stopped::Gone { why: "it took no order" });
     }
+    let mut asked = false;
     let mut progress = Progress { slow_at: Instant::now() + SLOW, newest: None, last: String::new() };
     let mut open = None::<Open>;
     loop {
@@ -69,23 +107,23 @@ pub(crate) async fn wait_for(client: &Client, path: &str, order: &FromClient) ->
                 drop(tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await);
                 return Ok(Waited::GivenUp(code));
             }
-            message = socket.next() => match heard(message)? {
+            message = socket.next() => match heard(message, asked)? {
                 None => {}
                 Some(FromServer::Progress { host, stage }) => progress.newest = Some(format!("{host}: {stage}")),
                 Some(FromServer::Question { id, text, echo, .. }) => {
                     let line = Line::begin(&text, echo).await.map_err(|error| no_terminal(&error))?;
-                    open = Some(Open { id, line });
+                    (open, asked) = (Some(Open { id, line }), true);
                 }
                 Some(done @ (FromServer::Opened { .. } | FromServer::Trusted { .. })) => {
                     return Ok(Waited::Done(Box::new(done)));
                 }
-                Some(FromServer::Refused { failure, .. }) => return Err(failure),
+                Some(FromServer::Refused { failure, .. }) => return Err(Stopped::Failed(failure)),
                 Some(_) => {}
             },
             answer = typed(&mut open), if open.is_some() => {
                 drop(open.take());
                 if !tell(&mut socket, &answer).await {
-                    return Err(ended("it took no answer"));
+                    return Err(Stopped::Asked { why: "it took no answer" });
                 }
                 // What follows an answer is told anew.
                 progress.slow_at = Instant::now() + SLOW;
@@ -108,16 +146,17 @@ async fn typed(open: &mut Option<Open>) -> FromClient {
 }
 
 /// Reads a message; nothing where it is the protocol's own.
-fn heard(message: Option<Result<Message, Error>>) -> Result<Option<FromServer>, Failure> {
+fn heard(message: Option<Result<Message, Error>>, asked: bool) -> Result<Option<FromServer>, Stopped> {
+    let gone = |why| Err(if asked { Stopped::Asked { why } } else { Stopped::Gone { why } });
     match message {
         Some(Ok(Message::Text(text))) => Ok(serde_json::from_str(&text).ok()),
         Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == close::GOING_AWAY => {
-            Err(ended("it ended, or was started anew"))
+            gone("it ended, or was started anew")
         }
         Some(Ok(Message::Close(Some(frame)))) => {
-            Err(internal(&format!("the socket was closed: {} {}", frame.code, frame.reason)))
+            Err(internal(&format!("the socket was closed: {} {}", frame.code, frame.reason)).into())
         }
-        Some(Ok(Message::Close(None)) | Err(_)) | None => Err(ended("it ended")),
+        Some(Ok(Message::Close(None)) | Err(_)) | None => gone("it ended"),
         Some(Ok(Message::Binary(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
     }
 }

@@ -20,6 +20,7 @@ mod hosts;
 mod trust;
 mod fork;
 mod broken;
+mod up_host;
 mod bad_input;
 
 mod clients;

@@ -156,3 +156,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_user_and_a_port_may_be_named_apart_and_not_twice() {
+    let remote = |text: &str| match text.parse() {
+        Ok(Target::Remote(remote)) => remote,
+        other => panic!("{other:?}"),
+    };
+    let with = |text: &str, user, port| remote(text).with(user, port).map(|it| it.to_string());
+    assert_eq!(with("web", Some("me"), Some(22)).unwrap(), "me@web:22");
+    assert_eq!(with("me@[::1]", Some("me"), Some(2222)).unwrap(), "me@[::1]:2222");
+    assert_eq!(with("me@web:22", None, Some(22)).unwrap(), "me@web:22");
+    for (text, user, port) in [
+        ("me@web", Some("you"), None),
+        ("web:22", None, Some(23)),
+        ("web", Some("-l"), None),
+        ("web", None, Some(0)),
+    ] {
+        assert!(with(text, user, port).is_err(), "{text}");
+    }
+}

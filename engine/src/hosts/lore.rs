@@ -111,6 +111,11 @@ impl Lore {
         {
             return Ok(true);
         }
+        self.has_key_of(wanted).await
+    }
+
+    /// Says whether a key of a host is in ssh's own files of known hosts.
+    pub(super) async fn has_key_of(&self, wanted: &Wanted<'_>) -> Result<bool, Refusal> {
         let (files, host) = (ssh_files::known_hosts(&self.ssh), wanted.host.to_owned());
         let port = wanted.port.unwrap_or(PORT_DEFAULT);
         let read = tokio::task::spawn_blocking(move || {

@@ -105,7 +105,7 @@ impl Hub {
         self.connect_for(caller, order, None).await
     }
 
-    /// The same for a person who waits and answers. An agent is asked nothing, whoever waits with it.
+    /// The same for somebody who waits until a host is there, and leaves it be by leaving. An agent is asked nothing.
     ///
     /// # Errors
     ///
@@ -116,8 +116,9 @@ impl Hub {
         order: Connect,
         person: &Person,
     ) -> Result<Connected, Refusal> {
-        let person = (caller.principal.role == Role::Operator).then_some(person);
-        self.connect_for(caller, order, person).await
+        let unasked = person.unasked();
+        let person = if caller.principal.role == Role::Operator { person } else { &unasked };
+        self.connect_for(caller, order, Some(person)).await
     }
 
     async fn connect_for(

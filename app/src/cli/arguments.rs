@@ -1,0 +1,189 @@
+//! What may be typed after `cotty`.
+
+use clap::{Parser, Subcommand};
+
+use crate::cli::exit;
+
+/// How long `cotty run` waits for a command's end when nobody says: longer than most, shorter than a forgotten job.
+pub(crate) const RUN_WAIT_S: u64 = 600;
+
+#[derive(Parser)]
+#[command(name = "cotty", version, about = "A terminal that a person and an AI agent share", after_help = exit::HELP)]
+pub(crate) struct Arguments {
+    /// The instance: its own daemon and sessions.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) instance: Option<String>,
+    /// Print one JSON document.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Order,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Order {
+    /// Open a session, or find it, and attach this terminal.
+    Up {
+        /// A session's name, or a host: user@host:port, an alias of ssh's, a device.
+        #[arg(value_name = "NAME|HOST")]
+        word: Option<String>,
+        /// What it is opened on; the other word is a name then.
+        #[arg(long, value_name = "TARGET")]
+        on: Option<String>,
+        /// The shell, by name or path; yours without one.
+        #[arg(long)]
+        shell: Option<String>,
+        /// Words for people.
+        #[arg(long)]
+        label: Option<String>,
+        /// Open it, and leave this terminal alone.
+        #[arg(long, short)]
+        detached: bool,
+    },
+    /// Open a session on a host, with the habits of ssh, and attach this terminal.
+    Ssh {
+        /// The host: user@host, an alias of ssh's, a device.
+        #[arg(value_name = "HOST")]
+        host: String,
+        /// Its port.
+        #[arg(short, long, value_parser = clap::value_parser!(u16).range(1..))]
+        port: Option<u16>,
+        /// The account.
+        #[arg(short = 'l', long = "login", value_name = "USER")]
+        user: Option<String>,
+        /// A command to run in the session instead of attaching; exits with its code.
+        #[arg(last = true)]
+        command: Vec<String>,
+    },
+    /// Attach this terminal to a session. Ctrl-] leaves it.
+    Attach {
+        /// The session's name.
+        name: Option<String>,
+    },
+    /// List the sessions.
+    Ls {
+        /// List the newest commands instead.
+        #[arg(long)]
+        runs: bool,
+    },
+    /// Run a command in a session, print its output and exit with its code.
+    Run {
+        /// The session's name.
+        name: String,
+        /// How long to wait for its end, in seconds.
+        #[arg(long, default_value_t = RUN_WAIT_S)]
+        wait: u64,
+        /// Interrupt it after so many seconds.
+        #[arg(long)]
+        kill_after: Option<u64>,
+        /// The command. Several words are joined by blanks, as `ssh` does.
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Type text and keys into a session.
+    Send {
+        /// The session's name.
+        name: String,
+        /// The text; Enter follows it.
+        text: Option<String>,
+        /// Keys after the text (ctrl-c, f5, up), with commas between.
+        #[arg(long, value_delimiter = ',')]
+        keys: Vec<String>,
+        /// No Enter after the text.
+        #[arg(long)]
+        no_enter: bool,
+    },
+    /// Print what a session printed.
+    Read {
+        /// The session's name.
+        name: Option<String>,
+        /// What of it.
+        #[arg(long, value_enum, default_value_t = View::Output)]
+        view: View,
+        /// The output of one command instead.
+        #[arg(long, value_name = "HANDLE")]
+        run: Option<String>,
+        /// From this offset on.
+        #[arg(long, value_name = "EPOCH:BYTE")]
+        offset: Option<String>,
+    },
+    /// Show how a session stands, or the daemon and all of them.
+    Status {
+        /// The session's name.
+        name: Option<String>,
+    },
+    /// Close a session (web1), a command (c7), or all.
+    Close {
+        /// What.
+        id: String,
+        /// Also while a command runs.
+        #[arg(long)]
+        force: bool,
+    },
+    /// Choose who may write. A person's to do.
+    Mode {
+        /// The session's name.
+        name: String,
+        /// common, human-first, human-only or agent-only.
+        mode: String,
+    },
+    /// Show how the state of a command was judged.
+    Why {
+        /// Its handle.
+        run: String,
+    },
+    /// Accept the key of a host, after a look at it. A person's to do.
+    Trust {
+        /// The host (user@host:port, an alias of ssh's) or a device.
+        #[arg(value_name = "HOST")]
+        target: String,
+    },
+    /// End the daemon and every session. A person's to do.
+    Stop,
+    /// Start the daemon anew; sessions live on. A person's to do.
+    Restart,
+    /// Look at the config.
+    Config {
+        #[command(subcommand)]
+        what: About,
+    },
+    /// Print how MCP clients start us.
+    Setup,
+    /// Serve an MCP client on standard input and output.
+    Mcp,
+    /// Start the daemon. Every command does it by itself.
+    Daemon {
+        #[arg(long, hide = true)]
+        serving: bool,
+    },
+    /// Keep shells alive. The daemon starts it by itself.
+    #[command(hide = true)]
+    Hold,
+    /// Print completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum View {
+    /// The newest output, as text.
+    Output,
+    /// The same, with escapes made visible.
+    Raw,
+    /// The visible screen.
+    Screen,
+    /// Who typed what.
+    History,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum About {
+    /// Where it is.
+    Path,
+    /// What holds, with every default.
+    Show,
+    /// Whether it is right.
+    Check,
+}
