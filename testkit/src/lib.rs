@@ -19,9 +19,11 @@ pub mod not_run;
 pub mod pairs;
 pub mod sshd;
 pub mod account;
+pub mod agent;
 pub mod relay;
 
 pub use account::Account;
+pub use agent::Agent;
 pub use home::{Home, binary};
 pub use mcp::{Mcp, Ticket, ToolReply};
 pub use not_run::{have, not_run};

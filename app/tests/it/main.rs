@@ -21,6 +21,7 @@ mod trust;
 mod fork;
 mod broken;
 mod up_host;
+mod openssh;
 mod bad_input;
 
 mod clients;

@@ -65,6 +65,7 @@ fn file(file: &NamedFile) -> String {
             let kind = kind.as_deref().unwrap_or("a key");
             format!("{path}: {kind}, encrypted")
         }
+        FileState::Public(kind) => format!("{path}: {kind}, the public half only, for a key of the agent"),
         FileState::Trouble(trouble) => trouble.to_string(),
     }
 }

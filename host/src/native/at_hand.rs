@@ -29,6 +29,8 @@ pub enum FileState {
     Ready(String),
     /// A key that needs its passphrase; its kind, where that is known without it.
     Encrypted(Option<String>),
+    /// The public half of a key of this kind: it says which of the agent's keys is meant.
+    Public(String),
     /// It cannot be used.
     Trouble(Trouble),
 }
@@ -89,6 +91,7 @@ fn state(path: &Path) -> FileState {
             match &file.content {
                 Content::Open(_) => FileState::Ready(kind.unwrap_or_default()),
                 Content::Encrypted { .. } => FileState::Encrypted(kind),
+                Content::Public { .. } => FileState::Public(kind.unwrap_or_default()),
             }
         }
     }

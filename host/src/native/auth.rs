@@ -141,6 +141,13 @@ impl Login<'_> {
     async fn with_file(&mut self, file: KeyFile) -> Result<Attempt, ConnectError> {
         match file.content {
             Content::Open(key) => self.with_key(&file.path, *key).await,
+            // The agent does not have it.
+            Content::Public { named, .. } => {
+                if named {
+                    self.denied.troubles.push(Trouble::PublicKey(file.path));
+                }
+                Ok(Attempt::Refused)
+            }
             Content::Encrypted { text, public } => {
                 // A passphrase is asked for only if the server would take the key.
                 if let Some(public) = public

@@ -109,7 +109,7 @@ pub enum Trouble {
     #[error("{} may be read by others; chmod 600 it, and consider the key known to them", .0.display())]
     OpenToOthers(PathBuf),
     /// It is a public key.
-    #[error("{} is a public key; name the private one, without .pub", .0.display())]
+    #[error("{} is a public key, and no agent has its private half; name that, without .pub", .0.display())]
     PublicKey(PathBuf),
     /// It is no key.
     #[error("{} is no private key that can be read: {why}", file.display())]

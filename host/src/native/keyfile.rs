@@ -32,15 +32,39 @@ pub(super) enum Content {
         /// Known without the passphrase from the file itself, or from the `.pub` beside it.
         public: Option<Box<PublicKey>>,
     },
+    /// The public half only: it says which of the agent's keys is meant.
+    Public {
+        key: Box<PublicKey>,
+        /// The file that was named is it, and not the one beside a private key that is not there.
+        named: bool,
+    },
 }
 
-/// Reads a key file; nothing if there is none.
+/// Reads a key file; nothing if there is none, and no public half beside it either.
 pub(super) fn read(path: &Path) -> Option<Result<KeyFile, Trouble>> {
+    let key_file = |content| KeyFile { path: path.to_owned(), content };
     let text = match text(path) {
-        Ok(text) => text?,
+        Ok(Some(text)) => text,
+        Ok(None) => return Some(Ok(key_file(public_half(&beside(path), false)?))),
+        Err(Trouble::PublicKey(file)) => {
+            let half = public_half(path, true).ok_or(Trouble::PublicKey(file));
+            return Some(half.map(key_file));
+        }
         Err(trouble) => return Some(Err(trouble)),
     };
-    Some(content(path, text).map(|content| KeyFile { path: path.to_owned(), content }))
+    Some(content(path, text).map(key_file))
+}
+
+fn public_half(path: &Path, named: bool) -> Option<Content> {
+    let key = Box::new(load_public_key(path).ok()?);
+    Some(Content::Public { key, named })
+}
+
+/// Where the public half of a key is kept.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".pub");
+    beside.into()
 }
 
 /// Decrypts a key. Takes a while by design: not on a task that others wait for.
@@ -54,6 +78,7 @@ impl KeyFile {
         match &self.content {
             Content::Open(key) => Some(key.public_key()),
             Content::Encrypted { public, .. } => public.as_deref(),
+            Content::Public { key, .. } => Some(key),
         }
     }
 }
@@ -94,9 +119,7 @@ fn content(path: &Path, text: Zeroizing<String>) -> Result<Content, Trouble> {
         return Ok(Content::Encrypted { text, public: Some(Box::new(key.public_key().clone())) });
     }
     if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".pub");
-        let public = load_public_key(Path::new(&beside)).ok().map(Box::new);
+        let public = load_public_key(beside(path)).ok().map(Box::new);
         return Ok(Content::Encrypted { text, public });
     }
     match decode_secret_key(&text, None) {
