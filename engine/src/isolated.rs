@@ -184,11 +184,8 @@ pub(crate) fn forget_oldest(
 ) -> Result<(), Refusal> {
     let (mut count, mut bytes) = (0, 0);
     for row in store.all_isolated()? {
-        let kept = |stream| {
-            let reader = texts::reader(state_dir, &place(row.number, stream));
-            let first = reader.first_kept(EPOCH).ok().flatten().unwrap_or(0);
-            reader.end(EPOCH).ok().flatten().unwrap_or(0).saturating_sub(first)
-        };
+        let kept =
+            |stream| texts::reader(state_dir, &place(row.number, stream)).kept_bytes(EPOCH).unwrap_or(0);
         count += 1;
         bytes += kept(Stream::Output) + kept(Stream::Error);
         let runs = lane.running().contains_key(&row.number);

@@ -61,7 +61,7 @@ pub(crate) fn check(order: &IsolatedOrder) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The variables of a command: the caller's own, and a pager that waits for nobody.
+/// The variables of a command here: the caller's own, and a pager that waits for nobody.
 pub(crate) fn variables(order: &IsolatedOrder) -> BTreeMap<String, String> {
     let pagers = PAGERS.iter().map(|name| ((*name).to_owned(), "cat".to_owned()));
     pagers.chain(order.env.clone()).collect()
@@ -76,12 +76,13 @@ pub(crate) fn here(executable: PathBuf, spawn: Spawn, stdin: Bytes) -> Starting 
     })
 }
 
-/// Starts a command on a host.
+/// Starts a command on a host, with the caller's variables alone: no program pages into a pipe unasked, and a pager that it asks
+/// for passes on what it reads. To set one more takes three programs more there.
 pub(crate) fn there(lease: Lease, resolved: Resolved, order: &IsolatedOrder, stdin: Bytes) -> Starting {
     let exec = Exec {
         command: order.run.command.clone(),
         cwd: order.cwd.as_deref().and_then(beyond_home),
-        env: variables(order).into_iter().collect(),
+        env: order.env.clone().into_iter().collect(),
         stdin,
         kill_after: None,
     };

@@ -101,7 +101,7 @@ pub(crate) async fn run(
     end: impl FnOnce(),
     ending: CancellationToken,
 ) {
-    let Ok(mut owner) = Owner::new(parts) else { return end() };
+    let mut owner = Owner::new(parts);
     let mut started = owner.start(starting, &mut mailbox).await;
     while !owner.settled {
         owner.look_after_ladder();
@@ -141,19 +141,12 @@ async fn next(started: &mut Option<Started>) -> News {
 }
 
 impl Owner {
-    fn new(parts: Parts) -> Result<Self, ()> {
-        let Parts { mut run, row, store, state_dir, quota_bytes } = parts;
-        let open = |stream| Kept::open(state_dir.session(&place(row.number, stream)), EPOCH, quota_bytes);
-        let (output, errors) = match (open(Stream::Output), open(Stream::Error)) {
-            (Ok(output), Ok(errors)) => (output, errors),
-            (Err(error), _) | (_, Err(error)) => {
-                run.state = RunState::Lost { reason: format!("it was not started: {error}") };
-                drop(store.keep_isolated(&run, &row));
-                return Err(());
-            }
-        };
+    fn new(parts: Parts) -> Self {
+        let Parts { run, row, store, state_dir, quota_bytes } = parts;
+        let begin = |stream| Kept::begin(state_dir.session(&place(row.number, stream)), EPOCH, quota_bytes);
+        let (output, errors) = (begin(Stream::Output), begin(Stream::Error));
         let now = clock::now();
-        Ok(Self {
+        Self {
             run,
             row,
             store,
@@ -173,7 +166,7 @@ impl Owner {
             look_until: None,
             survivors: None,
             settled: false,
-        })
+        }
     }
 
     /// Waits until it is started, and answers meanwhile.

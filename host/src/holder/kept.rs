@@ -42,6 +42,13 @@ impl Kept {
         Ok(Self { epoch, writer, reader, memory: VecDeque::new(), dropped: None, retry_at: None })
     }
 
+    /// The same where nothing was kept yet. Nothing is made on disk before something is printed.
+    pub fn begin(directory: PathBuf, epoch: Epoch, quota_bytes: u64) -> Self {
+        let writer = SegmentWriter::begin(&directory, epoch, quota_bytes);
+        let reader = SegmentReader::open(directory);
+        Self { epoch, writer, reader, memory: VecDeque::new(), dropped: None, retry_at: None }
+    }
+
     /// Returns the place of the next byte.
     pub fn end(&self) -> u64 {
         self.memory_start() + self.memory.len() as u64

@@ -100,6 +100,11 @@ impl SegmentReader {
         Ok(list(&self.directory, Some(epoch))?.last().map(Segment::end))
     }
 
+    /// Returns how much is kept of a shell.
+    pub fn kept_bytes(&self, epoch: Epoch) -> io::Result<u64> {
+        Ok(list(&self.directory, Some(epoch))?.iter().map(|it| it.length).sum())
+    }
+
     /// Returns when bytes were printed: each entry holds for the bytes from its offset on, to within 10 ms.
     pub fn times(&self, epoch: Epoch) -> io::Result<Vec<(Offset, SystemTime)>> {
         let mut times = Vec::new();
@@ -119,12 +124,26 @@ impl SegmentReader {
 impl SegmentWriter {
     /// Makes the directory, 0700, and goes on at the end of what is there of this shell.
     pub fn open(directory: impl Into<PathBuf>, epoch: Epoch, quota_bytes: u64) -> io::Result<Self> {
-        let directory = directory.into();
-        DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
-        let segments = VecDeque::from(list(&directory, None)?);
-        let end = segments.iter().filter(|it| it.first.epoch == epoch).map(Segment::end).max().unwrap_or(0);
-        let quota_bytes = quota_bytes.max(QUOTA_BYTES_MIN);
-        Ok(Self { directory, epoch, quota_bytes, segments, open: None, index: None, end, stamped: None })
+        let mut writer = Self::begin(directory, epoch, quota_bytes);
+        make_directory(&writer.directory)?;
+        writer.segments = VecDeque::from(list(&writer.directory, None)?);
+        let own = writer.segments.iter().filter(|it| it.first.epoch == epoch);
+        writer.end = own.map(Segment::end).max().unwrap_or(0);
+        Ok(writer)
+    }
+
+    /// Begins where nothing was stored yet. The directory is made with the first byte.
+    pub fn begin(directory: impl Into<PathBuf>, epoch: Epoch, quota_bytes: u64) -> Self {
+        Self {
+            directory: directory.into(),
+            epoch,
+            quota_bytes: quota_bytes.max(QUOTA_BYTES_MIN),
+            segments: VecDeque::new(),
+            open: None,
+            index: None,
+            end: 0,
+            stamped: None,
+        }
     }
 
     /// Returns the quota as it is held.
@@ -187,7 +206,11 @@ impl SegmentWriter {
         let segment = Segment { first: Offset { epoch: self.epoch, byte: self.end }, length: 0 };
         let path = segment.path(&self.directory, "out");
         // One of this name can only be empty: a disk that was full when it was begun.
-        self.open = Some(OpenOptions::new().append(true).create(true).mode(0o600).open(path)?);
+        let open = || OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        self.open = Some(open().or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => make_directory(&self.directory).and_then(|()| open()),
+            _ => Err(error),
+        })?);
         if self.segments.back().is_none_or(|it| it.first != segment.first) {
             self.segments.push_back(segment);
         }
@@ -237,6 +260,10 @@ impl SegmentWriter {
         }
         Ok(())
     }
+}
+
+fn make_directory(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
 fn stamp_of(epoch: Epoch, entry: &[u8]) -> (Offset, SystemTime) {
