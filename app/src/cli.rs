@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use cotty_wire::api::{
-    CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs, Screen,
-    SendOrder, Session, Sessions,
+    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs,
+    Screen, SendOrder, Session, Sessions,
 };
 
-use crate::cli::arguments::{About, Arguments, Order, RUN_WAIT_S, View};
+use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
 use crate::cli::client::{Client, internal, unreachable_daemon};
 use crate::config;
 use crate::instance::{Instance, config_path};
@@ -91,6 +91,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Mode { .. }
         | Order::Why { .. }
         | Order::Trust { .. }
+        | Order::Device { .. }
         | Order::Stop
         | Order::Restart) => {
             let instance = Instance::find(arguments.instance.as_deref()).map_err(unreachable_daemon)?;
@@ -172,6 +173,10 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Ls { runs: false } => {
             let list: Sessions = named("ls")?.get("sessions", &Query::default()).await?;
             shown(&list, json, |it| print::sessions(&it.sessions))
+        }
+        Order::Device { what: Devices::List } => {
+            let list: api::Devices = named("device")?.get("devices", &Query::default()).await?;
+            shown(&list, json, |it| print::devices(&it.devices))
         }
         Order::Send { name, text, keys, no_enter } => {
             let (enter, key) = (no_enter.then(|| "none".to_owned()), Some(client::key()));

@@ -1,6 +1,7 @@
 //! Opens, finds, lists and closes sessions: the one door to the engine for both faces.
 
 mod connecting;
+pub mod devices;
 mod finding;
 mod fork;
 mod history;

@@ -34,6 +34,11 @@ pub(crate) async fn sessions(State(served): State<Served>, caller: Calling) -> A
     Ok(Json(api::Sessions { sessions: list.into_iter().map(words::session).collect() }))
 }
 
+pub(crate) async fn devices(State(served): State<Served>) -> Json<api::Devices> {
+    let devices = served.hub.devices();
+    Json(api::Devices { devices: devices.into_iter().map(words::device).collect() })
+}
+
 pub(crate) async fn connect(
     State(served): State<Served>,
     Extension(mut caller): Calling,

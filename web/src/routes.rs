@@ -52,6 +52,7 @@ pub fn table() -> Vec<Route> {
         asked("/api/v1/trust", PERSON, SameProtocol, get(asking::trust)),
         asked("/api/v1/sessions", EVERYONE, SameProtocol, get(api::sessions)),
         told("/api/v1/sessions", EVERYONE, SameProtocol, post(api::connect)),
+        asked("/api/v1/devices", EVERYONE, SameProtocol, get(api::devices)),
         asked("/api/v1/status", EVERYONE, SameProtocol, get(api::status)),
         told("/api/v1/close", EVERYONE, SameProtocol, post(api::close)),
         told("/api/v1/mode", EVERYONE, SameProtocol, post(api::mode)),

@@ -3,6 +3,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cotty_core::names::Principal;
+use cotty_engine::hosts::device::SecretFrom;
+use cotty_engine::hub::devices::DeviceStatus;
 use cotty_engine::report::{
     Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, RunReport, RunState, RunSummary, ScreenView,
     SessionState, SessionStatus, Trusted,
@@ -28,6 +30,28 @@ pub(crate) fn trusted(trusted: Trusted) -> api::Trusted {
         algorithm: trusted.shown.algorithm,
         added: trusted.added,
         place: trusted.place,
+    }
+}
+
+pub(crate) fn device(status: DeviceStatus) -> api::Device {
+    let DeviceStatus { name, device, is_default, sessions } = status;
+    let from = |it: SecretFrom| match it {
+        SecretFrom::Variable(name) => format!("${name}"),
+        SecretFrom::File(file) => file.display().to_string(),
+    };
+    api::Device {
+        host: device.host.unwrap_or_else(|| name.clone()),
+        name,
+        port: device.port,
+        user: device.user,
+        login: device.auth.map(|auth| api::DeviceLogin {
+            key: auth.key.map(|it| it.display().to_string()),
+            passphrase: auth.passphrase.map(from),
+            password: auth.password.map(from),
+        }),
+        label: device.defaults.label,
+        is_default,
+        sessions,
     }
 }
 

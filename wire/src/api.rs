@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use cotty_core::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 
+mod hosts;
+
+pub use hosts::{Device, DeviceLogin, Devices, Trusted};
+
 /// Why not, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -85,21 +89,6 @@ pub struct Connected {
     pub session: Session,
     /// What else to say.
     pub notes: Vec<String>,
-}
-
-/// A key of a host that a person accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Trusted {
-    /// The name under which it is kept: `web1`, `[web1]:2222`, or ssh's alias of it.
-    pub name: String,
-    /// `SHA256:...`
-    pub fingerprint: String,
-    /// `ssh-ed25519`
-    pub algorithm: String,
-    /// It was written down just now.
-    pub added: bool,
-    /// The file in which it stands, with the line where it was known before.
-    pub place: String,
 }
 
 /// A session as it stands.

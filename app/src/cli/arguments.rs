@@ -138,6 +138,11 @@ pub(crate) enum Order {
         #[arg(value_name = "HOST")]
         target: String,
     },
+    /// Look at the hosts that the config names.
+    Device {
+        #[command(subcommand)]
+        what: Devices,
+    },
     /// End the daemon and every session. A person's to do.
     Stop,
     /// Start the daemon anew; sessions live on. A person's to do.
@@ -176,6 +181,12 @@ pub(crate) enum View {
     Screen,
     /// Who typed what.
     History,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+pub(crate) enum Devices {
+    /// List them, with the sessions that are open on them. Nothing is sent to any.
+    List,
 }
 
 #[derive(Clone, Copy, Subcommand)]

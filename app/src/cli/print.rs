@@ -2,7 +2,8 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use cotty_wire::api::{Failure, History, Output, Run, Runs, Session, Text};
+use cotty_core::target::host_port;
+use cotty_wire::api::{Device, Failure, History, Output, Run, Runs, Session, Text};
 use serde::Serialize;
 
 use crate::cli::client::internal;
@@ -85,6 +86,36 @@ pub(crate) fn sessions(sessions: &[Session]) {
         rows.push([name, state, session.shell.clone(), session.mode.clone(), pen, cwd]);
     }
     table(&rows);
+}
+
+/// Prints the list of devices.
+pub(crate) fn devices(devices: &[Device]) {
+    if devices.is_empty() {
+        aside("The config names no device. cotty config path says where it is: [devices.NAME]");
+        return;
+    }
+    let mut rows = vec![["NAME", "ACCOUNT", "LOGIN", "SESSIONS", "LABEL"].map(str::to_owned)];
+    for device in devices {
+        let name = if device.is_default { format!("{}*", device.name) } else { device.name.clone() };
+        let user = device.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
+        let host = match device.port {
+            Some(port) => host_port(&device.host, port),
+            None => device.host.clone(),
+        };
+        let sessions = if device.sessions.is_empty() { "-".to_owned() } else { device.sessions.join(", ") };
+        let label = device.label.clone().unwrap_or_else(|| "-".to_owned());
+        rows.push([name, format!("{user}{host}"), login(device), sessions, label]);
+    }
+    table(&rows);
+}
+
+/// Says what a login to a device uses; never a secret.
+fn login(device: &Device) -> String {
+    let Some(login) = &device.login else { return "as ssh does".to_owned() };
+    let said = [("key", &login.key), ("passphrase", &login.passphrase), ("password", &login.password)];
+    let said = said.into_iter().filter_map(|(what, from)| Some(format!("{what} {}", from.as_ref()?)));
+    let words = said.collect::<Vec<_>>().join(", ");
+    if words.is_empty() { "nothing".to_owned() } else { words }
 }
 
 /// Prints everything about one session.

@@ -283,3 +283,37 @@ fn what_is_typed_for_ssh_cannot_become_an_option_of_anything() {
         assert_eq!(code, Some(64), "{words:?}: {text}");
     }
 }
+
+#[test]
+fn devices_are_listed_with_what_is_open_and_without_a_secret_or_a_packet() {
+    let Some(sshd) = Sshd::start("devices_are_listed") else { return };
+    let home = remote::home(&[&sshd]);
+    fs::write(home.path().join("secret"), CANARY).unwrap();
+    let (user, port, secret) = (sshd.user(), sshd.port(), home.path().join("secret"));
+    home.write_config(&format!(
+        "[devices.shop]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\nlabel = \"the shop\"\ndefault = true\n\
+         [devices.far]\nhost = \"192.0.2.1\"\n[devices.far.auth]\nkey = \"~/.ssh/far\"\npassphrase_env = \"FAR_KEY\"\n\
+         password_file = \"{}\"\n",
+        secret.display()
+    ));
+    assert!(home.run(&["up"]).status.success());
+    let (code, text) = home.run_as_person(&["device", "list"]);
+    assert_eq!(code, Some(0), "{text}");
+    for says in [
+        format!("shop*  {user}@127.0.0.1:{port}"),
+        "as ssh does".to_owned(),
+        "the shop".to_owned(),
+        "far    192.0.2.1".to_owned(),
+        format!("key ~/.ssh/far, passphrase $FAR_KEY, password {}", secret.display()),
+    ] {
+        assert!(text.contains(&says), "{says}: {text}");
+    }
+    let output = home.cotty(&["device", "list", "--json"]).env("FAR_KEY", CANARY).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let shop = &listed["devices"][1];
+    assert_eq!((&shop["sessions"], &shop["is_default"]), (&json!(["shop"]), &json!(true)), "{listed}");
+    assert_eq!(listed["devices"][0]["login"]["passphrase"], "$FAR_KEY");
+    assert!(!stdout(&output).contains(CANARY) && !text.contains(CANARY));
+    let (code, text) = Home::new().run_as_person(&["device", "list"]);
+    assert!(code == Some(0) && text.contains("names no device"), "{text}");
+}

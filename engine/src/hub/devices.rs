@@ -1,0 +1,46 @@
+//! The hosts that the configuration names, and what is open on them. No packet is sent for it, and no program started.
+
+use cotty_core::target::Target;
+
+use super::Hub;
+use crate::hosts::device::Device;
+
+/// A host that the configuration names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceStatus {
+    /// Its name.
+    pub name: String,
+    /// What is written of it.
+    pub device: Device,
+    /// It is what is opened when nothing is said.
+    pub is_default: bool,
+    /// The sessions that are open on it.
+    pub sessions: Vec<String>,
+}
+
+impl Hub {
+    /// Returns every device, by name.
+    #[must_use]
+    pub fn devices(&self) -> Vec<DeviceStatus> {
+        let open = self.open_on_devices();
+        let is_default = |name: &str| self.0.defaults.default_target.as_deref() == Some(name);
+        let status = |(name, device): (&str, &Device)| DeviceStatus {
+            name: name.to_owned(),
+            device: Device::clone(device),
+            is_default: is_default(name),
+            sessions: open.iter().filter(|(on, _)| on == name).map(|(_, session)| session.clone()).collect(),
+        };
+        self.0.hosts.devices().map(status).collect()
+    }
+
+    /// The names that sessions on hosts were opened by, each with its session.
+    fn open_on_devices(&self) -> Vec<(String, String)> {
+        let on = |target: &str| match target.parse::<Target>() {
+            Ok(Target::Remote(remote)) => Some(remote.name().to_owned()),
+            Ok(Target::Local) | Err(_) => None,
+        };
+        let handles = self.handles();
+        let named = handles.iter().map(|it| it.identity());
+        named.filter_map(|it| Some((on(&it.target)?, it.name.clone()))).collect()
+    }
+}
