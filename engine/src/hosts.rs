@@ -106,6 +106,7 @@ impl Hosts {
         let names = self.lore.names().await?;
         wanted.admit(self.settings.targets, &names, caller)?;
         let resolved = settled::settle(&self.settings, &self.lore, &wanted, &names, caller).await?;
+        wanted.admit_resolved(self.settings.targets, &names, caller, &resolved.settings)?;
         self.remember(&resolved);
         Ok(resolved)
     }
@@ -127,6 +128,7 @@ impl Hosts {
             }
             None => (settled::settle_unasked(&self.settings, &self.lore, &wanted, &names, caller)?, None),
         };
+        wanted.admit_resolved(self.settings.targets, &names, caller, &resolved.settings)?;
         let status = standing::standing(&resolved).await?;
         Ok((resolved.identity, HostStatus { resolved_at, ..status }))
     }

@@ -254,6 +254,33 @@ async fn under_ssh_config_an_agent_names_devices_and_hosts_of_it() {
 }
 
 #[tokio::test]
+async fn what_a_name_came_to_is_judged_too() {
+    // A pattern moves a device to another machine than the one that is written in it.
+    let answer = "case $it in shop.lan) echo hostname shop.lan.example;; *) echo hostname 10.0.0.9;; esac; echo user bob; echo port 22";
+    for (host, targets, allowed) in [
+        ("10.0.0.5", Targets::Configured, false),
+        ("10.0.0.5", Targets::SshConfig, false),
+        ("10.0.0.5", Targets::Any, true),
+        ("10.0.0.9", Targets::Configured, true),
+        // Spelled out in ssh's configuration, or completed by its domain.
+        ("alias", Targets::Configured, true),
+        ("shop.lan", Targets::Configured, true),
+    ] {
+        let mut it = Asked::new("Host alias\nHost 10.*\n", answer, targets);
+        let device = Device { host: Some(host.to_owned()), ..Device::default() };
+        it.hosts.settings.devices.insert("shop".to_owned(), device);
+        let asked = it.resolve("shop", Role::Agent).await;
+        assert_eq!(asked.is_ok(), allowed, "{host} {targets} {asked:?}");
+        if let Err(refusal) = asked {
+            assert_eq!(refusal.kind(), FailureKind::PolicyBlocked);
+            assert!(refusal.to_string().contains("leads it to bob@10.0.0.9:22"), "{refusal}");
+            assert!(it.hosts.last_resolution(&remote("shop")).is_none());
+        }
+        assert!(it.resolve("shop", Role::Operator).await.is_ok(), "{host}");
+    }
+}
+
+#[tokio::test]
 async fn a_way_through_others_is_settled_host_by_host() {
     let answer = "case $it in\nfar) echo hostname far.lan; echo proxyjump me@one,two:23;;\nround) echo proxyjump round;;\n\
                   odd) echo proxyjump -oProxyCommand=x;;\n*) echo hostname $it.lan;;\nesac\n\

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use cotty_core::names::Role;
 use cotty_core::refusal::{HostRefusal, Refusal};
-use cotty_core::target::Remote;
+use cotty_core::target::{Remote, host_port};
+use cotty_host::native::settings::Settings;
 use cotty_host::openssh::names::Names;
 
 use super::AGENT_VARIABLE;
@@ -68,6 +69,42 @@ impl<'a> Wanted<'a> {
         };
         let (target, policy, why) = (self.target.to_string(), policy.word(), why.to_owned());
         Err(Box::new(HostRefusal::NotAllowed { target, policy, why }).into())
+    }
+}
+
+impl Wanted<'_> {
+    /// Asks the same of what the name came to: under a narrower choice ssh's configuration leads an agent nowhere that
+    /// nobody wrote down for this name.
+    pub(super) fn admit_resolved(
+        &self,
+        policy: Targets,
+        names: &Names,
+        caller: &Caller,
+        settings: &Settings,
+    ) -> Result<(), Refusal> {
+        if caller.principal.role != Role::Agent || policy == Targets::Any || self.holds(names, settings) {
+            return Ok(());
+        }
+        let (target, policy) = (self.target.to_string(), policy.word());
+        let led = format!("{}@{}", settings.user, host_port(&settings.host, settings.port));
+        let why =
+            format!("a pattern of ssh's configuration leads it to {led}, which is not what the device says");
+        Err(Box::new(HostRefusal::NotAllowed { target, policy, why }).into())
+    }
+
+    /// Says whether what was written down for a device is what came out of it. Where its host is left to ssh, or is an
+    /// alias that ssh's configuration spells out, that configuration is what was written.
+    fn holds(&self, names: &Names, settings: &Settings) -> bool {
+        let host = settings.host.to_lowercase();
+        let same_host = |said: &str| {
+            // A name may have been completed by its domain.
+            host == said || host.strip_prefix(said).is_some_and(|it| it.starts_with('.'))
+        };
+        let said = self.device.and_then(|(_, device)| device.host.as_deref());
+        let host_holds = said.is_none_or(|it| names.spells_out(it) || same_host(&it.to_lowercase()));
+        host_holds
+            && self.user.is_none_or(|it| it == settings.user)
+            && self.port.is_none_or(|it| it == settings.port)
     }
 }
 
