@@ -150,7 +150,7 @@ impl Reach {
     async fn signal(&self, signal: i32) -> bool {
         let Some((probe, pid)) = self.found().await else { return false };
         if self.kin().is_empty() {
-            let lines = probe.ask(Question::Processes(pid, Vec::new())).await.unwrap_or_default();
+            let lines = probe.everything(pid, Vec::new()).await;
             *self.kin() = sight::processes(&lines, 0, |_, _| false).into_iter().take(LEFT_MAX).collect();
         }
         // The server makes it the first of a group of its own.
@@ -188,10 +188,11 @@ impl Reach {
     async fn strays(&self, probe: &Probe, known: &[Process]) -> Vec<Process> {
         let Some(pid) = self.kin().first().map(|it| it.pid) else { return Vec::new() };
         let lines = probe.ask(Question::Processes(pid, Vec::new())).await.unwrap_or_default();
-        let found = sight::processes(&lines, 0, |_, _| false);
-        if found.iter().any(|it| it.pid == pid) {
+        if sight::processes(&lines, 0, |_, _| false).iter().any(|it| it.pid == pid) {
             return Vec::new();
         }
+        let lines = probe.ask(Question::Strays(pid)).await.unwrap_or_default();
+        let found = sight::processes(&lines, 0, |_, _| false);
         let is_new = |it: &Process| known.iter().all(|known| known.pid != it.pid);
         found.into_iter().filter(is_new).take(LEFT_MAX).collect()
     }

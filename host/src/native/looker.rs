@@ -268,7 +268,7 @@ type Known = (u32, u64);
 async fn processes(seen: Option<(&Probe, u32)>, known: &[Known]) -> Event {
     let Some((probe, pid)) = seen else { return Event::Processes(Vec::new()) };
     let others = known.iter().map(|it| it.0).collect();
-    let lines = probe.ask(Question::Processes(pid, others)).await.unwrap_or_default();
+    let lines = probe.everything(pid, others).await;
     let is_other = |it: u32, started: u64| known.iter().any(|known| known.0 == it && known.1 != started);
     Event::Processes(sight::processes(&lines, pid, is_other))
 }
@@ -276,7 +276,7 @@ async fn processes(seen: Option<(&Probe, u32)>, known: &[Known]) -> Event {
 async fn remember(seen: Option<(&Probe, u32)>, known: &mut Vec<Known>) {
     let Some((probe, pid)) = seen else { return };
     let others = known.iter().map(|it| it.0).collect();
-    let lines = probe.ask(Question::Processes(pid, others)).await.unwrap_or_default();
+    let lines = probe.everything(pid, others).await;
     *known =
         sight::children(&lines).stats.iter().take(KNOWN_MAX).map(|it| (it.pid, it.started_ticks)).collect();
 }

@@ -64,6 +64,8 @@ pub(super) enum Question {
     Facts(u32),
     /// All processes below this one, and those of these that live.
     Processes(u32, Vec<u32>),
+    /// What left the tree of this shell or command, and all below it.
+    Strays(u32),
     /// What the server process of this connection has started.
     Kin,
     /// A signal, to a process or, below zero, a group.
@@ -118,6 +120,15 @@ impl Probe {
     }
 }
 
+impl Probe {
+    /// Asks for everything of a shell or a command: the processes below it, those of these that live, and what left its tree.
+    pub(super) async fn everything(&self, pid: u32, others: Vec<u32>) -> Vec<String> {
+        let mut lines = self.ask(Question::Processes(pid, others)).await.unwrap_or_default();
+        lines.extend(self.ask(Question::Strays(pid)).await.unwrap_or_default());
+        lines
+    }
+}
+
 impl Question {
     fn line(&self) -> String {
         match self {
@@ -126,6 +137,7 @@ impl Question {
                 let others: Vec<String> = others.iter().map(u32::to_string).collect();
                 format!("p {pid} {}\n", others.join(" "))
             }
+            Self::Strays(pid) => format!("o {pid}\n"),
             Self::Kin => "c\n".to_owned(),
             Self::Kill { signal, to } => format!("k {signal} {to}\n"),
         }

@@ -59,11 +59,11 @@ strays() {
     [ "$4" = "$top" ] && ours="$ours$p "
     case $ours in *" $p "*) pairs="$pairs $p:$2" ;; esac
   done
-  for p in $pairs; do case $ours in *" ${p#*:} "*) ;; *) say "${p%:*}" ;; esac; done
+  for p in $pairs; do case $ours in *" ${p#*:} "*) ;; *) [ "${p%:*}" = "$top" ] || say "${p%:*}" ;; esac; done
 }
 procs() {
   fg=; members=; read -r up idle </proc/uptime; say "u $up"
-  all=$(tree "$@" $(strays "$1")); say "$all"
+  all=$(tree "$@"); say "$all"
   n=0
   printf '%s\n' "$all" | while read -r v p rest; do
     n=$((n + 1)); [ "$n" -le 24 ] || break

@@ -58,6 +58,8 @@ procs() {
   rows=$(pick "$1" tree); say "$rows"
   say "$rows" | awk '$1 == "p" && n++ < 24 { print $2 }' | while read -r p; do say "m $p"; argv "$p"; done
 }
+# Neither sessions nor environments are told alike by all of them.
+strays() { :; }
 kin() { pick "$PPID" kin; }
 # Without `ps` or `awk` nothing is seen here, and nothing is guessed.
 case $(kin) in *p*) ;; *) say "KEY blind"; exit ;; esac
