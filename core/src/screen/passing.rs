@@ -24,7 +24,7 @@ pub(super) fn pass_over(text: &[u8], emulator: &mut Emulator) -> usize {
     let (passed, shown) = text.split_at(end + 1);
     let is_passed = passed.ends_with(b"\r\n")
         && memchr_iter(b'\n', passed).nth(rows).is_some()
-        && passed.iter().all(|&byte| only_draws(byte))
+        && only_draw(passed)
         // The last character can be asked for again (REP).
         && shown.iter().any(|&byte| byte > b' ' && byte != 0x7f);
     if !is_passed {
@@ -34,6 +34,11 @@ pub(super) fn pass_over(text: &[u8], emulator: &mut Emulator) -> usize {
     cursor.point = Point::new(Line(rows as i32 - 1), Column(0));
     cursor.input_needs_wrap = false;
     passed.len()
+}
+
+/// Tells it of all bytes. Whole blocks without a branch on each byte become vector instructions.
+fn only_draw(text: &[u8]) -> bool {
+    text.chunks(64).all(|block| block.iter().fold(true, |all, &byte| all & only_draws(byte)))
 }
 
 /// Tells whether a byte of text moves and draws, and sets nothing. With 0xc2 the controls of ISO 6429 begin.

@@ -25,7 +25,7 @@ const FLOOD_BYTES: usize = 64 << 10;
 const FLOOD: Duration = Duration::from_millis(10);
 
 /// Of a flood so much is sent at once: a client that is woken for each piece does little else.
-const HELD_BYTES: usize = 64 << 10;
+const HELD_BYTES: usize = 128 << 10;
 
 /// The end of a flood is held back for this long at most.
 const HELD_FOR: Duration = Duration::from_millis(1);
