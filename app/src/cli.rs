@@ -255,7 +255,12 @@ async fn ssh(client: Client, ssh: &up::Ssh, command: Vec<String>, json: bool) ->
     match up::opened(&client, order, false).await? {
         Ok(connected) => {
             let name = connected.session.name;
-            run_command(&client, name, RUN_WAIT_S, None, command.join(" "), json).await
+            // The signals that ended the wait are still heard, and end this one too; the command goes on.
+            let mut ends = asking::Ends::new().map_err(|error| internal(&error.to_string()))?;
+            tokio::select! {
+                ended = run_command(&client, name, RUN_WAIT_S, None, command.join(" "), json) => ended,
+                code = ends.come() => Ok(ExitCode::from(code)),
+            }
         }
         Err(given_up) => Ok(given_up),
     }

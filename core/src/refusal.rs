@@ -9,7 +9,7 @@ use crate::names::{Mode, RunId};
 
 mod host;
 
-pub use host::{Fingerprint, HostRefusal, Stage, person_opens};
+pub use host::{Fingerprint, HostRefusal, Stage, person_opens, quoted};
 
 /// The closed list of failure kinds that tools, commands and the page share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

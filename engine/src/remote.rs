@@ -114,7 +114,10 @@ pub(crate) fn coming(
         tokio::select! {
             biased;
             opened = opened_for(&person, &lease, &resolved, &open) => {
-                person.arrive();
+                // Whoever waits hears of a failure in its own words.
+                if opened.is_ok() {
+                    person.arrive();
+                }
                 opened
             }
             () = person.left() => {

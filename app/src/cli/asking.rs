@@ -47,7 +47,7 @@ impl From<Failure> for Stopped {
 }
 
 /// What ends us. Ctrl-C is the person's.
-struct Ends {
+pub(crate) struct Ends {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
@@ -178,7 +178,7 @@ fn no_terminal(error: &io::Error) -> Failure {
 }
 
 impl Ends {
-    fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -187,7 +187,7 @@ impl Ends {
     }
 
     /// Waits for one, and returns the exit code that goes with it.
-    async fn come(&mut self) -> u8 {
+    pub(crate) async fn come(&mut self) -> u8 {
         tokio::select! {
             _ = self.interrupt.recv() => 130,
             _ = self.terminate.recv() => 143,

@@ -151,6 +151,34 @@ fn a_changed_or_revoked_key_is_not_even_asked_about() {
 }
 
 #[test]
+fn a_host_that_only_an_authority_vouches_for_is_accepted_by_its_very_key() {
+    let Some(sshd) = Sshd::start("a_host_that_only_an_authority_vouches_for") else { return };
+    let mut desk = Desk::at(stranger(&sshd));
+    let authority = format!("@cert-authority {}", other_line(&sshd));
+    fs::write(known_hosts(&desk.home), &authority).unwrap();
+    let connect = serde_json::json!({"target": target(&sshd)});
+    let said = desk.tool("ssh_connect", connect.clone());
+    said.refuses("host-key", &["by an authority only", &format!("cotty trust {}", target(&sshd))]);
+    let mut tty = desk.home.tty(&["trust", &target(&sshd)]);
+    tty.wait_text(ASKS);
+    tty.line("yes");
+    ends(&mut tty, 0);
+    let written = fs::read_to_string(known_hosts(&desk.home)).unwrap();
+    assert_eq!(written, authority + &sshd.known_line(&name(&sshd)));
+    assert!(desk.tool("ssh_connect", connect).head().contains("ready"));
+}
+
+#[test]
+fn nothing_is_asked_where_nothing_can_be_kept() {
+    let Some(sshd) = Sshd::start("nothing_is_asked_where_nothing_can_be_kept") else { return };
+    let home = stranger(&sshd);
+    fs::write(own(&home, "config"), "UserKnownHostsFile /dev/null\n").unwrap();
+    let (code, text) = home.run_as_person(&["trust", &target(&sshd)]);
+    assert!(code == Some(78) && text.contains("UserKnownHostsFile"), "{code:?} {text}");
+    assert!(!known_hosts(&home).exists());
+}
+
+#[test]
 fn two_who_accept_the_same_key_at_once_write_it_once() {
     let Some(sshd) = Sshd::start("two_who_accept_the_same_key_at_once_write_it_once") else { return };
     let home = stranger(&sshd);

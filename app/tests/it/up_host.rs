@@ -101,6 +101,33 @@ fn a_password_is_asked_for_until_it_is_right_and_is_kept_nowhere() {
 }
 
 #[test]
+fn where_a_key_is_of_no_use_the_agent_is_told_that_a_password_may_be() {
+    let story = "where_a_key_is_of_no_use";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((_account, target)) = account(story, &sshd) else { return };
+    let home = remote::home(&[&sshd]);
+    sshd.key("stranger", &["-t", "ed25519"]);
+    fs::copy(sshd.file("stranger"), own(&home, "id_ed25519")).unwrap();
+    let mut desk = Desk::at(home);
+    let said = desk.tool("ssh_connect", json!({"target": target}));
+    said.refuses("auth-failure", &["not accepted", &format!("with a password: cotty up {target}")]);
+}
+
+#[test]
+fn ctrl_c_leaves_a_command_over_ssh_running_in_its_session() {
+    let Some(sshd) = Sshd::start("ctrl_c_leaves_a_command_over_ssh_running") else { return };
+    let home = remote::home(&[&sshd]);
+    let begun = home.work().join("begun");
+    let command = format!("touch {}; sleep 100", begun.display());
+    let mut tty = home.tty(&["ssh", &target(&sshd), "--", &command]);
+    cotty_testkit::until("the command runs", || begun.exists().then_some(()));
+    tty.send("\x03");
+    ends(&mut tty, 130);
+    assert!(stdout(&home.run(&["ls", "--runs"])).contains("sleep 100"));
+    assert_eq!(living(&home), ["127.0.0.1"]);
+}
+
+#[test]
 fn three_wrong_passwords_are_the_end() {
     let story = "three_wrong_passwords_are_the_end";
     let Some(sshd) = Sshd::start(story) else { return };

@@ -262,7 +262,8 @@ fn unreached(stage: Stage, limit: Option<&'static str>) -> String {
 }
 
 /// A word as shells take it: brackets and stars are theirs else.
-fn quoted(word: &str) -> String {
+#[must_use]
+pub fn quoted(word: &str) -> String {
     let plain = |it: u8| it.is_ascii_alphanumeric() || b"._-@:/+,".contains(&it);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

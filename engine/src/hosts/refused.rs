@@ -1,6 +1,6 @@
 //! Why there is no connection, from the engine's error to the words that everybody reads.
 
-use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage, person_opens};
+use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage, person_opens, quoted};
 use cotty_host::native::connect::ChannelError;
 use cotty_host::native::error::{self, ConnectError, Denied, Trouble};
 use cotty_host::native::exec::ExecError;
@@ -43,7 +43,7 @@ fn of_host(resolved: &Resolved, target: String, error: &ConnectError) -> Refusal
             HostRefusal::SecretNeeded { target, opens: resolved.typed.clone(), why: error.to_string() }
         }
         ConnectError::Denied(denied) => {
-            let remedy = remedy(resolved, denied);
+            let remedy = remedy(resolved, denied) + &or_a_person(resolved, denied);
             HostRefusal::Denied { target, why: error.to_string(), remedy }
         }
         ConnectError::NoAddress { .. }
@@ -65,9 +65,20 @@ fn of_host(resolved: &Resolved, target: String, error: &ConnectError) -> Refusal
 /// Says whether a question was left open, or there was nothing else to try than what a person types.
 fn wants_a_person(denied: &Denied) -> bool {
     let open = |it: &Trouble| matches!(it, Trouble::NoPassphrase(_) | Trouble::NoAnswer(_));
-    let typed = |it: &&str| matches!(*it, "password" | "keyboard-interactive");
     denied.troubles.iter().any(open)
-        || (denied.refused.is_empty() && denied.troubles.is_empty() && denied.offered.iter().any(typed))
+        || (denied.refused.is_empty() && denied.troubles.is_empty() && takes_what_is_typed(denied))
+}
+
+fn takes_what_is_typed(denied: &Denied) -> bool {
+    denied.offered.iter().any(|it| matches!(*it, "password" | "keyboard-interactive"))
+}
+
+/// Where keys were of no use, a password may be.
+fn or_a_person(resolved: &Resolved, denied: &Denied) -> String {
+    if denied.refused.is_empty() || !takes_what_is_typed(denied) {
+        return String::new();
+    }
+    format!(". Or a person opens it with a password: cotty up {}", quoted(&resolved.typed))
 }
 
 /// The same for what comes after a connection.

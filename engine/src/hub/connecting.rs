@@ -178,7 +178,7 @@ impl Hub {
                 // A person watches the rest.
                 () = arrived(person) => handle.ask(Request::Status).await,
             },
-            None if person.is_some() => handle.ask(Request::Status).await,
+            None if person.is_some_and(Person::answers) => handle.ask(Request::Status).await,
             None => handle.ask(|reply| Request::Ready { wait, reply }).await,
         };
         let status = status.map_err(|refusal| self.explain(&handle, refusal))?;
