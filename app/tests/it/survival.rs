@@ -80,6 +80,7 @@ fn a_daemon_that_dies_while_nobody_calls_is_not_missed() {
         kill_daemon(desk);
         assert_eq!(desk.run(shell, "echo $kept").output(), "variable");
         let said = desk.run_for(shell, &format!("touch gone-{shell}; sleep 1; echo late; (exit 4)"), 0);
+        assert!(said.state().starts_with("running"), "{said:?}");
         is_there(desk, &format!("gone-{shell}"));
         kill_daemon(desk);
         let said = desk.tool("ssh_wait", json!({"command": said.handle(), "wait_s": 25}));

@@ -67,7 +67,7 @@ impl Owner {
     }
 
     fn answer_run(&mut self, now: Instant, who: Principal, order: RunOrder, reply: Reply<RunReport>) {
-        self.try_or_wait(now + order.wait, now, who, order, reply);
+        self.try_or_wait(now, now, who, order, reply);
     }
 
     /// Returns whether waiting alone may end the reason of a refusal.

@@ -25,6 +25,8 @@ const IDLE: Duration = Duration::from_secs(2);
 const SETTLED: Duration = Duration::from_millis(50);
 /// How long a refused command is tried again after a pause that only waiting ends.
 const TRY_AGAIN: Duration = Duration::from_millis(50);
+/// A call that waits for no command waits so long for the prompt after the one before, which is on its way.
+const TYPED_WITHIN: Duration = Duration::from_secs(1);
 /// The ladder takes 6 s; the list of survivors comes at once.
 const LADDER: Duration = Duration::from_secs(12);
 
@@ -38,6 +40,7 @@ enum What {
     Pending {
         who: Principal,
         order: RunOrder,
+        asked: Instant,
         /// When to try again, whatever happens.
         again: Instant,
         /// A prompt is what it waits for.
@@ -83,20 +86,17 @@ pub(super) struct Killed {
     pub(super) asked: bool,
 }
 
+/// How long a command is tried that was refused for this reason.
+fn patience(order: &RunOrder, refusal: &Refusal) -> Duration {
+    match refusal {
+        Refusal::NotAtPrompt { .. } | Refusal::DraftOnTheLine { .. } => order.wait.max(TYPED_WITHIN),
+        _ => order.wait,
+    }
+}
+
 impl Waiter {
     pub(super) fn run(run: RunId, deadline: Instant, joined: bool, reply: Reply<RunReport>) -> Self {
         Self { deadline, what: What::Run { run, joined, reply } }
-    }
-
-    fn pending(
-        who: Principal,
-        order: RunOrder,
-        deadline: Instant,
-        again: Instant,
-        prompt_due: bool,
-        reply: Reply<RunReport>,
-    ) -> Self {
-        Self { deadline, what: What::Pending { who, order, again, prompt_due, reply } }
     }
 
     pub(super) fn ready(deadline: Instant, reply: Reply<SessionStatus>) -> Self {
@@ -321,8 +321,8 @@ impl Owner {
 
     fn serve(&mut self, waiter: Waiter, now: Instant) {
         match waiter.what {
-            What::Pending { who, order, reply, .. } => {
-                self.try_or_wait(waiter.deadline, now, who, order, reply)
+            What::Pending { who, order, asked, reply, .. } => {
+                self.try_or_wait(asked, now, who, order, reply);
             }
             What::Run { run, joined, reply } => {
                 fail_point(&self.state_dir, "run.before-reply");
@@ -354,22 +354,26 @@ impl Owner {
     /// Tries a command; where only time stands in its way, it waits for its turn.
     pub(super) fn try_or_wait(
         &mut self,
-        deadline: Instant,
+        asked: Instant,
         now: Instant,
         who: Principal,
         order: RunOrder,
         reply: Reply<RunReport>,
     ) {
         match self.try_run(now, &who, &order) {
-            Ok(run) => self.wait_on(Waiter::run(run, deadline, false, reply)),
-            Err(refusal) if deadline > now && self.may_pass(&refusal) => {
+            Ok(run) => self.wait_on(Waiter::run(run, asked + order.wait, false, reply)),
+            Err(refusal) => {
+                let deadline = asked + patience(&order, &refusal);
+                if deadline <= now || !self.may_pass(&refusal) {
+                    return drop(reply.send(Err(refusal)));
+                }
                 // A person's pause is known; everything else is looked at again soon, a prompt at once.
                 let pause = self.session.gate().grace_left(now, &who).unwrap_or(TRY_AGAIN);
                 let prompt_due = !self.session.is_at_prompt();
                 let again = now + pause.max(TRY_AGAIN);
-                self.wait_on(Waiter::pending(who, order, deadline, again, prompt_due, reply));
+                let what = What::Pending { who, order, asked, again, prompt_due, reply };
+                self.wait_on(Waiter { deadline, what });
             }
-            Err(refusal) => drop(reply.send(Err(refusal))),
         }
     }
 

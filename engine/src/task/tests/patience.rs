@@ -129,3 +129,25 @@ async fn where_too_many_wait_nothing_is_typed_for_one_more() {
     it.begins("true").await;
     assert_eq!(it.typed().await.len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_nothing_still_waits_for_the_prompt_that_is_on_its_way() {
+    let mut it = Played::at_prompt();
+    it.begins("make").await;
+    it.typed().await;
+    let (ended, prompt) = PROMPT.split_at(PROMPT.find('$').unwrap());
+    it.prints(format!("make\r\n{STARTED}{ended}")).await;
+    quiet().await;
+    let next = it.runs("true", Duration::ZERO);
+    quiet().await;
+    it.prints(prompt).await;
+    assert_eq!(next.await.unwrap().unwrap().state, RunState::Running);
+    assert_eq!(it.typed().await.len(), 1);
+    // The shell says nothing more: then nothing is typed, and it is said soon.
+    it.prints(format!("true\r\n{STARTED}{ended}").replace("c=1", "c=2")).await;
+    quiet().await;
+    let begun = Instant::now();
+    let refused = it.runs("never", Duration::ZERO).await.unwrap().unwrap_err();
+    assert!(matches!(refused, Refusal::NotAtPrompt { .. }), "{refused}");
+    assert_eq!(begun.elapsed().as_secs(), 1);
+}
