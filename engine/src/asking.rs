@@ -1,7 +1,8 @@
 //! A person at the terminal that asked for something: hears how far it is, answers what only a person may, and may
 //! leave at any time. Whoever leaves ends what was begun for them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cotty_core::question::{DECIDE, Decision, Question};
@@ -97,18 +98,24 @@ impl Person {
         Settings { jump, progress: Arc::new(move |stage| person.hear(&host, stage_words(stage))), ..settings }
     }
 
-    /// Returns how logins ask this person.
+    /// Returns how the logins of one attempt ask this person. Where a key further on has to be accepted in between, the
+    /// attempt begins anew, and what was answered before is not asked again.
     pub(crate) fn asker(&self) -> Asker {
         if !self.answers {
             return ask_nobody();
         }
-        let person = self.clone();
+        let (person, given) = (self.clone(), Given::default());
         Arc::new(move |ask| {
-            let person = person.clone();
+            let (person, given) = (person.clone(), given.clone());
             Box::pin(async move {
-                let question = question(ask);
+                if let Some(answer) = given.take(&ask) {
+                    return Some(answer);
+                }
+                let question = question(ask.clone());
                 let text = question.text();
-                person.ask(question, text).await
+                let answer = person.ask(question, text).await?;
+                given.keep(&ask, &answer);
+                Some(answer)
             })
         })
     }
@@ -168,6 +175,33 @@ impl Person {
         let (answer, answered) = oneshot::channel();
         self.inner.told.send(Told::Question(Asked { question, text, answer })).await.ok()?;
         tokio::time::timeout(ANSWER_WAIT_MAX, answered).await.ok()?.ok()
+    }
+}
+
+/// What was answered in an attempt, for as long as it goes on. An answer to a question of the server's own may be good for
+/// once only, and is not among it.
+#[derive(Clone, Default)]
+struct Given(Arc<Mutex<BTreeMap<String, Secret>>>);
+
+impl Given {
+    fn name(ask: &Ask) -> Option<String> {
+        match &ask.kind {
+            AskKind::Passphrase { file } => Some(file.display().to_string()),
+            AskKind::Password => Some(ask.account.clone()),
+            AskKind::Challenge { .. } => None,
+        }
+    }
+
+    /// Returns the last answer, if it was not refused just now.
+    fn take(&self, ask: &Ask) -> Option<Secret> {
+        let name = Self::name(ask).filter(|_| ask.failed == 0)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&name)
+    }
+
+    fn keep(&self, ask: &Ask, answer: &Secret) {
+        if let Some(name) = Self::name(ask) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, answer.clone());
+        }
     }
 }
 

@@ -271,6 +271,31 @@ fn an_unknown_key_is_asked_about_on_the_way_to_a_session() {
 }
 
 #[test]
+fn a_password_of_a_host_on_the_way_is_asked_once_though_a_key_comes_after_it() {
+    let story = "a_password_of_a_host_on_the_way_is_asked_once";
+    let (Some(near), Some(far)) = (Sshd::start(story), Sshd::start(story)) else { return };
+    let Some((_account, gate)) = account(story, &near) else { return };
+    let home = keyless(&near);
+    let (user, port, key) = (far.user(), far.port(), far.file("user_ed25519"));
+    let config = format!(
+        "Host far\n  HostName 127.0.0.1\n  Port {port}\n  User {user}\n  IdentityFile {}\n  ProxyJump {gate}\n",
+        key.display()
+    );
+    fs::write(own(&home, "config"), config).unwrap();
+    let mut tty = home.tty(&["up", "far"]);
+    tty.wait_text("Password of");
+    tty.line("wrong");
+    tty.wait_text("That was not accepted.");
+    tty.line(CANARY);
+    tty.wait_text(&format!("Is it the key of [127.0.0.1]:{port}?"));
+    tty.line("yes");
+    tty.wait_text(ATTACHED);
+    let text = leaves(&mut tty);
+    assert_eq!(text.matches("Password of").count(), 2, "{text}");
+    is_nowhere(&home.state(), CANARY);
+}
+
+#[test]
 fn a_word_is_a_host_where_somebody_wrote_it_down_and_else_a_name() {
     let Some(sshd) = Sshd::start("a_word_is_a_host_where_somebody_wrote_it_down") else { return };
     let home = remote::home(&[&sshd]);
