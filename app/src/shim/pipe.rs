@@ -14,7 +14,7 @@ use super::door::{self, Opened};
 use super::lines::{Line, Lines};
 
 /// Read from the daemon at once.
-const CHUNK_BYTES: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
 
 /// What happened to the line.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ const HELD_BYTES: usize = 128 << 10;
 const HELD_FOR: Duration = Duration::from_millis(1);
 
 /// What is read in one turn.
-const READ_BYTES: usize = 64 << 10;
+const READ_BYTES: usize = 16 << 10;
 
 /// A connection.
 #[derive(Debug)]

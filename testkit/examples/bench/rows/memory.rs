@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::scene::{agent_with_session, run};
 
-/// After two seconds at rest the daemon has given back what only calls need.
-const REST: Duration = Duration::from_secs(3);
+/// After two to four seconds at rest the daemon has given back what only calls need.
+const REST: Duration = Duration::from_secs(5);
 
 /// With one session that has run one command, at rest.
 pub fn idle() -> Pairs {
