@@ -56,6 +56,7 @@ const HOUSE: &[Room] = &[
         libraries: Libraries::Only(&[
             "bytes",
             "getrandom",
+            "memchr",
             "redis",
             "regex",
             "rusqlite",
