@@ -96,6 +96,11 @@ impl Owner {
         let (text, kill_after) = (order.command.clone(), order.kill_after);
         let nobody = RunId { kind: RunKind::Command, number: 0 };
         self.session.judge(now, who, &Input::Command { run: nobody, text: text.clone(), kill_after })?;
+        if self.has_something_due() {
+            // It waited for this very prompt. Were its row kept before that, a daemon that finds both reads the marks of the
+            // command before it for its own.
+            self.keep_what_is_due();
+        }
         let number = self.session.take_number().unwrap_or_else(|| self.store.number());
         let id = RunId { kind: RunKind::Command, number };
         let kept = self.session.kept();
