@@ -38,6 +38,8 @@ mod row;
 
 mod sight;
 
+mod finding;
+
 mod looker;
 
 mod outbox;

@@ -10,9 +10,9 @@ use crate::holder::frame::Exit;
 pub use crate::holder::isolated::Stream;
 use crate::native::channel::{Heard, Lane, LaneWriter, RequestError};
 use crate::native::connect::{ChannelError, Connection};
+use crate::native::finding::{RUNNING, find};
 use crate::native::kin::Birth;
 use crate::native::probe::Question;
-use crate::native::sight;
 
 /// The exit code where the directory could not be entered; standard error says why.
 pub const EXIT_NO_DIRECTORY: i32 = 125;
@@ -194,13 +194,7 @@ impl<Sink: FnMut(Stream, &[u8]) + Send> Running<Sink> {
 /// Sends a signal to all of a command; says whether there was a way to it.
 async fn end(connection: &Connection, birth: &Birth, signal: i32) -> bool {
     let Some(probe) = connection.probe().await else { return false };
-    let pid = match birth.pid() {
-        Some(pid) => Some(pid),
-        None => {
-            let lines = probe.ask(Question::Kin).await.unwrap_or_default();
-            birth.find(&sight::children(&lines))
-        }
-    };
+    let pid = find(&probe, birth, RUNNING).await;
     let Some(pid) = pid.filter(|it| *it > 1) else { return false };
     // The server makes it the first of a group of its own.
     let killed = probe.ask(Question::Kill { signal, to: -i64::from(pid) }).await;

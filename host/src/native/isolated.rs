@@ -11,6 +11,7 @@ use crate::holder::isolated::{News, Stream};
 use crate::native::channel::{Heard, Lane};
 use crate::native::connect::Connection;
 use crate::native::exec::{self, Exec, ExecError};
+use crate::native::finding::{RUNNING, find};
 use crate::native::kin::Birth;
 use crate::native::probe::{Probe, Question};
 use crate::native::sight;
@@ -160,13 +161,7 @@ impl Reach {
 
     async fn found(&self) -> Option<(Probe, u32)> {
         let probe = self.connection.probe().await?;
-        let pid = match self.birth.pid() {
-            Some(pid) => Some(pid),
-            None => {
-                let lines = probe.ask(Question::Kin).await.unwrap_or_default();
-                self.birth.find(&sight::children(&lines))
-            }
-        };
+        let pid = find(&probe, &self.birth, RUNNING).await;
         Some((probe, pid.filter(|it| *it > 1)?))
     }
 

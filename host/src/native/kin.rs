@@ -4,7 +4,8 @@
 //! server forks in the order of our requests, so the children with a terminal, by age, are our shells in their order, and those
 //! without one our commands.
 //! While the two lists differ in length, because one is just beginning or ending, nothing is concluded; nor of two that began
-//! in the same second where no more than the second is known.
+//! in the same second where no more than the second is known; nor of a look during which one began or ended, for what it shows
+//! of that may be either.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,6 +30,8 @@ pub(super) struct Kin {
 #[derive(Default)]
 struct Family {
     born: Vec<Born>,
+    // How often one began, ended or was let go of.
+    changes: Changes,
     // The probe, and those before it that are silent and may still be there.
     probes: Vec<u32>,
 }
@@ -37,6 +40,13 @@ struct Family {
 pub(super) struct Birth {
     kin: Kin,
     number: u64,
+}
+
+/// How often a program of each kind began, ended or was let go of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Changes {
+    shells: u64,
+    commands: u64,
 }
 
 /// What a program was started with. The two kinds are told apart by that, and each is counted for itself.
@@ -61,7 +71,10 @@ impl Kin {
     /// Notes that a program was just started. Called in the order of the requests.
     pub(super) fn born(&self, with: With) -> Birth {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.with(|it| it.born.push(Born { number, with, pid: None, held: true }));
+        self.with(|it| {
+            it.born.push(Born { number, with, pid: None, held: true });
+            it.changes.count(with);
+        });
         Birth { kin: self.clone(), number }
     }
 
@@ -70,16 +83,21 @@ impl Kin {
         self.with(|it| it.probes.push(pid));
     }
 
-    /// Takes the children of the server process, and gives each program its own if that is certain.
-    fn settle(&self, children: &Children) {
+    /// Takes the children of the server process, and gives each program its own if that is certain. `before` are the changes
+    /// before it was looked.
+    fn settle(&self, children: &Children, before: Changes) {
         self.with(|family| {
             let is_there = |pid: u32| children.stats.iter().any(|it| it.pid == pid && it.is_live());
             // A probe has no terminal: a shell of its number came after it.
             let probe_is_there = |pid: u32| children.stats.iter().any(|it| it.pid == pid && it.tty == 0);
             family.probes.retain(|it| probe_is_there(*it));
             family.born.retain(|it| it.held || it.pid.is_none_or(is_there));
-            family.settle(children, With::Terminal);
-            family.settle(children, With::Pipes);
+            if family.changes.shells == before.shells {
+                family.settle(children, With::Terminal);
+            }
+            if family.changes.commands == before.commands {
+                family.settle(children, With::Pipes);
+            }
         });
     }
 
@@ -96,7 +114,17 @@ impl Birth {
 
     /// Notes that it has ended: the others are not compared with it any more.
     pub(super) fn end(&self) {
-        self.kin.with(|it| it.born.retain(|it| it.number != self.number));
+        self.kin.with(|family| {
+            if let Some(place) = family.born.iter().position(|it| it.number == self.number) {
+                let with = family.born.remove(place).with;
+                family.changes.count(with);
+            }
+        });
+    }
+
+    /// Returns the changes so far: asked before a look whose result is given to `find`.
+    pub(super) fn changes(&self) -> Changes {
+        self.kin.with(|it| it.changes)
     }
 
     /// Says whether it has ended.
@@ -104,10 +132,19 @@ impl Birth {
         self.kin.with(|it| it.born.iter().all(|it| it.number != self.number))
     }
 
-    /// Looks for the process among the children of the server process.
-    pub(super) fn find(&self, children: &Children) -> Option<u32> {
-        self.kin.settle(children);
+    /// Looks for the process among the children of the server process, as a look found them that began after these changes.
+    pub(super) fn find(&self, children: &Children, before: Changes) -> Option<u32> {
+        self.kin.settle(children, before);
         self.pid()
+    }
+}
+
+impl Changes {
+    fn count(&mut self, with: With) {
+        match with {
+            With::Terminal => self.shells += 1,
+            With::Pipes => self.commands += 1,
+        }
     }
 }
 
@@ -138,8 +175,12 @@ impl Family {
 
 impl Drop for Birth {
     fn drop(&mut self) {
-        let letting_go = |it: &mut Born| it.held &= it.number != self.number;
-        self.kin.with(|it| it.born.iter_mut().for_each(letting_go));
+        self.kin.with(|family| {
+            if let Some(born) = family.born.iter_mut().find(|it| it.number == self.number) {
+                born.held = false;
+                family.changes.count(born.with);
+            }
+        });
     }
 }
 
@@ -152,6 +193,10 @@ mod tests {
         Stat::parse(pid, &line).unwrap()
     }
 
+    fn found(birth: &Birth, children: &Children) -> Option<u32> {
+        birth.find(children, birth.changes())
+    }
+
     fn children(stats: &[Stat]) -> Children {
         Children { stats: stats.to_vec(), to_the_second: false }
     }
@@ -162,18 +207,18 @@ mod tests {
         let (known, unknown) = (kin.born(With::Pipes), kin.born(With::Pipes));
         kin.note_probe(5);
         let (probe, old) = (child(5, 0, 1), child(20, 0, 7));
-        assert_eq!(known.find(&children(&[probe.clone(), old.clone(), child(21, 0, 8)])), Some(20));
+        assert_eq!(found(&known, &children(&[probe.clone(), old.clone(), child(21, 0, 8)])), Some(20));
         drop((known, unknown));
         let lost = kin.born(With::Pipes);
         kin.note_probe(30);
         let new_probe = child(30, 0, 9);
         let seen = [probe.clone(), old.clone(), child(21, 0, 8), new_probe.clone(), child(31, 0, 9)];
-        assert_eq!(lost.find(&children(&seen)), Some(31));
+        assert_eq!(found(&lost, &children(&seen)), Some(31));
         // One that was let go of before anybody saw its process is found beside the next.
         drop(kin.born(With::Pipes));
         let last = kin.born(With::Pipes);
         let seen = [old, new_probe, child(31, 0, 9), child(40, 0, 11), child(41, 0, 12)];
-        assert_eq!(last.find(&children(&seen)), Some(41));
+        assert_eq!(found(&last, &children(&seen)), Some(41));
     }
 
     #[test]
@@ -182,9 +227,9 @@ mod tests {
         let (first, second) = (kin.born(With::Terminal), kin.born(With::Terminal));
         let both = [child(20, 1, 700), child(5, 2, 700)];
         let seen = |stats: &[Stat]| Children { stats: stats.to_vec(), to_the_second: true };
-        assert_eq!(first.find(&seen(&both)), None);
+        assert_eq!(found(&first, &seen(&both)), None);
         second.end();
-        assert_eq!(first.find(&seen(&both[..1])), Some(20));
+        assert_eq!(found(&first, &seen(&both[..1])), Some(20));
     }
 
     #[test]
@@ -192,9 +237,9 @@ mod tests {
         let kin = Kin::default();
         let (first, second) = (kin.born(With::Terminal), kin.born(With::Terminal));
         kin.note_probe(5);
-        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 0, 1)])), None);
+        assert_eq!(found(&first, &children(&[child(20, 34816, 7), child(5, 0, 1)])), None);
         // Process ids come round again: the time of the start counts.
-        assert_eq!(first.find(&children(&[child(20, 34816, 7), child(5, 34817, 8)])), Some(20));
+        assert_eq!(found(&first, &children(&[child(20, 34816, 7), child(5, 34817, 8)])), Some(20));
         assert_eq!(second.pid(), Some(5));
         // One that ended is not waited for, though somebody still holds it.
         let fourth = kin.born(With::Terminal);
@@ -202,6 +247,18 @@ mod tests {
         assert!(fourth.is_over() && fourth.pid().is_none());
         first.end();
         let third = kin.born(With::Terminal);
-        assert_eq!(third.find(&children(&[child(5, 34817, 8), child(30, 34816, 9)])), Some(30));
+        assert_eq!(found(&third, &children(&[child(5, 34817, 8), child(30, 34816, 9)])), Some(30));
+    }
+
+    #[test]
+    fn what_a_look_found_while_one_ended_is_concluded_nothing_from() {
+        let kin = Kin::default();
+        let (old, new) = (kin.born(With::Terminal), kin.born(With::Terminal));
+        // The old one was still there, the new one had no terminal yet; before that is heard the old one has ended.
+        let before = new.changes();
+        let stale = children(&[child(20, 34816, 7)]);
+        old.end();
+        assert_eq!(new.find(&stale, before), None);
+        assert_eq!(found(&new, &children(&[child(21, 34817, 9)])), Some(21));
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use crate::holder::frame::{Applied, Event, RefusalKind, SignalTo};
 use crate::native::connect::Connection;
+use crate::native::finding::{BEGINNING, find};
 use crate::native::kin::Birth;
 use crate::native::probe::{Probe, Question};
 use crate::native::sight;
@@ -24,11 +25,6 @@ const KNOWN_MAX: usize = 128;
 
 /// After so much silence it is looked whether the shell stands at its prompt.
 const QUIET: Duration = Duration::from_millis(30);
-
-/// A shell that begins gets its terminal a moment after the server has said yes: it is looked for so often …
-const FINDING_MAX: usize = 200;
-/// … with this pause.
-const FINDING_PAUSE: Duration = Duration::from_millis(10);
 
 /// Asks, and hears the answers.
 pub(super) struct Looker {
@@ -185,7 +181,7 @@ async fn look(
     let login_shell = || first.as_ref().map(|it| it.machine.login_shell.clone()).unwrap_or_default();
     let unseen = Facts::unseen(&program.unwrap_or_else(login_shell));
     if let Some(probe) = &first {
-        find(probe, &birth, FINDING_MAX).await;
+        find(probe, &birth, BEGINNING).await;
     }
     let mut known = Vec::new();
     while let Some(order) = orders.next().await {
@@ -222,19 +218,6 @@ async fn look(
         if tell.send(answer).await.is_err() {
             return;
         }
-    }
-}
-
-async fn find(probe: &Probe, birth: &Birth, times: usize) {
-    for _ in 0..times {
-        if birth.pid().is_some() || birth.is_over() {
-            return;
-        }
-        let Some(lines) = probe.ask(Question::Kin).await else { return };
-        if birth.find(&sight::children(&lines)).is_some() {
-            return;
-        }
-        tokio::time::sleep(FINDING_PAUSE).await;
     }
 }
 
