@@ -121,7 +121,9 @@ fn a_signal_reaches_all_of_it_and_what_is_left_is_named() {
         let (mut heard, mut command) = (Heard::default(), start(script, Bytes::new()).await);
         heard.until(&mut command, |_, heard| heard.output == b"begun\n").await;
         let deadline = Instant::now() + PATIENCE;
-        while heard.left.iter().filter(|it| it.comm == "sleep").count() < 2 {
+        // In the middle of an exec a process has its new name and no arguments yet.
+        let sleeps = |it: &&Process| it.comm == "sleep" && it.argv.len() == 2;
+        while heard.left.iter().filter(sleeps).count() < 2 {
             assert!(Instant::now() < deadline, "{:?}", heard.left);
             command.look();
             heard.until(&mut command, |news, _| matches!(news, News::Left(_))).await;
