@@ -53,6 +53,13 @@ impl Sshd {
             not_run(test, "openssh-server is not installed");
             return None;
         }
+        if !rustix::process::geteuid().is_root() && !gives_terminals_to_the_group_tty() {
+            not_run(
+                test,
+                "an ordinary user's sshd gives no terminal where /dev/pts is not mounted with gid=5 (tty), as Debian does it",
+            );
+            return None;
+        }
         let folder =
             tempfile::Builder::new().prefix("sshd-").tempdir_in("/tmp").expect("a folder for a server");
         // sshd, when it is started by root, wants the folder in which its children are locked up.
@@ -140,6 +147,18 @@ impl Sshd {
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
+}
+
+/// Tells whether a new terminal belongs to the group tty from its beginning. sshd wants that, and only root may change it.
+fn gives_terminals_to_the_group_tty() -> bool {
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
+    let Some(tty) = groups.lines().find_map(|line| line.strip_prefix("tty:")?.split(':').nth(1)) else {
+        return true;
+    };
+    let wanted = format!("gid={tty}");
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let newest = mounts.lines().rev().find_map(|line| line.split_once(" /dev/pts devpts "));
+    newest.is_some_and(|(_, options)| options.split([',', ' ']).any(|it| it == wanted))
 }
 
 impl Drop for Sshd {

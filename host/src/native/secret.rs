@@ -129,6 +129,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let file = scratch.path().join("secret");
         let read = |content: &str, mode: u32| {
+            fs::remove_file(&file).ok(); // One that is read-only is not written to.
             fs::write(&file, content).unwrap();
             fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
             Secret::of_file(&file).map(|it| it.reveal().to_owned())

@@ -64,7 +64,9 @@ pub fn provide(target: &Path) -> Vec<String> {
 
 /// Installs the programs that are missing where that is allowed; names those that are missing still.
 fn programs() -> Vec<String> {
-    let is_missing = |(program, _): &&(&str, &str)| !on_path(program);
+    // An ordinary user of Debian has no /usr/sbin on the PATH.
+    let is_there = |program: &str| on_path(program) || Path::new("/usr/sbin").join(program).is_file();
+    let is_missing = |(program, _): &&(&str, &str)| !is_there(program);
     let mut packages: Vec<&str> = PROGRAMS.iter().filter(is_missing).map(|(_, package)| *package).collect();
     if on_path("python3") && quiet(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_err() {
         packages.push("python3-venv");
