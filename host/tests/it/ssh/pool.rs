@@ -116,7 +116,9 @@ fn a_command_is_ended_with_all_it_started_when_its_time_is_up() {
     block_on(async {
         let pool = Pool::new(settings(&sshd));
         let late = |text: &str| Exec { kill_after: Some(Duration::from_millis(300)), ..command(text) };
-        let (output, _, outcome) = run(&pool, late("echo begun; sleep 4711 | cat")).await;
+        // What another run of this story has left behind is not its own.
+        let sleeps = format!("sleep 4711.{}", std::process::id());
+        let (output, _, outcome) = run(&pool, late(&format!("echo begun; {sleeps} | cat"))).await;
         assert_eq!((output.as_str(), outcome.kill), ("begun\n", Kill::Ended));
         assert_eq!(outcome.exit, Exit::Signal(15));
         // One that will not listen, beside one that goes on.
@@ -129,7 +131,8 @@ fn a_command_is_ended_with_all_it_started_when_its_time_is_up() {
         let (beside, deaf) = tokio::join!(beside, deaf);
         assert_eq!((beside.0.as_str(), beside.2.kill), ("done\n", Kill::None));
         assert_eq!((deaf.2.exit, deaf.2.kill), (Exit::Signal(9), Kill::Ended));
-        let (left, ..) = run(&pool, command("ps -eo args | grep '[s]leep 4711'; true")).await;
+        let (left, ..) =
+            run(&pool, command(&format!("ps -eo args | grep '[s]{}'; true", &sleeps[1..]))).await;
         assert_eq!(left, "");
     });
 }
