@@ -21,6 +21,9 @@ use crate::request::{Reply, Request};
 use crate::seats::{Seat, ViewEvent};
 use crate::store::{CallRow, RunRow};
 
+/// So much older than its command may a process seem that the command started.
+const START_BLUR: Duration = Duration::from_millis(100);
+
 impl Owner {
     pub(super) fn answer(&mut self, request: Request) {
         let now = clock::now();
@@ -246,10 +249,9 @@ impl Owner {
         }
         let run = self.survivors_of.remove(0);
 
-        // The kernel tells a start to the hundredth of a second.
-        let Some(since) =
-            self.session.run(run).map(|run| clock::since(run.since) + Duration::from_millis(10))
-        else {
+        // A start and a host's age are told to the hundredth of a second each, and a loaded host tells them late: rather one
+        // too many is named than one too few.
+        let Some(since) = self.session.run(run).map(|run| clock::since(run.since) + START_BLUR) else {
             return;
         };
         let shell = self.session.kept().pid;
