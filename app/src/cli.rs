@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use cotty_wire::api::{
     self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs,
-    Screen, SendOrder, Session, Sessions,
+    Screen, Session, Sessions,
 };
 
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
@@ -39,8 +39,7 @@ mod terminal;
 
 mod ending;
 
-/// `cotty send` shows what the terminal says within this time.
-const SEND_WAIT_MS: u64 = 300;
+mod send;
 
 /// Carries out the command line.
 #[must_use]
@@ -178,11 +177,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             let list: api::Devices = named("device")?.get("devices", &Query::default()).await?;
             shown(&list, json, |it| print::devices(&it.devices))
         }
-        Order::Send { name, text, keys, no_enter } => {
-            let (enter, key) = (no_enter.then(|| "none".to_owned()), Some(client::key()));
-            let order = SendOrder { session: Some(name), text, keys, enter, wait_ms: SEND_WAIT_MS, key };
-            shown(&named("send")?.post::<Output>("send", &order).await?, json, print::output)
-        }
+        order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
         Order::Read { name, view, run, offset } => {
             let query =
                 Query { command: run, offset, raw: (view == View::Raw).then_some(true), ..session(name) };

@@ -37,6 +37,8 @@ pub struct Modes {
     pub bracketed_paste: bool,
     /// The cursor keys send `ESC O` in place of `ESC [`.
     pub application_cursor: bool,
+    /// The keys of the number pad send `ESC O` sequences in place of characters.
+    pub application_keypad: bool,
     /// The screen is drawn by address: the alternate screen is shown, or the cursor went to an absolute place or the
     /// screen was cleared since [`Screen::forget_addressed`]. (`top` draws on the main screen.)
     pub addressed: bool,
@@ -119,6 +121,7 @@ impl Screen {
             alternate,
             bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
             application_cursor: mode.contains(TermMode::APP_CURSOR),
+            application_keypad: mode.contains(TermMode::APP_KEYPAD),
             addressed: alternate || self.emulator.addressed,
         }
     }

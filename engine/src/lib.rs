@@ -18,6 +18,7 @@ mod handle;
 mod reports;
 mod texts;
 mod plain;
+pub mod pattern;
 mod keys;
 mod store;
 mod clock;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_engine::report::Which;
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 pub(crate) mod aliases;
@@ -22,8 +22,6 @@ pub const WAIT_DEFAULT: Duration = Duration::from_secs(20);
 pub const CHARS_DEFAULT: usize = 7_500;
 /// The sizes that a caller may ask for.
 pub const CHARS_RANGE: std::ops::RangeInclusive<usize> = 200..=2_000_000;
-/// What a pattern may cost, compiled. Patterns are linear in time; this bounds their memory.
-const PATTERN_BYTES_MAX: usize = 1 << 20;
 /// Arguments that some clients add to every call by themselves.
 const IGNORED: [&str; 1] = ["wait_for_previous"];
 /// Names under which a secret might be handed over.
@@ -238,11 +236,7 @@ impl Arguments {
     /// Says where the pattern is wrong, or that it is too large.
     pub fn pattern(&self, name: &'static str) -> Result<Option<Regex>, Refusal> {
         let Some(text) = self.text(name) else { return Ok(None) };
-        let pattern = RegexBuilder::new(text).size_limit(PATTERN_BYTES_MAX).multi_line(true).build();
-        pattern.map(Some).map_err(|it| {
-            let last = it.to_string().lines().last().unwrap_or_default().trim().to_owned();
-            Refusal::InvalidArgument { what: name, why: format!("this is no regular expression: {last}") }
-        })
+        cotty_engine::pattern::compile(name, text).map(Some)
     }
 
     /// Returns which session is meant.

@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::meaning::Meaning;
+use cotty_engine::pattern;
 use cotty_engine::report::{self, CallKey, Caller, Enter, Part, Stretch, Until, Which};
 use cotty_wire::api;
 
@@ -165,7 +166,8 @@ pub(crate) async fn send(
     };
     let wait = patience(order.wait_ms);
     let key = call_key(order.key)?;
-    let wanted = report::SendOrder { text: order.text, keys: order.keys, enter, expect: None, wait, key };
+    let expect = order.expect.map(|it| pattern::compile("expect", &it)).transpose()?;
+    let wanted = report::SendOrder { text: order.text, keys: order.keys, enter, expect, wait, key };
     let sent = served.hub.send(&caller, &named(order.session), wanted).await?;
     shown(&served, sent.report, sent.matched, &sent.shown, sent.next_offset, plain()).await
 }

@@ -264,6 +264,9 @@ pub struct SendOrder {
     /// What ends it: `lf`, `cr`, `crlf` or `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enter: Option<String>,
+    /// A regular expression: the wait ends when what follows matches. `met` says whether it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expect: Option<String>,
     /// How long to wait for what follows, in milliseconds.
     pub wait_ms: u64,
     /// Identifies the order: given again with the same key, it is joined and not carried out twice.

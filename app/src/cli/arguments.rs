@@ -86,12 +86,21 @@ pub(crate) enum Order {
         name: String,
         /// The text; Enter follows it.
         text: Option<String>,
-        /// Keys after the text (ctrl-c, f5, up), with commas between.
+        /// Keys after the text (ctrl-c, f5, alt-x, shift-left, pgdn), with commas between.
         #[arg(long, value_delimiter = ',')]
         keys: Vec<String>,
+        /// What ends it; the Enter key after a text, nothing after keys.
+        #[arg(long, value_enum, conflicts_with = "no_enter")]
+        enter: Option<Enter>,
         /// No Enter after the text.
         #[arg(long)]
         no_enter: bool,
+        /// Wait until what follows matches this regular expression.
+        #[arg(long, value_name = "PATTERN")]
+        expect: Option<String>,
+        /// How long to wait for that, in seconds.
+        #[arg(long, default_value_t = 20, requires = "expect")]
+        wait: u64,
     },
     /// Print what a session printed.
     Read {
@@ -169,6 +178,18 @@ pub(crate) enum Order {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Enter {
+    /// Line feed.
+    Lf,
+    /// Carriage return, as the key sends.
+    Cr,
+    /// Both.
+    Crlf,
+    /// Nothing.
+    None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

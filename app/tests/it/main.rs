@@ -13,6 +13,7 @@ mod shells;
 mod tools;
 mod shared;
 mod isolated;
+mod keys;
 
 mod survival;
 mod remote;

@@ -15,7 +15,7 @@ use super::waiting::{Killed, Waiter};
 use super::{Owner, Startup};
 use crate::clock;
 use crate::fail_point::fail_point;
-use crate::keys;
+use crate::keys::{self, Keyboard};
 use crate::report::{Connect, Enter, RunOrder, RunReport, SendOrder};
 use crate::request::{Reply, Request};
 use crate::seats::{Seat, ViewEvent};
@@ -205,7 +205,9 @@ impl Owner {
             }
             bytes.extend(text.replace('\n', "\r").into_bytes());
         }
-        bytes.extend(keys::encode(&order.keys, self.session.screen().modes().application_cursor)?);
+        let modes = self.session.screen().modes();
+        let (application_cursor, application_keypad) = (modes.application_cursor, modes.application_keypad);
+        bytes.extend(keys::encode(&order.keys, Keyboard { application_cursor, application_keypad })?);
         let usual = if order.text.is_some() && order.keys.is_empty() { Enter::Cr } else { Enter::None };
         bytes.extend_from_slice(match order.enter.unwrap_or(usual) {
             Enter::Lf => b"\n",

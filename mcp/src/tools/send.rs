@@ -26,7 +26,7 @@ pub static DEFINITION: Definition = Definition {
         SESSION,
         TARGET,
         Param::optional("text", Kind::Text, "Before keys"),
-        Param::optional("keys", Kind::Texts, "ctrl-c, f5, alt-x, pgdn, up"),
+        Param::optional("keys", Kind::Texts, "ctrl-c, f5, alt-x, shift-up"),
         Param::optional("enter", Kind::Choice(&["lf", "cr", "crlf", "none"]), "After text: cr"),
         Param::optional("expect", Kind::Text, "Regular expression to wait for"),
         WAIT,
