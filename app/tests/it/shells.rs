@@ -1,5 +1,6 @@
 //! What commands wait for, what they leave, and how they are ended, told from what the kernel shows of them.
 
+use cotty_testkit::Sshd;
 use cotty_testkit::not_run::have;
 use cotty_testkit::wait::until;
 use serde_json::json;
@@ -209,17 +210,32 @@ fn closing_a_command_climbs_from_the_polite_signal_to_the_last_and_names_survivo
 
 #[test]
 fn what_left_the_tree_of_its_shell_long_before_is_named_too() {
-    in_every_shell(|desk, shell| {
-        // One has a session of its own, one no environment, one both parents gone; none is anybody's child any more.
-        let away = "(setsid sleep 4711 >/dev/null 2>&1 &); (env -i sleep 4712 >/dev/null 2>&1 &)";
-        let said = desk.run_for(shell, &format!("{away}; sh -c '(setsid sleep 4713 &) ; sleep 1000'"), 1);
-        let said = desk.tool("ssh_close", json!({"id": said.handle()}));
-        let (_, alive) = said.text.split_once("(still alive: ").unwrap_or_else(|| panic!("{said:?}"));
-        let alive: Vec<&str> = alive.split(')').next().unwrap().split(", ").collect();
-        assert_eq!(alive.iter().filter(|it| it.ends_with(" sleep")).count(), 3, "{said:?}");
-        let pids: Vec<&str> = alive.iter().filter_map(|it| it.split(' ').next()).collect();
-        assert_eq!(desk.run(shell, &format!("kill {}", pids.join(" "))).exit(), Some(0));
-    });
+    in_every_shell(names_all_that_left);
+}
+
+#[test]
+fn the_first_terminal_of_a_host_is_one_like_any_other() {
+    let test = "the_first_terminal_of_a_host_is_one_like_any_other";
+    let own_terminals = "mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts /dev/pts\n\
+                         [ -L /dev/ptmx ] || mount --bind /dev/pts/ptmx /dev/ptmx";
+    let Some(sshd) = Sshd::start_in_namespace(test, "", own_terminals) else { return };
+    let mut desk = Desk::over(&sshd);
+    desk.open("bash", "bash");
+    assert_eq!(desk.run("bash", "tty").output(), "/dev/pts/0");
+    names_all_that_left(&mut desk, "bash");
+    desk.run("bash", "read -rs x").needs("secret");
+}
+
+/// One has a session of its own, one no environment, one both parents gone; none is anybody's child any more.
+fn names_all_that_left(desk: &mut Desk, shell: &str) {
+    let away = "(setsid sleep 4711 >/dev/null 2>&1 &); (env -i sleep 4712 >/dev/null 2>&1 &)";
+    let said = desk.run_for(shell, &format!("{away}; sh -c '(setsid sleep 4713 &) ; sleep 1000'"), 1);
+    let said = desk.tool("ssh_close", json!({"id": said.handle()}));
+    let (_, alive) = said.text.split_once("(still alive: ").unwrap_or_else(|| panic!("{said:?}"));
+    let alive: Vec<&str> = alive.split(')').next().unwrap().split(", ").collect();
+    let pids: Vec<&str> = alive.iter().filter_map(|it| it.split(' ').next()).collect();
+    assert_eq!(desk.run(shell, &format!("kill {}", pids.join(" "))).exit(), Some(0));
+    assert_eq!(alive.iter().filter(|it| it.ends_with(" sleep")).count(), 3, "{said:?}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use crate::seats::{Seat, ViewEvent};
 use crate::store::{CallRow, RunRow};
 
 /// So much older than its command may a process seem that the command started.
-const START_BLUR: Duration = Duration::from_millis(100);
+const START_BLUR: Duration = Duration::from_millis(20);
 
 impl Owner {
     pub(super) fn answer(&mut self, request: Request) {
@@ -251,8 +251,7 @@ impl Owner {
         }
         let run = self.survivors_of.remove(0);
 
-        // A start and a host's age are told to the hundredth of a second each, and a loaded host tells them late: rather one
-        // too many is named than one too few.
+        // A start and a host's age are told to the hundredth of a second each.
         let Some(since) = self.session.run(run).map(|run| clock::since(run.since) + START_BLUR) else {
             return;
         };

@@ -46,9 +46,10 @@ facts() {
 # server gave to this shell alone, after their parents have gone.
 strays() {
   top=$1; s=; ours=" "; pairs=; IFS= read -r s </proc/$top/stat; set -- ${s##*) }
-  tty=${5:-0}; tty=$(($tty & 255 | $tty >> 12 & 1048320))
-  if [ "$tty" -gt 0 ] && [ -n "$SSH_CONNECTION" ]; then
-    mine=SSH_TTY=/dev/pts/$tty
+  tty=${5:-0}
+  # None is 0. The first pty is /dev/pts/0, and its number is not.
+  if [ "$tty" -ne 0 ] && [ -n "$SSH_CONNECTION" ]; then
+    mine=SSH_TTY=/dev/pts/$(($tty & 255 | $tty >> 12 & 1048320))
     for f in $(grep -lF "$mine" /proc/[0-9]*/environ); do
       n=$(tr '\0' '\n' <"$f" | grep -cxF -e "$mine" -e "SSH_CONNECTION=$SSH_CONNECTION")
       f=${f#/proc/}; [ "$n" = 2 ] && ours="$ours${f%/environ} "
