@@ -147,7 +147,8 @@ impl Session {
     }
 
     /// Says in a few words what the session does instead of standing at its prompt.
-    pub(super) fn in_words(&self) -> String {
+    #[must_use]
+    pub fn in_words(&self) -> String {
         match &self.stage {
             Stage::Connecting { .. } => "it is still being connected".into(),
             Stage::Waiting { .. } | Stage::Late { .. } if self.asks_while_opening => {
@@ -157,6 +158,9 @@ impl Session {
             Stage::Late { .. } => "its rc files sleep, ask something or never end; nothing was typed".into(),
             Stage::Hooked { .. } => "it has not answered our first line yet".into(),
             Stage::Unanswered => "it read our first line and did not answer with a signed prompt".into(),
+            Stage::Ready if self.doubt == Some(super::Doubt::Unmarked) => {
+                "its last command has ended, and its prompt is not drawn yet".into()
+            }
             Stage::Ready if self.doubt.is_some() => "it may read what was typed before".into(),
             Stage::Ready if self.more_wanted => "it wants the rest of a command".into(),
             Stage::Ready => "keys were sent and no prompt has come since".into(),

@@ -84,18 +84,13 @@ impl Owner {
     pub(super) fn state(&self) -> SessionState {
         match self.session.stage() {
             Stage::Connecting { .. } | Stage::Waiting { .. } | Stage::Hooked { .. } => SessionState::Opening,
-            Stage::Late { .. } => SessionState::Unknown(
-                "its rc files sleep, ask something or never end; nothing was typed".into(),
-            ),
-            Stage::Unanswered => {
-                SessionState::Unknown("our first line was not answered by a signed prompt".into())
-            }
+            Stage::Late { .. } | Stage::Unanswered => SessionState::Unknown(self.session.in_words()),
             Stage::Exited(exit) => SessionState::Exited(*exit),
             Stage::Lost(reason) => SessionState::Lost(reason.clone()),
             Stage::Ready => match self.session.current() {
                 Some(run) => SessionState::Running(run.id),
                 None if self.session.is_at_prompt() => SessionState::Ready,
-                None => SessionState::Unknown("keys were sent and no prompt has come since".into()),
+                None => SessionState::Unknown(self.session.in_words()),
             },
         }
     }
