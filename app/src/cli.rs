@@ -41,6 +41,8 @@ mod ending;
 
 mod send;
 
+mod why;
+
 /// Carries out the command line.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -197,8 +199,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         }
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };
-            let said = |it: &Evidence| print::line(it.evidence.trim_end());
-            shown(&named("why")?.get::<Evidence>("evidence", &query).await?, json, said)
+            shown(&named("why")?.get::<Evidence>("evidence", &query).await?, json, why::print)
         }
         Order::Config { .. }
         | Order::Setup

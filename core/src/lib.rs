@@ -19,5 +19,6 @@ pub mod excerpt;
 pub mod target;
 pub mod refusal;
 pub mod question;
+pub mod evidence;
 pub mod facts;
 pub mod names;

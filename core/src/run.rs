@@ -1,13 +1,12 @@
 //! One command, from the moment it is typed until it is settled.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::echo::EchoSkip;
+use crate::evidence::{Evidence, Step};
 use crate::ladder::Ladder;
 use crate::names::{Boundary, InputKind, Principal, RunId};
-
-/// What is kept of the reasons for a verdict.
-const EVIDENCE_MAX: usize = 32;
 
 /// Where a command stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +54,24 @@ pub enum RunState {
     },
 }
 
+/// In a few words, for evidence. The name of a nested shell and a reason may be a host's words.
+impl fmt::Display for RunState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Completed { exit } => write!(out, "completed with exit {exit}"),
+            Self::RanNothing => write!(out, "ran nothing"),
+            Self::Running => write!(out, "running"),
+            Self::NeedsInput { kind } => write!(out, "needs input ({kind})"),
+            Self::Interrupted { signal, exit } => write!(out, "interrupted by signal {signal}, exit {exit}"),
+            Self::Nested { shell } => write!(out, "nested shell {shell}"),
+            Self::ShellExited { exit: Some(exit) } => write!(out, "shell exited {exit}"),
+            Self::ShellExited { exit: None } => write!(out, "shell exited"),
+            Self::Lost { reason } => write!(out, "lost: {reason}"),
+            Self::Unknown { why } => write!(out, "unknown: {why}"),
+        }
+    }
+}
+
 impl RunState {
     /// Returns whether this is final.
     #[must_use]
@@ -98,7 +115,7 @@ pub struct Run {
     /// The shell's directory afterwards.
     pub cwd: Option<String>,
     /// What the verdicts rest on, oldest first.
-    pub evidence: Vec<String>,
+    pub evidence: Evidence,
     /// A person typed while it ran.
     pub typed_during: bool,
     /// It holds nothing to run.
@@ -130,7 +147,7 @@ impl Run {
             state: RunState::Running,
             boundary: Boundary::Exact,
             cwd: None,
-            evidence: Vec::new(),
+            evidence: Evidence::default(),
             typed_during: false,
             blank: false,
             eol_mark: false,
@@ -157,10 +174,9 @@ impl Run {
         self.from.is_some()
     }
 
-    pub(crate) fn note(&mut self, evidence: String) {
-        if self.evidence.len() == EVIDENCE_MAX {
-            self.evidence.remove(1); // The first says how it was typed; the rest is worth most when new.
-        }
-        self.evidence.push(evidence);
+    /// Keeps what was seen of it now, with the session's output ending at `at`.
+    pub(crate) fn note(&mut self, now: Instant, at: u64, step: Step) {
+        let after = now.saturating_duration_since(self.since);
+        self.evidence.add(Step { after: Duration::from_millis(after.as_millis() as u64), at, ..step });
     }
 }

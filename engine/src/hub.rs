@@ -31,7 +31,7 @@ use crate::hosts::Hosts;
 use crate::isolated::Lane;
 use crate::pools::Pools;
 use crate::report::{
-    Caller, Closed, Excerpt, Part, RunOrder, RunReport, RunSummary, ScreenView, SendOrder, Sent,
+    Caller, Closed, Excerpt, Part, Proof, RunOrder, RunReport, RunSummary, ScreenView, SendOrder, Sent,
     SessionStatus, Stretch, WaitOrder, Waited, Which,
 };
 use crate::reports;
@@ -246,19 +246,20 @@ impl Hub {
         made.await.map_err(|error| Refusal::Internal { what: format!("text was not made: {error}") })?
     }
 
-    /// Returns what the verdict on a command rests on, a line each.
+    /// Returns what the verdict on a command rests on.
     ///
     /// # Errors
     ///
     /// Says that there is no such command.
-    pub async fn evidence(&self, _caller: &Caller, run: RunId) -> Result<String, Refusal> {
+    pub async fn evidence(&self, caller: &Caller, run: RunId) -> Result<Proof, Refusal> {
         if let Some(handle) = self.handle_of_run(run)?
-            && let Ok(evidence) = handle.ask(|reply| Request::Evidence { run, reply }).await
+            && let Ok(proof) = handle.ask(|reply| Request::Evidence { run, reply }).await
         {
-            return Ok(evidence);
+            return Ok(proof);
         }
-        let row = self.0.store.run(run)?;
-        row.map(|row| row.evidence.join("\n")).ok_or_else(|| reports::no_run(run, self.newest()))
+        let report = self.report(caller, run).await?;
+        let row = self.0.store.run(run)?.ok_or_else(|| reports::no_run(run, self.newest()))?;
+        Ok(reports::proof(row, report))
     }
 
     /// Returns every session, living and kept, the oldest first.

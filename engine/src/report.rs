@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
+pub use cotty_core::evidence::{Kind, Step};
 use cotty_core::names::{Boundary, Mode, Offset, Principal, RunId};
 use cotty_core::refusal::Fingerprint;
 pub use cotty_core::run::RunState;
@@ -180,6 +181,19 @@ pub struct RunReport {
     pub joined: bool,
     /// It has no terminal.
     pub isolated: Option<Isolated>,
+}
+
+/// A command and what the verdict on it rests on.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The command as it stands.
+    pub report: RunReport,
+    /// Who gave it.
+    pub who: Principal,
+    /// When it was typed; steps count from there.
+    pub at: SystemTime,
+    /// What was seen, oldest first.
+    pub steps: Vec<Step>,
 }
 
 /// When to stop waiting.

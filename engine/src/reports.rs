@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 
-use crate::report::{Health, RunReport, RunSummary, SessionState, SessionStatus, Stretch};
+use crate::report::{Health, Proof, RunReport, RunSummary, SessionState, SessionStatus, Stretch};
 use crate::store::{RunRow, SessionRow};
 
 /// Reports a command from its row. One that was never settled was lost with its session.
@@ -32,6 +32,11 @@ pub(crate) fn of_row(row: &RunRow, session: &str) -> RunReport {
         joined: false,
         isolated: None,
     }
+}
+
+/// What the store keeps of the reasons for a verdict.
+pub(crate) fn proof(row: RunRow, report: RunReport) -> Proof {
+    Proof { report, who: row.who, at: row.at, steps: row.evidence.steps().to_vec() }
 }
 
 /// A row of the list of commands.

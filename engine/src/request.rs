@@ -8,7 +8,8 @@ use cotty_core::refusal::Refusal;
 use tokio::sync::oneshot;
 
 use crate::report::{
-    Connect, RunOrder, RunReport, ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited,
+    Connect, Proof, RunOrder, RunReport, ScreenView, SendOrder, Sent, SessionStatus, Stretch, WaitOrder,
+    Waited,
 };
 use crate::seats::Seat;
 
@@ -47,7 +48,7 @@ pub(crate) enum Request {
     },
     Evidence {
         run: RunId,
-        reply: Reply<String>,
+        reply: Reply<Proof>,
     },
     Status(Reply<SessionStatus>),
     /// Waits until the session is ready, or for so long.

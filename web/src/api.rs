@@ -230,8 +230,7 @@ pub(crate) async fn evidence(
 ) -> Answer<api::Evidence> {
     let wanted = asked.0.command.unwrap_or_default();
     let run = parse::<RunId>("command", &wanted)?;
-    let evidence = served.hub.evidence(&caller, run).await?;
-    Ok(Json(api::Evidence { run: run.to_string(), evidence }))
+    Ok(Json(words::evidence(served.hub.evidence(&caller, run).await?)))
 }
 
 pub(crate) async fn daemon(State(served): State<Served>, caller: Calling) -> Json<api::Daemon> {

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cotty_core::names::Principal;
+use cotty_core::names::{Offset, Principal};
 use cotty_engine::hosts::device::SecretFrom;
 use cotty_engine::hub::devices::DeviceStatus;
 use cotty_engine::report::{
-    Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, RunReport, RunState, RunSummary, ScreenView,
-    SessionState, SessionStatus, Trusted,
+    Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, Proof, RunReport, RunState, RunSummary,
+    ScreenView, SessionState, SessionStatus, Step, Trusted,
 };
 use cotty_wire::api;
 
@@ -170,6 +170,20 @@ pub(crate) fn history_entry(entry: HistoryEntry) -> api::HistoryEntry {
         HistoryKind::Typed(keys) => api::HistoryEntry { what: "typed".to_owned(), text: keys, ..plain },
         HistoryKind::Noted(words) => api::HistoryEntry { what: "noted".to_owned(), text: words, ..plain },
     }
+}
+
+pub(crate) fn evidence(proof: Proof) -> api::Evidence {
+    let Proof { report, who: by, at, steps } = proof;
+    let epoch = report.output.from.epoch;
+    let step = |step: Step| api::Step {
+        kind: step.kind.to_string(),
+        after_ms: millis(step.after),
+        at: Offset { epoch, byte: step.at }.to_string(),
+        words: step.words(),
+        details: step.details.into_iter().collect(),
+    };
+    let evidence = steps.into_iter().map(step).collect();
+    api::Evidence { run: run(report), who: who(&by), at_ms: since_1970(at), evidence }
 }
 
 pub(crate) fn summary(summary: RunSummary) -> api::RunSummary {

@@ -356,12 +356,32 @@ pub struct HistoryEntry {
 }
 
 /// How a command's state was judged: `GET /api/v1/evidence`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// The command's handle.
-    pub run: String,
-    /// What was seen, line by line.
-    pub evidence: String,
+    /// The command as it stands, and how surely.
+    pub run: Run,
+    /// Who gave it.
+    pub who: Who,
+    /// When it was typed, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// What was seen, oldest first.
+    pub evidence: Vec<Step>,
+}
+
+/// One thing that was seen of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// `typed`, `found`, `mark`, `echo`, `facts`, `signal`, `verdict`, `dropped` or `said`.
+    pub kind: String,
+    /// Since the command was typed, in milliseconds.
+    pub after_ms: u64,
+    /// Where the session's output ended then, `EPOCH:BYTE`.
+    pub at: String,
+    /// What is known of it, by name: the letter, serial, pid and place of a mark, what the kernel said, a verdict and
+    /// its grade.
+    pub details: BTreeMap<String, String>,
+    /// The same as people read it.
+    pub words: String,
 }
 
 /// The newest commands: `GET /api/v1/runs`.

@@ -182,7 +182,7 @@ fn table<const N: usize>(rows: &[[String; N]]) {
 }
 
 /// Takes out what terminals obey: these words may come from a program or an agent.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
 }
 

@@ -31,7 +31,7 @@ fn every_command_has_one_document() {
     assert_eq!(json(&home, &["read", "web1", "--json", "--run", run])["text"]["head"][0], "hi");
     assert!(json(&home, &["read", "web1", "--json", "--view", "screen"])["screen"].is_array());
     assert!(json(&home, &["read", "web1", "--json", "--view", "history"])["history"].is_array());
-    assert!(json(&home, &["why", run, "--json"])["evidence"].is_string());
+    assert!(json(&home, &["why", run, "--json"])["evidence"].is_array());
     assert!(json(&home, &["ls", "--runs", "--json"])["runs"].is_array());
     assert_eq!(json(&home, &["status", "web1", "--json"])["name"], "web1");
     assert_eq!(json(&home, &["status", "--json"])["daemon"]["you"]["role"], "agent");

@@ -13,6 +13,7 @@ mod shells;
 mod tools;
 mod shared;
 mod isolated;
+mod evidence;
 mod keys;
 
 mod survival;

@@ -15,7 +15,7 @@ use crate::desk::{Desk, Said, client, in_every_shell_here};
 /// How often each thing is killed.
 const TIMES: usize = 5;
 
-fn kill_daemon(desk: &Desk) {
+pub(crate) fn kill_daemon(desk: &Desk) {
     kill(pid(&desk.home));
 }
 

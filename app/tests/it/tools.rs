@@ -79,7 +79,7 @@ fn every_view_reads_without_typing() {
     let raw = read(json!({"command": handle, "view": "raw"}));
     assert!(raw.output().contains("\\x1b[31mbeta"), "{raw:?}");
     let evidence = read(json!({"command": handle, "view": "evidence"}));
-    assert!(evidence.output().contains("mark D") && evidence.output().contains("status 0"), "{evidence:?}");
+    assert!(evidence.output().contains("letter D") && evidence.output().contains("status 0"), "{evidence:?}");
     let history = read(json!({"session": "web1", "view": "history"}));
     assert!(history.output().contains(&format!("{handle} exit 0")), "{history:?}");
     assert!(history.output().contains("agent"), "{history:?}");

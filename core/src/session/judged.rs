@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Effect, Session, Stage};
 use crate::dialect::Shell;
+use crate::evidence::{Kind, Step};
 use crate::facts::{Facts, Program};
 use crate::names::{Boundary, InputKind};
 use crate::probe::{self, Judged, Surroundings};
@@ -40,7 +41,7 @@ impl Session {
                 }
                 self.asks_while_opening = matches!(judged, Judged::Waits(_));
             }
-            Stage::Ready if self.run.is_some() => self.conclude(now, &judged, boundary, facts),
+            Stage::Ready if self.run.is_some() => self.conclude(now, &judged, boundary, facts, &around),
             Stage::Ready => {
                 if judged == Judged::AtShell {
                     self.believe_prompt();
@@ -92,7 +93,14 @@ impl Session {
         opening || doubts || ahead || ends
     }
 
-    fn conclude(&mut self, now: Instant, judged: &Judged, boundary: Boundary, facts: &Facts) {
+    fn conclude(
+        &mut self,
+        now: Instant,
+        judged: &Judged,
+        boundary: Boundary,
+        facts: &Facts,
+        around: &Surroundings,
+    ) {
         let Some(run) = &mut self.run else { return };
         let incomplete = Judged::Waits(InputKind::IncompleteSyntax);
         let unsigned = *judged == Judged::AtShell || (*judged == incomplete && !self.more_wanted);
@@ -113,14 +121,9 @@ impl Session {
         if run.state == state {
             return;
         }
-        run.note(format!(
-            "facts, twice: {}, canonical {}, echo {}, foreground {} ({})",
-            in_words(judged),
-            facts.canonical,
-            facts.echo,
-            facts.foreground,
-            facts.members.iter().map(|it| it.program.comm.as_str()).collect::<Vec<_>>().join(" ")
-        ));
+        let seen = Step::new(Kind::Facts).concludes(in_words(judged), boundary).with("answers", 2);
+        let seen = seen.with("addressed", around.addressed).with("more-wanted", around.more_wanted);
+        run.note(now, self.end, seen.shows(facts));
         (run.state, run.boundary) = (state, boundary);
         self.effects.push_back(Effect::Changed);
     }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{Effect, Session};
+use crate::evidence::{Kind, Step};
 use crate::names::{Principal, Role, RunId, RunKind};
 use crate::run::Run;
 use crate::text::Lines;
@@ -68,7 +69,8 @@ impl Session {
         let id = RunId { kind, number };
         let mut run = Run::new(id, who, text, serial, from, now);
         run.from = Some(from);
-        run.note(format!("typed at the prompt, serial {serial} awaited"));
+        let typed = Step::new(Kind::Typed).with("from", "the prompt").with("begins", from);
+        run.note(now, self.end, typed.with("awaited", serial));
         self.gate.hand_to(id);
         self.screen.forget_addressed();
         self.run = Some(run);

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use super::{Effect, Session};
 use crate::echo::Echo;
+use crate::evidence::{Kind, Step};
 use crate::marks::{Found, Mark, MarkKind};
 use crate::names::{Boundary, RunKind};
 use crate::run::RunState;
@@ -37,7 +38,7 @@ impl Session {
             MarkKind::MoreWanted => self.handle_second_prompt(true),
             MarkKind::MoreEnd => {
                 self.handle_second_prompt(false);
-                self.follow_echo(found.end, &[]);
+                self.follow_echo(now, found.end, &[]);
             }
             MarkKind::Done { status } => self.handle_done(now, found, *status),
             MarkKind::Prompt => self.handle_prompt(),
@@ -57,7 +58,7 @@ impl Session {
             Some(run) if run.from.is_none() => {
                 if run.expected == serial {
                     run.from = Some(found.end);
-                    run.note(format!("mark C, serial {serial}, at {}", found.start));
+                    run.note(now, found.end, signed(found, 'C', serial));
                     self.screen.forget_addressed();
                 }
             }
@@ -137,25 +138,19 @@ impl Session {
     ) -> bool {
         let reach = self.eol_mark_reach();
         let Some(run) = &mut self.run else { return true };
-        let evidence = format!(
-            "mark D, serial {serial}, status {status}, pid {}, tty {}, at {}..{}",
-            found.mark.pid.map_or("?".into(), |pid| pid.to_string()),
-            found.mark.tty.as_deref().unwrap_or("?"),
-            found.start,
-            found.end
-        );
+        let evidence = signed(found, 'D', serial).with("status", status).with("awaited", run.expected);
         if serial < run.expected {
             // A new prompt with the old serial: the shell read the line and ran nothing.
             let ran_nothing = numbered && run.from.is_none() && serial + 1 == run.expected;
             if ran_nothing {
-                run.note(evidence);
+                run.note(now, found.end, evidence);
                 self.settle_unrun(now, before, found.start, status);
             } else if run.from.is_none() {
                 run.unrun_to = run.unrun_to.or(Some(end_before(before, found.start)));
             }
             return ran_nothing;
         }
-        run.note(evidence);
+        run.note(now, found.end, evidence);
         let directory = before.directory.as_ref().filter(|(_, end, _)| *end == found.start);
         let mut to = directory.map_or(found.start, |(start, _, _)| *start);
         if let Some((_, _, path)) = directory {
@@ -217,7 +212,7 @@ impl Session {
     }
 
     /// Follows the echo of a typed command, where only that tells where its output begins.
-    pub(super) fn follow_echo(&mut self, from: u64, bytes: &[u8]) {
+    pub(super) fn follow_echo(&mut self, now: Instant, from: u64, bytes: &[u8]) {
         let Some(run) = self.run.as_mut().filter(|run| run.from.is_none()) else { return };
         if let (None, Some(place)) = (run.line_end, bytes.iter().position(|&byte| byte == b'\n')) {
             run.line_end = Some(from + place as u64 + 1);
@@ -229,9 +224,17 @@ impl Session {
         };
         run.from = Some(begins);
         run.echo = None;
-        run.note(format!("echo ended at {begins}"));
+        run.note(now, self.end, Step::new(Kind::Echo).with("ended-at", begins));
         self.screen.forget_addressed();
     }
+}
+
+/// A mark as evidence.
+fn signed(found: &Found, letter: char, serial: u64) -> Step {
+    let Found { mark, start, end } = found;
+    let step = Step::new(Kind::Mark).with("letter", letter).with("serial", serial);
+    let step = step.with_some("prompt", mark.prompt).with_some("pid", mark.pid);
+    step.with_some("tty", mark.tty.as_ref()).with("from", start).with("to", end)
 }
 
 /// Returns where the output before a prompt's marks ended.

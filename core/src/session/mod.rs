@@ -13,6 +13,7 @@
 mod opening;
 mod marked;
 mod judged;
+mod ending;
 mod line;
 mod seen;
 
@@ -23,6 +24,7 @@ use bytes::Bytes;
 
 use crate::dialect::{self, Shell, Submission};
 use crate::echo::EchoSkip;
+use crate::evidence::{Kind, Step};
 use crate::gate::{self, Gate};
 use crate::ladder::Signal;
 use crate::marks::{Key, Marks};
@@ -349,7 +351,9 @@ impl Session {
 
     /// Takes up a command that an earlier life of the daemon had submitted. `typed` are its first input's number
     /// and its keys: those that were not applied are typed now, under the same numbers.
-    pub fn take_up(&mut self, now: Instant, run: Run, typed: Option<(u64, Bytes)>) {
+    pub fn take_up(&mut self, now: Instant, mut run: Run, typed: Option<(u64, Bytes)>) {
+        let found = Step::new(Kind::Found).with("typed-at", run.typed_at).with("awaited", run.expected);
+        run.note(now, self.end, found);
         self.gate.hand_to(run.id);
         self.gate.begin_line(false);
         self.kept.at_prompt = false;
@@ -363,20 +367,6 @@ impl Session {
             }
         }
         self.prober.disturb(now);
-    }
-
-    /// Ends a command: INT, TERM, KILL on the foreground group. A shell that runs it by itself is spared the
-    /// last two unless `force`.
-    ///
-    /// # Errors
-    ///
-    /// Refuses a command that is not the one that runs.
-    pub fn end_run(&mut self, now: Instant, id: RunId, force: bool) -> Result<(), Refusal> {
-        let run = self.run.as_mut().filter(|run| run.id == id);
-        let run = run.ok_or(Refusal::NothingRuns { session: self.plan.name.clone() })?;
-        run.ladder.begin(now, force);
-        self.handle_timeout(now);
-        Ok(())
     }
 
     /// Sets the size; clamped to what a screen can be.
@@ -478,7 +468,8 @@ impl Session {
         if let Some(run) = &mut self.run {
             let was_over = run.ladder.is_over();
             if let Some(signal) = run.ladder.climb(now, in_front) {
-                run.note(format!("signal {} sent to the foreground group", signal.number()));
+                let sent = Step::new(Kind::Signal).with("number", signal.number());
+                run.note(now, self.end, sent.with("to", "the foreground group"));
                 self.effects.push_back(Effect::Signal(signal));
                 self.prober.disturb(now);
             } else if run.ladder.is_over() != was_over {
@@ -516,7 +507,7 @@ impl Session {
             run.end_at(now + after);
         }
         run.echo = (!self.plan.shell.marks_starts()).then(|| EchoSkip::new(&keys));
-        run.note(format!("typed at {}, serial {expected} awaited", self.offset()));
+        run.note(now, self.end, Step::new(Kind::Typed).with("from", self.offset()).with("awaited", expected));
         self.run = Some(run);
         self.kept.at_prompt = false;
         self.last_typist = Some(who.clone());
@@ -598,7 +589,7 @@ impl Session {
         if !answers.is_empty() {
             self.write(answers.into());
         }
-        self.follow_echo(from, &bytes);
+        self.follow_echo(now, from, &bytes);
         self.follow_line(now, from, &bytes);
         self.effects.push_back(Effect::Show { from, to: self.end, bytes });
     }
@@ -636,30 +627,5 @@ impl Session {
 
     fn offset(&self) -> Offset {
         Offset { epoch: self.plan.epoch, byte: self.end }
-    }
-}
-
-/// How it ends.
-impl Session {
-    fn close_down(&mut self) {
-        self.prober.rest();
-        self.kept.at_prompt = false;
-        self.effects.push_back(Effect::Changed);
-    }
-
-    /// Settles the run under way, if there is one.
-    fn settle(&mut self, now: Instant, state: RunState, boundary: Boundary, to: Option<u64>) {
-        let Some(mut run) = self.run.take() else { return };
-        self.gate.put_down(run.id);
-        (run.state, run.boundary) = (state, boundary);
-        run.to = Some(to.unwrap_or(self.end));
-        run.from = run.from.or(Some(run.typed_at)).map(|from| from.min(run.to.unwrap_or(from)));
-        run.took = Some(now.saturating_duration_since(run.since));
-        let id = run.id;
-        if self.recent.len() == RECENT_RUNS_MAX {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(run);
-        self.effects.extend([Effect::Settled(id), Effect::Changed]);
     }
 }

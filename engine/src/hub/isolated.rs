@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use cotty_core::evidence::{Evidence, Step};
 use cotty_core::names::{Boundary, Principal, RunId, RunKind};
 use cotty_core::refusal::Refusal;
 use cotty_core::target::{LOCAL, Target};
@@ -213,6 +214,9 @@ fn rows(
     cwd: Option<String>,
 ) -> (RunRow, IsolatedRow) {
     let way = if place.target == LOCAL { "a process group" } else { "a channel" };
+    let mut evidence = Evidence::default();
+    let place_words = format!("isolated: {way} of its own on {}", texts::one_line(&place.target));
+    evidence.add(Step::said(place_words));
     let run = RunRow {
         id: RunId { kind: RunKind::Command, number },
         session: format!("{}{number}", texts::ISOLATED),
@@ -231,7 +235,7 @@ fn rows(
         state: RunState::Running,
         boundary: Boundary::Exact,
         cwd,
-        evidence: vec![format!("isolated: {way} of its own on {}", texts::one_line(&place.target))],
+        evidence,
         blank: false,
         eol_mark: false,
         kill_after: order.run.kill_after,

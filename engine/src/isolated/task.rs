@@ -22,7 +22,7 @@ use super::{EPOCH, Request, place, report, stretch};
 use crate::clock;
 use crate::plain::{MATCHED_BYTES_MAX, Seen};
 use crate::pools::Lease;
-use crate::report::{RunReport, RunState, Until, WaitOrder, Waited};
+use crate::report::{Kind, RunReport, RunState, Step, Until, WaitOrder, Waited};
 use crate::request::Reply;
 use crate::store::{IsolatedRow, RunRow, Store};
 use crate::texts;
@@ -327,6 +327,11 @@ impl Owner {
         self.settle();
     }
 
+    fn see(&mut self, step: Step) {
+        let (after, at) = (clock::since(self.began), self.output.end());
+        self.run.evidence.add(Step { after: Duration::from_millis(after.as_millis() as u64), at, ..step });
+    }
+
     fn note(&mut self, note: &str) {
         if !self.row.notes.iter().any(|it| it == note) {
             self.row.notes.push(note.to_owned());
@@ -348,7 +353,7 @@ impl Owner {
         self.output.retry(now);
         self.errors.retry(now);
         if let Some(signal) = self.ladder.climb(now, false) {
-            self.run.evidence.push(format!("signal {} was sent", signal.number()));
+            self.see(Step::new(Kind::Signal).with("number", signal.number()).with("to", "all of it"));
             self.orders.push(Order::Signal(signal));
         }
         if self.look_until.is_some_and(|at| at <= now) {
@@ -374,7 +379,12 @@ impl Owner {
     fn settle(&mut self) {
         let Some((exit, at)) = self.exit.filter(|_| !self.settled) else { return };
         self.run.took = Some(at.saturating_duration_since(self.began));
-        self.run.evidence.push(format!("its end was told: {exit:?}"));
+        let told = match exit {
+            Exit::Status(status) => format!("it exited with {status}"),
+            Exit::Signal(signal) => format!("signal {signal} ended it"),
+            Exit::Unknown => "it ended, and nobody heard how".to_owned(),
+        };
+        self.see(Step::said(told));
         self.run.state = match exit {
             Exit::Status(exit) => match self.ladder.ended_by(exit) {
                 Some(signal) => RunState::Interrupted { signal, exit },

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use cotty_core::dialect::Shell;
+use cotty_core::evidence::Evidence;
 use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Principal, Role, RunId, RunKind};
 use cotty_core::run::RunState;
 use cotty_core::session::Kept;
@@ -55,7 +56,7 @@ pub(crate) struct RunRow {
     pub(crate) state: RunState,
     pub(crate) boundary: Boundary,
     pub(crate) cwd: Option<String>,
-    pub(crate) evidence: Vec<String>,
+    pub(crate) evidence: Evidence,
     pub(crate) blank: bool,
     pub(crate) eol_mark: bool,
     pub(crate) kill_after: Option<Duration>,
@@ -247,7 +248,7 @@ impl RunRow {
             state_text(&self.state),
             self.boundary.to_string(),
             self.cwd,
-            self.evidence.join("\n"),
+            self.evidence.to_lines(),
             self.blank,
             self.eol_mark,
             self.kill_after.map(as_millis),
@@ -267,7 +268,7 @@ impl RunRow {
             state_text(&self.state),
             self.boundary.to_string(),
             self.cwd,
-            self.evidence.join("\n"),
+            self.evidence.to_lines(),
             self.eol_mark,
         ])?;
         Ok(())
@@ -319,7 +320,7 @@ impl RunRow {
                 _ => Boundary::Heuristic,
             },
             cwd: row.get("cwd")?,
-            evidence: evidence.lines().map(str::to_owned).collect(),
+            evidence: Evidence::of_lines(&evidence),
             blank: row.get("blank")?,
             eol_mark: row.get("eol_mark")?,
             kill_after: row.get::<_, Option<u64>>("kill_after_ms")?.map(Duration::from_millis),

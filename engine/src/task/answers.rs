@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use cotty_core::evidence::Evidence;
 use cotty_core::gate;
 use cotty_core::names::{Mode, Principal, Role, RunId, RunKind};
 use cotty_core::refusal::Refusal;
@@ -37,7 +38,7 @@ impl Owner {
             Request::Screen(reply) => drop(reply.send(Ok(self.screen_view()))),
             Request::Report { run, reply } => drop(reply.send(self.report(run))),
             Request::Recent { from, reply } => drop(reply.send(Ok(self.recent(from)))),
-            Request::Evidence { run, reply } => drop(reply.send(self.evidence(run))),
+            Request::Evidence { run, reply } => drop(reply.send(self.proof(run))),
             Request::Status(reply) => drop(reply.send(Ok(self.status()))),
             Request::Ready { wait, reply } => self.wait_on(Waiter::ready(now + wait, reply)),
             Request::Adjust { order, reply } => drop(reply.send(Ok(self.adjust(&order)))),
@@ -125,7 +126,7 @@ impl Owner {
             state: RunState::Running,
             boundary: cotty_core::names::Boundary::Exact,
             cwd: None,
-            evidence: Vec::new(),
+            evidence: Evidence::default(),
             blank: false,
             eol_mark: false,
             kill_after,

@@ -9,7 +9,7 @@ use super::Owner;
 use crate::clock;
 use crate::pools::stage_words;
 use crate::pools::{Attempt, Outcome};
-use crate::report::{Health, RunReport, ScreenView, SessionState, SessionStatus, Stretch};
+use crate::report::{Health, Proof, RunReport, ScreenView, SessionState, SessionStatus, Stretch};
 
 /// What is shown of a session's output where no place is named.
 const RECENT_BYTES: u64 = 256 * 1024;
@@ -73,12 +73,15 @@ impl Owner {
         }
     }
 
-    pub(super) fn evidence(&self, id: RunId) -> Result<String, Refusal> {
-        let lines = match self.session.run(id) {
-            Some(run) => run.evidence.clone(),
-            None => self.store.run(id)?.map(|row| row.evidence).unwrap_or_default(),
+    pub(super) fn proof(&self, id: RunId) -> Result<Proof, Refusal> {
+        let report = self.report(id)?;
+        let Some(run) = self.session.run(id) else {
+            let row = self.store.run(id)?;
+            let row = row.ok_or(Refusal::RunNotFound { handle: id.to_string(), expired: true })?;
+            return Ok(crate::reports::proof(row, report));
         };
-        Ok(lines.join("\n"))
+        let at = std::time::SystemTime::now() - clock::since(run.since);
+        Ok(Proof { report, who: run.who.clone(), at, steps: run.evidence.steps().to_vec() })
     }
 
     pub(super) fn state(&self) -> SessionState {

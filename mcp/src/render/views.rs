@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use cotty_core::names::RunId;
-use cotty_engine::report::{HistoryEntry, HistoryKind, ScreenView};
+use cotty_core::names::Offset;
+use cotty_engine::report::{HistoryEntry, HistoryKind, Proof, ScreenView, Step};
 use rmcp::model::CallToolResult;
 
 use super::output::Wanted;
@@ -38,11 +38,26 @@ pub fn history(session: &str, entries: &[HistoryEntry], wanted: Wanted) -> CallT
     between(head, lines, Vec::new(), wanted)
 }
 
-/// Replies with what a verdict rests on.
+/// Replies with what a verdict rests on: each step with its moment after the command was typed, and its place.
 #[must_use]
-pub fn evidence(run: RunId, evidence: &str, wanted: Wanted) -> CallToolResult {
-    let lines = evidence.lines().map(str::to_owned).collect();
-    between(format!("[{run}] evidence"), lines, Vec::new(), wanted)
+pub fn evidence(proof: &Proof, wanted: Wanted) -> CallToolResult {
+    let Proof { report, who, at, steps } = proof;
+    let age = words::time(SystemTime::now().duration_since(*at).unwrap_or_default());
+    let head = format!(
+        "[{} {}] evidence: {} ({}), typed {age} ago by {} {}",
+        words::name(&report.session),
+        report.run,
+        state::brief(&report.state),
+        report.boundary,
+        who.role,
+        words::label(&who.label),
+    );
+    let epoch = report.output.from.epoch;
+    let line = |step: &Step| {
+        let at = Offset { epoch, byte: step.at };
+        format!("+{} at {at} {}: {}", words::time(step.after), step.kind, words::line(&step.words(), 600))
+    };
+    between(head, steps.iter().map(line).collect(), Vec::new(), wanted)
 }
 
 /// Returns one entry of the history as a line.

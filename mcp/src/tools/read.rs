@@ -64,7 +64,7 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
         ("history", _) => history(call, &arguments).await,
         ("evidence", Some(run)) => {
             let evidence = call.hub.evidence(&call.caller, run).await?;
-            Ok(views::evidence(run, &evidence, Wanted::of(&arguments)))
+            Ok(views::evidence(&evidence, Wanted::of(&arguments)))
         }
         ("stderr", None) => Err(needs("command", "view=stderr needs a command's handle, as c7")),
         ("evidence", None) => Err(needs("command", "view=evidence needs a command's handle, as c7")),
