@@ -67,7 +67,7 @@ const fn row(
 }
 
 /// All rows. BENCHMARKS.md says in words what floor and ours are.
-pub const ROWS: [Row; 22] = [
+pub const ROWS: [Row; 23] = [
     row("start", "cotty mcp: initialize", Seconds, Difference(0.001), time::start),
     row("first", "the first ssh_run true, with daemon start", Seconds, Figure(0.050), time::first),
     row("call", "ssh_list, no sessions", Seconds, Nothing, time::call),
@@ -88,6 +88,13 @@ pub const ROWS: [Row; 22] = [
     row("ssh-channel", "one more channel beside a session", Seconds, Figure(0.005), ssh::channel),
     row("ssh-sessions", "one of 50 with 1,000 lines over SSH", Bytes, Figure(0.25 * MIB), ssh::sessions),
     row("ssh-keys", "p99 of keys in attach beside yes, one connection", Seconds, Ratio(1.5), ssh::keys),
+    row(
+        "ssh-keys-shared",
+        "the same beside yes, and ssh's own shared connection",
+        Seconds,
+        Nothing,
+        ssh::keys_shared,
+    ),
     row("tools", "tools/list", Tokens, Figure(1_900.0), texts::tools),
     row("answer", "ssh_run ls /etc", Characters, Ratio(1.1), texts::answer),
 ];

@@ -1,5 +1,6 @@
 //! Rows over SSH: a real sshd on loopback in its default configuration, and the `ssh` that is installed.
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,7 +13,7 @@ use super::bare::Bare;
 use super::flood::{LINES, file};
 use super::memory::{peak, resident};
 use super::scene::{RawBash, contains, run, timed, write_hook};
-use super::time::each;
+use super::time::{each, middle};
 
 /// How the server is named in ssh's configuration.
 const HOST: &str = "bench";
@@ -111,8 +112,8 @@ pub fn command() -> Pairs {
     let mut bash = RawBash::of(&far.ssh(&["-tt", &shell]));
     Pairs::measure(
         MANY,
-        || each(ROUNDS, || drop(bash.run("true"))),
-        || each(ROUNDS, || drop(run(&mut far.agent, "web1", "true"))),
+        || middle(ROUNDS, || drop(bash.run("true"))),
+        || middle(ROUNDS, || drop(run(&mut far.agent, "web1", "true"))),
     )
 }
 
@@ -170,24 +171,59 @@ pub fn sessions() -> Pairs {
 
 /// A key there and back through `cotty attach`: quiet, and beside `yes` in another session of the same connection.
 pub fn keys() -> Pairs {
-    let mut far = Far::with_session();
-    far.open("noise");
-    let attached = far.home.tty(&["attach", "web1"]);
-    attached.wait_text("web1");
-    attached.line("cat");
-    attached.wait_text(": cat |");
-    attached.line("=");
-    attached.wait_for("the line twice", |text| text.matches('=').count() >= 2);
-    let agent = std::cell::RefCell::new(far.agent);
-    let noisy = || {
-        let mut agent = agent.borrow_mut();
+    let beside = Beside::start();
+    Pairs::measure(PAIRS_MIN, || slowest_of_hundred(&beside.attached), || beside.slowest())
+}
+
+/// The same beside `yes`: through OpenSSH's own sharing of a connection, and through ours.
+pub fn keys_shared() -> Pairs {
+    let beside = Beside::start();
+    let far = Far::start();
+    let path = far.home.path().join("shared");
+    let path = format!("ControlPath={}", path.display());
+    let share = ["-o", "ControlMaster=auto", "-o", &path];
+    let tty = |command: &str| Tty::start(&far.ssh(&[&share[..], &["-tt", command]].concat()));
+    let first = tty("cat");
+    first.line("=");
+    first.wait_for("the line twice", |text| text.matches('=').count() >= 2);
+    let floor = || {
+        let noise = tty("yes");
+        noise.wait_bytes("yes", |bytes| contains(bytes, b"y\r\n"));
+        slowest_of_hundred(&first)
+    };
+    Pairs::measure(PAIRS_MIN, floor, || beside.slowest())
+}
+
+/// A person at `cat` in a session, and another session of the same connection for `yes`.
+struct Beside {
+    agent: RefCell<Mcp>,
+    attached: Tty,
+    _home: Home,
+    _server: Sshd,
+}
+
+impl Beside {
+    fn start() -> Self {
+        let mut far = Far::with_session();
+        far.open("noise");
+        let attached = far.home.tty(&["attach", "web1"]);
+        attached.wait_text("web1");
+        attached.line("cat");
+        attached.wait_text(": cat |");
+        attached.line("=");
+        attached.wait_for("the line twice", |text| text.matches('=').count() >= 2);
+        Self { agent: RefCell::new(far.agent), attached, _home: far.home, _server: far.server }
+    }
+
+    /// The slowest of a hundred keys while `yes` prints.
+    fn slowest(&self) -> f64 {
+        let mut agent = self.agent.borrow_mut();
         let began = agent.call("ssh_run", json!({"session": "noise", "command": "yes", "wait_s": 1})).text;
         assert!(began.contains("running"), "{began}");
-        let slowest = slowest_of_hundred(&attached);
+        let slowest = slowest_of_hundred(&self.attached);
         agent.call("ssh_send", json!({"session": "noise", "keys": ["ctrl-c"], "wait_s": 10}));
         slowest
-    };
-    Pairs::measure(PAIRS_MIN, || slowest_of_hundred(&attached), noisy)
+    }
 }
 
 /// The time that 99 of 100 keys do not exceed.
