@@ -182,6 +182,42 @@ pub enum InputKind {
     FullScreen,
     /// The rest of a command: the shell shows its second prompt.
     IncompleteSyntax,
+    /// A yes or a no.
+    Confirm,
+    /// Any key, or Enter.
+    PressKey,
+    /// One entry of a list.
+    Menu,
+    /// Whether the key of a host is to be trusted.
+    HostKey,
+}
+
+impl InputKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Line,
+        Self::Secret,
+        Self::Confirm,
+        Self::PressKey,
+        Self::Pager,
+        Self::Editor,
+        Self::FullScreen,
+        Self::IncompleteSyntax,
+        Self::Menu,
+        Self::HostKey,
+    ];
+
+    /// Returns whether the program asks in words, and not with a whole screen.
+    #[must_use]
+    pub fn asks_in_words(self) -> bool {
+        !matches!(self, Self::Pager | Self::Editor | Self::FullScreen)
+    }
+
+    /// Returns whether only a person may answer.
+    #[must_use]
+    pub fn is_a_persons(self) -> bool {
+        matches!(self, Self::Secret | Self::HostKey)
+    }
 }
 
 impl fmt::Display for InputKind {
@@ -193,6 +229,10 @@ impl fmt::Display for InputKind {
             Self::Editor => "editor",
             Self::FullScreen => "full_screen",
             Self::IncompleteSyntax => "incomplete_syntax",
+            Self::Confirm => "confirm",
+            Self::PressKey => "press_key",
+            Self::Menu => "menu",
+            Self::HostKey => "host_key",
         })
     }
 }

@@ -125,6 +125,12 @@ pub enum Refusal {
         /// The session's name.
         session: String,
     },
+    /// ssh asks whether a host's key is to be trusted, and agents never answer that.
+    #[error("session {session} asks whether the key of a host is to be trusted, and an agent never says so")]
+    AtHostKey {
+        /// The session's name.
+        session: String,
+    },
     /// Nothing runs in the session that could take input or be waited for.
     #[error("nothing runs in session {session}")]
     NothingRuns {
@@ -334,6 +340,7 @@ impl Refusal {
                 FailureKind::TerminalState
             }
             Self::AtSecret { .. } => FailureKind::SecretNeeded,
+            Self::AtHostKey { .. } => FailureKind::HostKey,
             Self::ControlCharacter { .. } | Self::InvalidArgument { .. } => FailureKind::InvalidArgument,
             Self::TooLong { .. } | Self::NoRoom { .. } | Self::TooMany { .. } => FailureKind::Limit,
             Self::ShellExited { .. } | Self::SessionClosed { .. } => FailureKind::ShellExited,
@@ -376,6 +383,11 @@ impl Refusal {
                 format!("Next: ssh_read session={session} view=screen, then ssh_send or ssh_wait")
             }
             Self::AtSecret { session } => format!("A person must type this: cotty attach {session}"),
+            Self::AtHostKey { session } => {
+                format!(
+                    "A person must judge this key: cotty attach {session}; or ssh_send keys=ctrl-c gives up"
+                )
+            }
             Self::NothingRuns { session } => format!("Next: ssh_run session={session} command=..."),
             Self::ControlCharacter { .. } => {
                 "Leave it out; keys such as ctrl-c go through ssh_send keys=...".to_owned()

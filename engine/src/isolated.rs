@@ -154,6 +154,7 @@ pub(crate) fn report(run: &RunRow, row: &IsolatedRow) -> RunReport {
         cwd: run.cwd.clone(),
         output: stretch(number, Stream::Output, run.to.unwrap_or(0)),
         survivors: Vec::new(),
+        asks: None,
         notes: row.notes.clone(),
         joined: false,
         isolated: Some(Isolated { target: row.target.clone(), errors }),

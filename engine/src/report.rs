@@ -179,6 +179,8 @@ pub struct RunReport {
     pub notes: Vec<String>,
     /// It had been started by an earlier call with this key, and was joined.
     pub joined: bool,
+    /// The words with which it asks, where it waits for an answer. Remote text.
+    pub asks: Option<String>,
     /// It has no terminal.
     pub isolated: Option<Isolated>,
 }

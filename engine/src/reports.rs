@@ -30,6 +30,7 @@ pub(crate) fn of_row(row: &RunRow, session: &str) -> RunReport {
         survivors: Vec::new(),
         notes: Vec::new(),
         joined: false,
+        asks: None,
         isolated: None,
     }
 }

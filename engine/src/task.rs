@@ -14,7 +14,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use cotty_core::dialect::beside::Beside;
 use cotty_core::names::{Offset, Principal, RunId};
 use cotty_core::refusal::Refusal;
@@ -85,7 +84,8 @@ pub(crate) struct Owner {
     store: Arc<Store>,
     state_dir: StateDir,
     orders: Vec<Order>,
-    inputs: VecDeque<(u64, Bytes)>,
+    /// Inputs that wait for room on the way to the terminal.
+    inputs: VecDeque<Order>,
     in_flight: VecDeque<(u64, usize)>,
     asked: VecDeque<u64>,
     typed: Typed,
@@ -238,6 +238,7 @@ impl Owner {
                 self.note_applied(&applied);
             }
             Ok(Some(Event::InputRefused { sequence })) => self.take_back(sequence),
+            Ok(Some(Event::InputWithheld { sequence })) => self.withhold(sequence),
             Ok(Some(Event::Facts(facts))) => {
                 if let Some(number) = self.asked.pop_front() {
                     self.session.handle_facts(now, number, &facts);

@@ -43,6 +43,8 @@ pub struct Reply {
     pub body: Option<Body>,
     /// Standard error, where it is kept apart and there is any.
     pub errors: Option<Body>,
+    /// The words with which a program asks: the last line of the body, also where that shows something else.
+    pub asks: Option<String>,
     /// What follows it, on one line.
     pub foot: Vec<String>,
 }
@@ -55,7 +57,18 @@ impl Reply {
         let empty = || Body { head: line(), hidden: u64::MAX, tail: line() };
         let errors = self.errors.as_ref().map(|_| empty());
         let empty = Self { body: Some(empty()), errors, ..self.clone() };
-        chars_max.saturating_sub(words::escaped_len(&empty.lay_out("000000")))
+        let asks = self.asks.as_ref().map_or(0, |it| words::escaped_len(it) + 2);
+        chars_max.saturating_sub(words::escaped_len(&empty.lay_out("000000")) + asks)
+    }
+
+    /// Lets the body end with what the program asks.
+    pub(crate) fn show_question(&mut self) {
+        let Some(asks) = self.asks.take() else { return };
+        let body = self.body.get_or_insert_default();
+        let last = body.tail.last().or(body.head.last()).map(|line| line.trim_end());
+        if last.is_none_or(|line| !line.ends_with(asks.trim_end())) {
+            body.tail.push(asks);
+        }
     }
 
     fn lay_out(&self, word: &str) -> String {

@@ -32,6 +32,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::PersonTyping { session: session(), who: who(), seconds: 2 },
         Refusal::NotAtPrompt { session: session(), state: "vim runs".to_owned() },
         Refusal::AtSecret { session: session() },
+        Refusal::AtHostKey { session: session() },
         Refusal::NothingRuns { session: session() },
         Refusal::ControlCharacter { what: "command", code: 0x1b, position: 4 },
         Refusal::TooLong { what: "command", bytes: 5_000_000, bytes_max: 65_536 },
@@ -81,6 +82,7 @@ fn stands_above(refusal: &Refusal) {
         Refusal::ClosedByOperator { .. } | Refusal::RunInProgress { .. } | Refusal::DraftOnTheLine { .. } => {
         }
         Refusal::PersonTyping { .. } | Refusal::NotAtPrompt { .. } | Refusal::AtSecret { .. } => {}
+        Refusal::AtHostKey { .. } => {}
         Refusal::NothingRuns { .. } | Refusal::ControlCharacter { .. } | Refusal::TooLong { .. } => {}
         Refusal::NoRoom { .. } | Refusal::TooMany { .. } | Refusal::ShellExited { .. } => {}
         Refusal::SessionClosed { .. } | Refusal::NotReady { .. } | Refusal::SessionNotFound { .. } => {}
@@ -164,6 +166,10 @@ fn states() -> Vec<RunState> {
         RunState::Running,
         needs(InputKind::Line),
         needs(InputKind::Secret),
+        needs(InputKind::Confirm),
+        needs(InputKind::PressKey),
+        needs(InputKind::Menu),
+        needs(InputKind::HostKey),
         needs(InputKind::Pager),
         needs(InputKind::Editor),
         needs(InputKind::FullScreen),
@@ -193,6 +199,7 @@ fn report(state: RunState, boundary: Boundary) -> RunReport {
         cwd: Some("/srv/app".to_owned()),
         output: Stretch { session_id: "s1".to_owned(), from: offset(100), to: offset(48_213), cols: 120 },
         survivors: Vec::new(),
+        asks: None,
         notes: Vec::new(),
         joined: false,
         isolated: None,

@@ -128,6 +128,7 @@ pub(crate) fn run(report: RunReport) -> api::Run {
         from: report.output.from.to_string(),
         to: report.output.to.to_string(),
         survivors: report.survivors,
+        asks: report.asks,
         notes: report.notes,
     }
 }

@@ -167,7 +167,8 @@ pub struct State {
     /// The signal that ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// What it waits for: `line`, `secret`, `pager`, `editor`, `full_screen` or `incomplete_syntax`.
+    /// What it waits for: `line`, `secret`, `confirm`, `press_key`, `pager`, `editor`, `full_screen`, `incomplete_syntax`,
+    /// `menu` or `host_key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
     /// The shell that runs inside.
@@ -200,6 +201,9 @@ pub struct Run {
     pub from: String,
     /// Where its output ends.
     pub to: String,
+    /// The words with which it asks, where it waits for an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<String>,
     /// Processes that outlived it.
     pub survivors: Vec<String>,
     /// What the caller should know.

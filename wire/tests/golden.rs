@@ -152,6 +152,7 @@ fn a_command_and_a_failure_of_the_api() {
         from: "1:10".to_owned(),
         to: "1:99".to_owned(),
         survivors: Vec::new(),
+        asks: None,
         notes: Vec::new(),
     };
     held("api.jsonl", &[json(&run), json(&Failed { failure: failure() })]);

@@ -14,6 +14,7 @@ mod tools;
 mod shared;
 mod isolated;
 mod evidence;
+mod input;
 mod keys;
 
 mod survival;

@@ -6,6 +6,7 @@ use super::{Effect, Session, Stage};
 use crate::dialect::Shell;
 use crate::evidence::{Kind, Step};
 use crate::facts::{Facts, Program};
+use crate::kinds;
 use crate::names::{Boundary, InputKind};
 use crate::probe::{self, Judged, Surroundings};
 use crate::run::RunState;
@@ -34,6 +35,7 @@ impl Session {
         };
         let (judged, boundary) = probe::judge(facts, &around);
         let Some(judged) = self.prober.answer(now, number, judged, facts.foreground) else { return };
+        self.has_looked = true;
         match &self.stage {
             Stage::Waiting { .. } | Stage::Late { .. } => {
                 if judged == Judged::AtShell && self.adopt_shell(&facts.shell) {
@@ -76,7 +78,30 @@ impl Session {
     /// Returns whether a password is being asked for, as far as is known.
     #[must_use]
     pub fn asks_for_a_secret(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.state == RunState::NeedsInput { kind: InputKind::Secret })
+        self.asked_for() == Some(InputKind::Secret)
+    }
+
+    /// Returns what the command under way waits for, as far as is known.
+    #[must_use]
+    pub fn asked_for(&self) -> Option<InputKind> {
+        match self.run.as_ref()?.state {
+            RunState::NeedsInput { kind } => Some(kind),
+            _ => None,
+        }
+    }
+
+    /// Looks anew at what the command under way waits for: what was seen before may have changed without a word.
+    /// [`Session::has_looked`] tells when that is known.
+    pub fn look_again(&mut self, now: Instant) {
+        self.has_looked = false;
+        self.prober.disturb(now);
+    }
+
+    /// Returns whether two equal answers came since [`Session::look_again`] and since anything was printed or typed, or
+    /// none are to be had.
+    #[must_use]
+    pub fn has_looked(&self) -> bool {
+        self.has_looked || self.without_facts || self.run.is_none()
     }
 
     /// Facts are asked for while a shell opens, while somebody waits for a command, and while it is open
@@ -109,7 +134,7 @@ impl Session {
             // The facts may be ahead of the output: the mark of a prompt, or of a second one, is on its way.
             _ if unsigned && now < since + UNSIGNED => RunState::Running,
             Judged::Running { .. } | Judged::Gone => RunState::Running,
-            Judged::Waits(kind) => RunState::NeedsInput { kind: *kind },
+            Judged::Waits(kind) => RunState::NeedsInput { kind: kinds::refine(*kind, facts, &self.screen) },
             Judged::Nested(shell) => RunState::Nested { shell: shell.clone() },
             Judged::AtShell => {
                 RunState::Unknown { why: "the shell reads a line and signed no prompt".into() }
@@ -122,6 +147,8 @@ impl Session {
             return;
         }
         let seen = Step::new(Kind::Facts).concludes(in_words(judged), boundary).with("answers", 2);
+        let refined = matches!(state, RunState::NeedsInput { kind } if *judged != Judged::Waits(kind));
+        let seen = seen.with_some("by-words-at-the-cursor", refined.then_some(&state));
         let seen = seen.with("addressed", around.addressed).with("more-wanted", around.more_wanted);
         run.note(now, self.end, seen.shows(facts));
         (run.state, run.boundary) = (state, boundary);

@@ -56,6 +56,8 @@ pub enum Effect {
         sequence: u64,
         /// What.
         bytes: Bytes,
+        /// Not while the terminal takes whole lines and shows none: what asks for a secret is a person's to answer.
+        guarded: bool,
     },
     /// Ask for facts; the answer comes to [`Session::handle_facts`] with this number.
     AskFacts(u64),
@@ -201,6 +203,8 @@ pub struct Session {
     asks_while_opening: bool,
     /// Its host shows no facts, as far as is known.
     without_facts: bool,
+    /// Facts were seen since something happened.
+    has_looked: bool,
     /// The number for the next command that begins by itself.
     spare_number: Option<u64>,
     shell_in_front: bool,
@@ -277,6 +281,7 @@ impl Session {
             recent: VecDeque::new(),
             asks_while_opening: false,
             without_facts: false,
+            has_looked: false,
             spare_number: None,
             shell_in_front: false,
             at_shell_since: None,
@@ -316,8 +321,10 @@ impl Session {
             }
             Input::Keys(keys) => {
                 self.gate.admit_agent(who, &session)?;
-                if self.asks_for_a_secret() && !gate::is_interrupt(keys) {
-                    return Err(Refusal::AtSecret { session });
+                match self.asked_for().filter(|_| !gate::is_interrupt(keys)) {
+                    Some(InputKind::Secret) => return Err(Refusal::AtSecret { session }),
+                    Some(InputKind::HostKey) => return Err(Refusal::AtHostKey { session }),
+                    _ => {}
                 }
                 if self.is_at_prompt() {
                     self.admit_agent_at_prompt(now, who)?;
@@ -363,7 +370,7 @@ impl Session {
             let inputs = keys.len().div_ceil(INPUT_BYTES) as u64;
             if self.kept.sequence + 1 < sequence + inputs {
                 self.kept.sequence = sequence - 1;
-                self.write(keys);
+                self.write(keys, false);
             }
         }
         self.prober.disturb(now);
@@ -513,7 +520,7 @@ impl Session {
         self.last_typist = Some(who.clone());
         self.screen.forget_addressed();
         self.last_active = now;
-        let accepted = self.write(keys.into());
+        let accepted = self.write(keys.into(), false);
         self.effects.push_back(Effect::Changed);
         self.disturb(now);
         accepted
@@ -545,7 +552,8 @@ impl Session {
             self.kept.at_prompt = false;
             self.doubt = self.doubt.or(Some(Doubt::Interrupted));
         }
-        let accepted = self.write(keys.clone());
+        let guarded = who.role == Role::Agent && !at_prompt && !gate::is_interrupt(&keys);
+        let accepted = self.write(keys.clone(), guarded);
         // Part of a password does not end the question.
         if gate::leaves_nothing(&keys) || !self.asks_for_a_secret() {
             self.disturb(now);
@@ -563,13 +571,13 @@ impl Session {
     }
 
     /// The one way out to the terminal, also for what the server-side terminal answers by itself.
-    fn write(&mut self, mut bytes: Bytes) -> Accepted {
+    fn write(&mut self, mut bytes: Bytes, guarded: bool) -> Accepted {
         let first = self.kept.sequence + 1;
         self.unwritten += bytes.len();
         while !bytes.is_empty() {
             self.kept.sequence += 1;
             let bytes = bytes.split_to(bytes.len().min(INPUT_BYTES));
-            self.effects.push_back(Effect::Write { sequence: self.kept.sequence, bytes });
+            self.effects.push_back(Effect::Write { sequence: self.kept.sequence, bytes, guarded });
         }
         Accepted { sequence: first }
     }
@@ -587,7 +595,7 @@ impl Session {
         self.screen.feed(&bytes);
         let answers = self.screen.take_answers();
         if !answers.is_empty() {
-            self.write(answers.into());
+            self.write(answers.into(), false);
         }
         self.follow_echo(now, from, &bytes);
         self.follow_line(now, from, &bytes);
@@ -595,7 +603,7 @@ impl Session {
     }
 
     fn disturb(&mut self, now: Instant) {
-        self.at_shell_since = None;
+        (self.at_shell_since, self.has_looked) = (None, false);
         if let Some(run) = &mut self.run
             && !run.state.is_settled()
             && run.state != RunState::Running

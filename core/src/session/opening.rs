@@ -88,7 +88,7 @@ impl Session {
         let hook = self.plan.shell.hook(&self.plan.key);
         // Kept before it is typed: a restart must not type it twice.
         self.effects.push_back(Effect::Prompted);
-        self.write(Bytes::from(hook));
+        self.write(Bytes::from(hook), false);
     }
 
     /// Notes the first signed end of a command: from here on the terminal is shown again.

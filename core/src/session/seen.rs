@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{Kept, Plan, Session, Stage};
 use crate::gate::Gate;
+use crate::kinds;
 use crate::names::{Offset, RunId};
 use crate::run::Run;
 use crate::screen::Screen;
@@ -74,6 +75,12 @@ impl Session {
     #[must_use]
     pub fn current(&self) -> Option<&Run> {
         self.run.as_ref()
+    }
+
+    /// Returns the words with which the command under way asks, where it asks in words.
+    #[must_use]
+    pub fn question(&self) -> Option<String> {
+        self.asked_for().and_then(|kind| kinds::question(kind, &self.screen))
     }
 
     /// Returns a command under way or settled not long ago.

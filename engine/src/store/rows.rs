@@ -442,15 +442,7 @@ fn state_of(text: &str) -> RunState {
 }
 
 fn input_kind(word: &str) -> InputKind {
-    let all = [
-        InputKind::Line,
-        InputKind::Secret,
-        InputKind::Pager,
-        InputKind::Editor,
-        InputKind::FullScreen,
-        InputKind::IncompleteSyntax,
-    ];
-    all.into_iter().find(|kind| kind.to_string() == word).unwrap_or(InputKind::Line)
+    InputKind::ALL.into_iter().find(|kind| kind.to_string() == word).unwrap_or(InputKind::Line)
 }
 
 #[cfg(test)]
@@ -464,6 +456,7 @@ mod tests {
             RunState::RanNothing,
             RunState::Running,
             RunState::NeedsInput { kind: InputKind::FullScreen },
+            RunState::NeedsInput { kind: InputKind::HostKey },
             RunState::Interrupted { signal: 2, exit: 130 },
             RunState::Nested { shell: "dash".into() },
             RunState::ShellExited { exit: None },

@@ -25,6 +25,14 @@ use crate::store::{CallRow, RunRow};
 /// So much older than its command may a process seem that the command started.
 const START_BLUR: Duration = Duration::from_millis(20);
 
+/// What became of keys to be typed.
+struct Typing {
+    /// Where the output stood when an earlier life had typed them.
+    from: Option<u64>,
+    /// Their inputs.
+    sequences: std::ops::Range<u64>,
+}
+
 impl Owner {
     pub(super) fn answer(&mut self, request: Request) {
         let now = clock::now();
@@ -152,19 +160,49 @@ impl Owner {
         order: SendOrder,
         reply: Reply<crate::report::Sent>,
     ) {
+        let judged = self.keys_of(&order).and_then(|keys| {
+            let unknown = who.role == Role::Agent && !gate::is_interrupt(&keys) && self.runs_beyond_prompt();
+            if !keys.is_empty() {
+                self.session.judge(now, who, &Input::Keys(keys))?;
+            }
+            Ok(unknown)
+        });
+        match judged {
+            Err(refusal) => drop(reply.send(Err(refusal))),
+            Ok(false) => self.send_now(now, now, who, order, reply),
+            Ok(true) => {
+                self.session.look_again(now);
+                self.wait_on(Waiter::sending(who.clone(), order, now, reply));
+            }
+        }
+    }
+
+    fn runs_beyond_prompt(&self) -> bool {
+        self.session.current().is_some() && !self.session.is_at_prompt()
+    }
+
+    /// Types what was `asked` for, now that it is known what is in front.
+    pub(super) fn send_now(
+        &mut self,
+        asked: Instant,
+        now: Instant,
+        who: &Principal,
+        order: SendOrder,
+        reply: Reply<crate::report::Sent>,
+    ) {
         let from = self.session.end().byte;
         let run = self.session.current().map(|run| run.id);
         match self.try_send(now, who, &order) {
-            Ok(typed_from) => {
+            Ok(Typing { from: typed_from, sequences }) => {
                 let from = typed_from.unwrap_or(from);
-                self.wait_on(Waiter::sent(run, from, order, now, reply));
+                self.wait_on(Waiter::sent(run, (from, sequences), order, (asked, now), reply));
             }
             Err(refusal) => drop(reply.send(Err(refusal))),
         }
     }
 
-    /// Types what an agent sends, once; returns where the output stood when an earlier life had typed it.
-    fn try_send(&mut self, now: Instant, who: &Principal, order: &SendOrder) -> Result<Option<u64>, Refusal> {
+    /// Types what an agent sends, once.
+    fn try_send(&mut self, now: Instant, who: &Principal, order: &SendOrder) -> Result<Typing, Refusal> {
         self.has_room_to_wait()?;
         let bytes = self.keys_of(order)?;
         if let Some(key) = &order.key
@@ -172,11 +210,11 @@ impl Owner {
         {
             let sequence = call.sequence.unwrap_or(0);
             if sequence <= self.session.kept().sequence {
-                return Ok(Some(call.at));
+                return Ok(Typing { from: Some(call.at), sequences: 0..0 });
             }
         }
         if bytes.is_empty() {
-            return Ok(None);
+            return Ok(Typing { from: None, sequences: 0..0 });
         }
         let input = Input::Keys(bytes.clone());
         self.session.judge(now, who, &input)?;
@@ -191,7 +229,7 @@ impl Owner {
         fail_point(&self.state_dir, "send.after-store");
         let accepted = self.session.submit(now, who, input)?;
         self.typed.hand_over(Keys { sequence: accepted.sequence, who: who.clone(), bytes, seat: None });
-        Ok(None)
+        Ok(Typing { from: None, sequences: accepted.sequence..self.session.kept().sequence + 1 })
     }
 
     fn keys_of(&self, order: &SendOrder) -> Result<Bytes, Refusal> {

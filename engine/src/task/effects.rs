@@ -32,7 +32,12 @@ impl Owner {
 
     fn carry_out(&mut self, effect: Effect) {
         match effect {
-            Effect::Write { sequence, bytes } => self.inputs.push_back((sequence, bytes)),
+            Effect::Write { sequence, bytes, guarded: false } => {
+                self.inputs.push_back(Order::Input { sequence, bytes });
+            }
+            Effect::Write { sequence, bytes, guarded: true } => {
+                self.inputs.push_back(Order::InputUnlessSecret { sequence, bytes });
+            }
             Effect::AskFacts(number) => {
                 self.asked.push_back(number);
                 self.orders.push(Order::Facts);
@@ -125,13 +130,13 @@ impl Owner {
     /// Hands inputs to the holder, no more than it takes without refusing.
     fn feed_inputs(&mut self) {
         let mut flying: usize = self.in_flight.iter().map(|(_, bytes)| bytes).sum();
-        while let Some((_, bytes)) = self.inputs.front()
+        while let Some(Order::Input { sequence, bytes } | Order::InputUnlessSecret { sequence, bytes }) =
+            self.inputs.front()
             && (flying == 0 || flying + bytes.len() <= IN_FLIGHT_BYTES_MAX)
-            && let Some((sequence, bytes)) = self.inputs.pop_front()
         {
             flying += bytes.len();
-            self.in_flight.push_back((sequence, bytes.len()));
-            self.orders.push(Order::Input { sequence, bytes });
+            self.in_flight.push_back((*sequence, bytes.len()));
+            self.orders.extend(self.inputs.pop_front());
         }
     }
 
@@ -143,6 +148,17 @@ impl Owner {
             self.session.handle_applied(bytes, None);
         }
         self.warn("input was dropped: the program does not read".to_owned());
+    }
+
+    /// An input of an agent that met a question for a secret: it was not typed, and its caller is told.
+    pub(super) fn withhold(&mut self, sequence: u64) {
+        if let Some(place) = self.in_flight.iter().position(|(it, _)| *it == sequence)
+            && let Some((_, bytes)) = self.in_flight.remove(place)
+        {
+            self.session.handle_applied(bytes, None);
+        }
+        self.typed.take_back(sequence);
+        self.refuse_sender(sequence);
     }
 
     /// Tells the holder up to where its output has been understood and, where it matters, kept.

@@ -53,6 +53,7 @@ impl Owner {
         let end = self.session.end().byte;
         let from = run.from.unwrap_or(if run.state.is_settled() { run.typed_at } else { end });
         let output = self.stretch(from, run.to.unwrap_or(end));
+        let current = self.session.current().is_some_and(|it| it.id == run.id);
         let mut notes = Vec::new();
         if run.typed_during {
             notes.push("a person typed while this ran".to_owned());
@@ -69,6 +70,7 @@ impl Owner {
             survivors: self.survivors(run.id).cloned().unwrap_or_default(),
             notes,
             joined: false,
+            asks: current.then(|| self.session.question()).flatten(),
             isolated: None,
         }
     }

@@ -51,6 +51,13 @@ impl Typed {
     }
 }
 
+impl Typed {
+    /// Forgets keys that were not typed after all.
+    pub(super) fn take_back(&mut self, sequence: u64) {
+        self.waiting.retain(|keys| keys.sequence != sequence);
+    }
+}
+
 impl Owner {
     /// Notes that the terminal took inputs up to a sequence, and whether it showed them.
     pub(super) fn note_applied(&mut self, applied: &Applied) {

@@ -1,6 +1,7 @@
 //! Callers that wait: for a command, a state, an output, a prompt. Each is answered once, by what happens or by
 //! the end of its patience; a caller that has gone is forgotten.
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,6 +28,10 @@ const SETTLED: Duration = Duration::from_millis(50);
 const TRY_AGAIN: Duration = Duration::from_millis(50);
 /// A call that waits for no command waits so long for the prompt after the one before, which is on its way.
 const TYPED_WITHIN: Duration = Duration::from_secs(1);
+/// A terminal whose program does not read takes no input: that is not waited for longer.
+const TAKEN: Duration = Duration::from_millis(500);
+/// Where output never pauses nobody asks for a secret: keys are typed after this.
+const LOOK: Duration = Duration::from_secs(3);
 /// The ladder takes 6 s; the list of survivors comes at once.
 const LADDER: Duration = Duration::from_secs(12);
 
@@ -62,7 +67,18 @@ enum What {
         asked: Instant,
         reply: Reply<Waited>,
     },
+    /// Keys that are typed as soon as it is known that they answer no secret.
+    Sending {
+        who: Principal,
+        order: SendOrder,
+        asked: Instant,
+        reply: Reply<Sent>,
+    },
     Sent {
+        /// The inputs that were typed.
+        sequences: Range<u64>,
+        /// The end of the caller's patience.
+        until: Instant,
         run: Option<RunId>,
         expect: Option<Regex>,
         from: u64,
@@ -109,13 +125,20 @@ impl Waiter {
 
     pub(super) fn sent(
         run: Option<RunId>,
-        from: u64,
+        (from, sequences): (u64, Range<u64>),
         order: SendOrder,
-        now: Instant,
+        (asked, sent): (Instant, Instant),
         reply: Reply<Sent>,
     ) -> Self {
-        let (deadline, seen) = (now + order.wait, Seen::default());
-        Self { deadline, what: What::Sent { run, expect: order.expect, from, seen, sent: now, reply } }
+        let (until, seen) = (asked + order.wait, Seen::default());
+        // Whether the terminal took them is part of the answer.
+        let deadline = until.max(sent + TAKEN);
+        let expect = order.expect;
+        Self { deadline, what: What::Sent { sequences, until, run, expect, from, seen, sent, reply } }
+    }
+
+    pub(super) fn sending(who: Principal, order: SendOrder, now: Instant, reply: Reply<Sent>) -> Self {
+        Self { deadline: now + LOOK, what: What::Sending { who, order, asked: now, reply } }
     }
 
     fn is_gone(&self) -> bool {
@@ -124,7 +147,7 @@ impl Waiter {
                 reply.is_closed()
             }
             What::Until { reply, .. } => reply.is_closed(),
-            What::Sent { reply, .. } => reply.is_closed(),
+            What::Sending { reply, .. } | What::Sent { reply, .. } => reply.is_closed(),
             What::Ready { reply } => reply.is_closed(),
         }
     }
@@ -136,7 +159,7 @@ impl Waiter {
                 drop(reply.send(Err(refusal)));
             }
             What::Until { reply, .. } => drop(reply.send(Err(refusal))),
-            What::Sent { reply, .. } => drop(reply.send(Err(refusal))),
+            What::Sending { reply, .. } | What::Sent { reply, .. } => drop(reply.send(Err(refusal))),
             What::Ready { reply } => drop(reply.send(Err(refusal))),
         }
     }
@@ -147,10 +170,13 @@ impl Waiter {
         let sooner = match &self.what {
             What::Pending { again, .. } => Some(*again),
             What::Until { until: Until::Idle, asked, .. } => Some(last_active.max(*asked) + IDLE),
-            What::Sent { run: None, sent, .. } => Some(last_active.max(*sent) + SETTLED),
+            What::Sent { run: None, sent, until, .. } => {
+                Some((last_active.max(*sent) + SETTLED).min(*until)).filter(|at| *at > now).or(Some(*until))
+            }
+            What::Sent { until, .. } => Some(*until),
             What::Run { .. }
             | What::Until { .. }
-            | What::Sent { .. }
+            | What::Sending { .. }
             | What::Ready { .. }
             | What::Killed { .. } => None,
         };
@@ -172,7 +198,7 @@ impl Waiter {
         match &self.what {
             What::Run { run, .. } | What::Killed { killed: Killed { run, .. }, .. } => Some(*run),
             What::Until { run, .. } | What::Sent { run, .. } => *run,
-            What::Pending { .. } | What::Ready { .. } => None,
+            What::Pending { .. } | What::Sending { .. } | What::Ready { .. } => None,
         }
     }
 }
@@ -252,9 +278,10 @@ impl Owner {
         let mut place = 0;
         while place < self.waiters.len() {
             if self.waiters[place].is_gone() {
-                self.waiters.swap_remove(place);
+                self.waiters.remove(place);
             } else if self.is_due(place, now) {
-                let waiter = self.waiters.swap_remove(place);
+                // Who came first is served first: keys are typed in their order.
+                let waiter = self.waiters.remove(place);
                 self.serve(waiter, now);
             } else {
                 place += 1;
@@ -276,6 +303,20 @@ impl Owner {
         }
     }
 
+    /// Returns whether the terminal has taken these inputs.
+    fn has_taken(&self, sequences: &Range<u64>) -> bool {
+        !self.in_flight.iter().any(|(sequence, _)| sequences.contains(sequence)) && self.inputs.is_empty()
+    }
+
+    /// Tells the caller whose keys were not typed.
+    pub(super) fn refuse_sender(&mut self, sequence: u64) {
+        let typed = |waiter: &Waiter| matches!(&waiter.what, What::Sent { sequences, .. } if sequences.contains(&sequence));
+        if let Some(place) = self.waiters.iter().position(typed) {
+            let refusal = Refusal::AtSecret { session: self.row.name.clone() };
+            self.waiters.remove(place).refuse(&refusal);
+        }
+    }
+
     fn is_due(&mut self, place: usize, now: Instant) -> bool {
         let quiet = now.saturating_duration_since(self.session.last_active());
         let waiter = &self.waiters[place];
@@ -287,6 +328,7 @@ impl Owner {
                 *again <= now || (*prompt_due && self.session.is_at_prompt())
             }
             What::Run { run, .. } => self.has_stopped(*run),
+            What::Sending { .. } => self.session.has_looked() || self.session.is_at_prompt(),
             What::Ready { .. } => self.state() != SessionState::Opening && !self.is_to_take_over(),
             What::Until { run, until, from, seen, asked, .. } => match until {
                 Until::Done => run.is_none_or(|run| self.has_stopped(run)),
@@ -297,6 +339,7 @@ impl Owner {
                 }
                 Until::Idle => quiet >= IDLE && now.saturating_duration_since(*asked) >= IDLE,
             },
+            What::Sent { sequences, until, .. } if *until <= now && self.has_taken(sequences) => true,
             What::Sent { run, expect: Some(expect), seen, .. } => {
                 seen.matches(expect) || run.is_some_and(|run| self.is_settled(run))
             }
@@ -329,6 +372,7 @@ impl Owner {
                 let report = self.report(run).map(|report| RunReport { joined, ..self.with_news(report) });
                 drop(reply.send(report));
             }
+            What::Sending { who, order, asked, reply } => self.send_now(asked, now, &who, order, reply),
             What::Ready { reply } => drop(reply.send(Ok(self.status()))),
             What::Killed { killed, reply } => drop(reply.send(self.report(killed.run))),
             What::Until { run, until, from, shown, seen, reply, .. } => {
@@ -380,7 +424,9 @@ impl Owner {
     fn is_met(&self, run: Option<RunId>, until: &Until, from: u64, seen: &Seen, in_time: bool) -> bool {
         match until {
             Until::Done => run.is_none_or(|run| self.is_settled(run)),
-            Until::Input => run.is_some_and(|run| !self.is_settled(run) && self.has_stopped(run)),
+            Until::Input => run.and_then(|run| self.session.run(run)).is_some_and(|run| {
+                matches!(run.state, RunState::NeedsInput { .. } | RunState::Nested { .. })
+            }),
             Until::Output => self.has_printed(run, from),
             Until::Pattern(pattern) => seen.matches(pattern),
             Until::Idle => in_time,

@@ -68,6 +68,10 @@ fn put_order(order: &Order, out: &mut BytesMut) {
             out.put_u64_le(*sequence);
             put_bytes(out, bytes);
         }),
+        Order::InputUnlessSecret { sequence, bytes } => put_frame(out, 13, |out| {
+            out.put_u64_le(*sequence);
+            put_bytes(out, bytes);
+        }),
         Order::Acknowledge { byte } => put_frame(out, 5, |out| out.put_u64_le(*byte)),
         Order::Facts => put_frame(out, 6, |_| ()),
         Order::Processes => put_frame(out, 7, |_| ()),
@@ -107,6 +111,9 @@ fn get_order(kind: u8, mut fields: Fields) -> Result<Order, Malformed> {
         10 => fields.bool().map(|keep_files| Order::Release { keep_files }),
         11 => Ok(Order::List),
         12 => fields.bool().map(|force| Order::Stop { force }),
+        13 => fields
+            .u64()
+            .and_then(|sequence| Ok(Order::InputUnlessSecret { sequence, bytes: fields.bytes()? })),
         _ => return Err(Malformed::UnknownKind { kind }),
     };
     complete(kind, fields, order)
@@ -191,6 +198,7 @@ fn put_event(event: &Event, out: &mut BytesMut) {
             out.put_u8(applied.shell_reads.into());
         }),
         Event::InputRefused { sequence } => put_frame(out, 4, |out| out.put_u64_le(*sequence)),
+        Event::InputWithheld { sequence } => put_frame(out, 13, |out| out.put_u64_le(*sequence)),
         Event::Facts(facts) => put_frame(out, 5, |out| put_facts(out, facts)),
         Event::Processes(list) => put_frame(out, 6, |out| put_list(out, list, put_process)),
         Event::Lost { from, to } => put_frame(out, 7, |out| {
@@ -223,6 +231,7 @@ fn get_event(kind: u8, mut fields: Fields) -> Result<Event, Malformed> {
         9 => get_refused(fields),
         10 => fields.list(get_listed).map(Event::Listed),
         11 => Ok(Event::Done),
+        13 => fields.u64().map(|sequence| Event::InputWithheld { sequence }),
         12 => fields.string().map(|reason| Event::Gone { reason }),
         _ => return Err(Malformed::UnknownKind { kind }),
     };

@@ -45,6 +45,14 @@ pub enum Order {
         /// What is typed; at most 64 KiB wait in the holder.
         bytes: Bytes,
     },
+    /// The same, but not while the terminal takes whole lines and shows none of what is typed: what a program asks for that way
+    /// is a person's to type. Answered by `InputWithheld` then.
+    InputUnlessSecret {
+        /// Its number, rising.
+        sequence: u64,
+        /// What is typed.
+        bytes: Bytes,
+    },
     /// All output before this byte is in good hands: the window moves on.
     Acknowledge {
         /// The first byte that is not acknowledged.
@@ -124,6 +132,11 @@ pub enum Event {
     Applied(Applied),
     /// An input frame was not taken and will not be written: too much waits already.
     InputRefused {
+        /// Which.
+        sequence: u64,
+    },
+    /// An input frame was not written, or not all of it, and will not be: the terminal asks for a secret.
+    InputWithheld {
         /// Which.
         sequence: u64,
     },

@@ -81,6 +81,8 @@ struct Waiting {
     // The state of the terminal is read when the first byte is written.
     applied: Applied,
     begun: bool,
+    // Not to be written while a secret is asked for.
+    guarded: bool,
 }
 
 impl Terminal {
@@ -160,7 +162,13 @@ impl Terminal {
     }
 
     /// Takes input once and in order, or says no.
-    pub(super) fn handle_input(&mut self, sequence: u64, bytes: Bytes, connection: &mut Connection) {
+    pub(super) fn handle_input(
+        &mut self,
+        sequence: u64,
+        bytes: Bytes,
+        guarded: bool,
+        connection: &mut Connection,
+    ) {
         if sequence <= self.input_sequence {
             // One that still waits is acknowledged when it is written.
             if !self.input.iter().any(|it| it.applied.sequence == sequence) {
@@ -176,7 +184,7 @@ impl Terminal {
         self.input_sequence = sequence;
         self.input_bytes += bytes.len();
         let applied = Applied { sequence, ..Applied::default() };
-        self.input.push_back(Waiting { rest: bytes, applied, begun: false });
+        self.input.push_back(Waiting { rest: bytes, applied, begun: false, guarded });
     }
 
     /// Writes what waits, as far as the program takes it, and tells what was applied.
@@ -185,6 +193,13 @@ impl Terminal {
             if !waiting.begun {
                 waiting.applied = self.applied_now(waiting.applied.sequence);
                 waiting.begun = true;
+            }
+            if waiting.guarded && self.asks_for_secret() {
+                self.input_bytes -= waiting.rest.len();
+                if let Some(connection) = &mut connection {
+                    connection.send(&Event::InputWithheld { sequence: waiting.applied.sequence });
+                }
+                continue;
             }
             while !waiting.rest.is_empty() {
                 match self.pty.write(&waiting.rest) {
@@ -395,6 +410,12 @@ impl Terminal {
             self.input.clear();
             self.input_bytes = 0;
         }
+    }
+
+    /// The terminal takes whole lines and shows none.
+    fn asks_for_secret(&self) -> bool {
+        let now = self.applied_now(0);
+        now.canonical && !now.echo
     }
 
     fn applied_now(&self, sequence: u64) -> Applied {

@@ -213,7 +213,10 @@ impl Served {
 
     async fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Input { sequence, bytes } => self.take_input(sequence, bytes),
+            // Who sends looks first whether a secret is asked for: nobody here sees the terminal at this moment.
+            Order::Input { sequence, bytes } | Order::InputUnlessSecret { sequence, bytes } => {
+                self.take_input(sequence, bytes);
+            }
             Order::Acknowledge { byte } => self.outbox.acknowledge(byte),
             Order::Facts => self.looker.facts(),
             Order::Processes => self.looker.processes(),

@@ -79,6 +79,29 @@ fn what_a_program_does_not_read_is_bounded_and_ctrl_c_has_room() {
 }
 
 #[test]
+fn what_is_only_for_an_open_ear_is_withheld_from_a_question_for_a_secret() {
+    block_on(async {
+        let world = World::new();
+        let mut dash = world.open("s", DASH).await;
+        dash.send("stty -echo; echo si''lent; read x; stty echo; echo got-[$x]\r").await;
+        dash.expect("silent").await;
+        dash.tell(Order::InputUnlessSecret { sequence: 100, bytes: "guess\r".into() }).await;
+        loop {
+            match dash.event().await.unwrap() {
+                Event::InputWithheld { sequence: 100 } => break,
+                Event::Applied(applied) => assert_ne!(applied.sequence, 100),
+                _ => {}
+            }
+        }
+        dash.tell(Order::Input { sequence: 101, bytes: "theirs\r".into() }).await;
+        dash.expect("got-[theirs]").await;
+        // Where the terminal shows what is typed it passes.
+        dash.tell(Order::InputUnlessSecret { sequence: 102, bytes: "echo op''en\r".into() }).await;
+        dash.expect("open").await;
+    });
+}
+
+#[test]
 fn bytes_that_are_no_protocol_end_their_connection_and_no_other() {
     block_on(async {
         let world = World::new();

@@ -160,7 +160,10 @@ async fn show(
     if stretch.from == stretch.to {
         let mut reply = draft(&Excerpt::default());
         reply.notes.extend(wanted.notes);
-        reply.foot.insert(0, "no output".to_owned());
+        reply.show_question();
+        if reply.body.is_none() {
+            reply.foot.insert(0, "no output".to_owned());
+        }
         return Ok(finish(reply, wanted.chars_max));
     }
     // Measured with the largest numbers that could stand in it.
@@ -180,6 +183,7 @@ async fn show(
     let mut reply = draft(&excerpt);
     reply.notes.extend(wanted.notes);
     reply.body = body(&excerpt);
+    reply.show_question();
     if reply.body.is_none() {
         reply.foot.insert(0, "no output".to_owned());
     }
@@ -217,6 +221,7 @@ async fn show_both(
     let mut reply = draft(&excerpt);
     reply.notes.extend(wanted.notes);
     reply.body = body(&excerpt);
+    reply.show_question();
     reply.errors = body(&said);
     reply.foot.extend(hidden_errors(report.run, &said));
     Ok(finish(reply, wanted.chars_max))
@@ -247,7 +252,8 @@ pub fn about(
         let names: Vec<_> = report.survivors.iter().take(20).map(|it| survivor(it)).collect();
         foot.insert(0, format!("still alive: {}", names.join(", ")));
     }
-    Reply { notes, head: state::head(report, excerpt.lines, aside, target), foot, ..Reply::default() }
+    let asks = report.asks.clone().filter(|_| excerpt.numbers.is_empty());
+    Reply { notes, head: state::head(report, excerpt.lines, aside, target), asks, foot, ..Reply::default() }
 }
 
 /// Returns a process id and its name, which the process chose itself.

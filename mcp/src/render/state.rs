@@ -71,6 +71,12 @@ fn needs(kind: InputKind, session: &str) -> String {
     match kind {
         InputKind::Line => format!("Next: ssh_send session={session} text=..."),
         InputKind::Secret => format!("A person must type this: cotty attach {session}"),
+        InputKind::HostKey => format!("A person must judge this key: cotty attach {session}"),
+        InputKind::Confirm => {
+            format!("Next: ssh_send session={session} text=... with the yes or no that it names")
+        }
+        InputKind::PressKey => format!("Next: ssh_send session={session} keys=enter"),
+        InputKind::Menu => format!("Next: ssh_send session={session} text=... with one entry"),
         InputKind::Pager => format!("Next: ssh_send session={session} keys=q"),
         InputKind::Editor | InputKind::FullScreen => {
             format!("Next: ssh_read session={session} view=screen, then ssh_send session={session} keys=...")

@@ -187,7 +187,7 @@ impl Played {
     pub(crate) fn carry(&mut self) {
         while let Some(effect) = self.session.poll_effect() {
             match effect {
-                Effect::Write { sequence, bytes } => self.carried.typed.push((sequence, bytes)),
+                Effect::Write { sequence, bytes, .. } => self.carried.typed.push((sequence, bytes)),
                 Effect::AskFacts(number) => self.carried.asked.push(number),
                 Effect::Signal(signal) => self.carried.signals.push(signal),
                 Effect::Show { bytes, .. } => self.carried.shown.extend_from_slice(&bytes),

@@ -66,6 +66,7 @@ fn events() -> Vec<Event> {
         Event::Output { offset, bytes: Bytes::from_static(b"out") },
         Event::Applied(Applied { sequence: 1, echo: true, canonical: false, shell_reads: true }),
         Event::InputRefused { sequence: 2 },
+        Event::InputWithheld { sequence: 3 },
         Event::Facts(Box::new(facts())),
         Event::Processes(vec![Process {
             pid: 1,

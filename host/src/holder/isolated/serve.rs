@@ -149,7 +149,9 @@ impl Holder {
                 }
                 leave_streams();
             }
-            Order::Input { sequence, bytes } => self.take_input(sequence, bytes),
+            Order::Input { sequence, bytes } | Order::InputUnlessSecret { sequence, bytes } => {
+                self.take_input(sequence, bytes);
+            }
             Order::Signal { signal, .. } => {
                 if !self.signal(signal)
                     && let Some(control) = &mut self.control

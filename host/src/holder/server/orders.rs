@@ -49,7 +49,10 @@ impl Server<'_> {
             return connection.refuse(RefusalKind::BadOrder, "no terminal is attached to this connection");
         };
         match order {
-            Order::Input { sequence, bytes } => terminal.handle_input(sequence, bytes, connection),
+            Order::Input { sequence, bytes } => terminal.handle_input(sequence, bytes, false, connection),
+            Order::InputUnlessSecret { sequence, bytes } => {
+                terminal.handle_input(sequence, bytes, true, connection);
+            }
             Order::Acknowledge { byte } => terminal.handle_acknowledge(byte),
             Order::Facts => {
                 let facts = terminal.look(shells, eyes).facts();
