@@ -8,6 +8,7 @@ mod history;
 mod isolated;
 mod living;
 pub mod meaning;
+pub mod retry;
 mod standing;
 mod trusting;
 

@@ -118,6 +118,19 @@ pub struct RunOrder {
     pub key: Option<CallKey>,
 }
 
+/// When a command is run again. It succeeds with exit 0, what it prints deciding as well where patterns are given.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// How often it is run at most.
+    pub attempts: u32,
+    /// The pause before the second attempt; each later one is twice as long.
+    pub backoff: Duration,
+    /// Some line must match.
+    pub success: Option<regex::Regex>,
+    /// No line may match.
+    pub fail: Option<regex::Regex>,
+}
+
 /// Run a command beside the terminals: in a process, or a channel, of its own.
 #[derive(Clone, Debug)]
 pub struct IsolatedOrder {

@@ -21,6 +21,7 @@ const TOOLS: &[Tool] = &[
     ("ssh_exec", "ssh_run", &[]),
     ("ssh_shell", "ssh_run", &[]),
     ("ssh_execute", "ssh_run", &[]),
+    ("ssh_retry", "ssh_run", &[("retry_attempts", "3")]),
     ("execute_command", "ssh_run", &[]),
     ("execute_command_async", "ssh_run", &[("background", "true")]),
     ("run_command", "ssh_run", &[]),
@@ -102,6 +103,13 @@ const ARGUMENTS: &[(&str, &[&str])] = &[
     ("maxlines", &["lines"]),
     ("limit", &["lines"]),
     ("maxchars", &["max_chars"]),
+    ("maxretries", &["retry_attempts"]),
+    ("max_retries", &["retry_attempts"]),
+    ("retries", &["retry_attempts"]),
+    ("successpattern", &["retry_success"]),
+    ("success_pattern", &["retry_success"]),
+    ("failpattern", &["retry_fail"]),
+    ("fail_pattern", &["retry_fail"]),
 ];
 
 /// Names of a handle. Where `command` is the text to run, none of them may become it.

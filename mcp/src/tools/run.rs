@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::{IsolatedOrder, RunOrder};
+use cotty_engine::hub::retry::Attempt;
+use cotty_engine::report::{IsolatedOrder, Retry, RunOrder};
 use rmcp::model::CallToolResult;
 
 use super::{CHARS, Definition, SESSION, TARGET, WAIT, seconds};
 use crate::arguments::{Arguments, Kind, Param};
 use crate::call::Call;
 use crate::render::output::{self, Wanted};
+
+/// A command that fails more often needs somebody to look.
+const ATTEMPTS_MAX: u32 = 20;
 
 /// What the tool says of itself.
 pub static DEFINITION: Definition = Definition {
@@ -35,6 +39,10 @@ pub static DEFINITION: Definition = Definition {
         Param::optional("cwd", Kind::Text, "If isolated"),
         Param::optional("env", Kind::Map, "If isolated"),
         Param::optional("stdin", Kind::Text, "If isolated"),
+        Param::optional("retry_attempts", Kind::Integer, "Until exit 0, at most"),
+        Param::optional("retry_backoff_s", Kind::Integer, "First pause, doubling"),
+        Param::optional("retry_success", Kind::Text, "Output must match"),
+        Param::optional("retry_fail", Kind::Text, "Must not"),
         CHARS,
     ],
 };
@@ -54,11 +62,21 @@ pub async fn call(call: &Call, mut arguments: Arguments) -> Result<CallToolResul
         key: call.key.clone(),
     };
     let which = arguments.which();
-    let report = if arguments.boolean("isolated").unwrap_or(false) {
-        call.hub.run_isolated(&call.caller, &which, isolated(order, &arguments)).await?
-    } else {
+    let is_isolated = arguments.boolean("isolated").unwrap_or(false);
+    if !is_isolated {
         shared_only(&arguments)?;
-        call.hub.run(&call.caller, &which, order).await?
+    }
+    let retry = retry(&arguments, background)?;
+    let report = match (retry, is_isolated) {
+        (Some(retry), false) => {
+            call.hub.run_again(&call.caller, &which, Attempt::Shared(order), &retry).await?
+        }
+        (Some(retry), true) => {
+            let attempt = Attempt::Isolated(isolated(order, &arguments));
+            call.hub.run_again(&call.caller, &which, attempt, &retry).await?
+        }
+        (None, false) => call.hub.run(&call.caller, &which, order).await?,
+        (None, true) => call.hub.run_isolated(&call.caller, &which, isolated(order, &arguments)).await?,
     };
     output::reported(call, &report, Wanted::of(&arguments)).await
 }
@@ -66,6 +84,31 @@ pub async fn call(call: &Call, mut arguments: Arguments) -> Result<CallToolResul
 fn isolated(run: RunOrder, arguments: &Arguments) -> IsolatedOrder {
     let text = |name| arguments.text(name).map(str::to_owned);
     IsolatedOrder { run, cwd: text("cwd"), env: arguments.map("env"), stdin: text("stdin") }
+}
+
+/// Returns when the command is to be run again, where that is asked for.
+fn retry(arguments: &Arguments, background: bool) -> Result<Option<Retry>, Refusal> {
+    let refuse = |what, why: &str| Err(Refusal::InvalidArgument { what, why: why.to_owned() });
+    let (success, fail) = (arguments.pattern("retry_success")?, arguments.pattern("retry_fail")?);
+    let backoff = arguments.integer("retry_backoff_s");
+    let Some(attempts) = arguments.integer("retry_attempts") else {
+        if backoff.is_some() || success.is_some() || fail.is_some() {
+            return refuse("retry_attempts", "the other retry_ arguments need it");
+        }
+        return Ok(None);
+    };
+    if background {
+        return refuse(
+            "retry_attempts",
+            "a command in the background is handed over at once, and not tried again",
+        );
+    }
+    let attempts = u32::try_from(attempts).ok().filter(|it| (1..=ATTEMPTS_MAX).contains(it));
+    let Some(attempts) = attempts else {
+        return refuse("retry_attempts", "1 to 20 belong here");
+    };
+    let backoff = Duration::from_secs(backoff.unwrap_or(1).min(50));
+    Ok(Some(Retry { attempts, backoff, success, fail }))
 }
 
 /// In a shared shell these would change what its person has, or be typed where somebody sits.
