@@ -251,6 +251,13 @@ impl Evidence {
         &self.steps
     }
 
+    /// Returns the rows of the screen on which a pager showed pages, if facts ever told of one.
+    #[must_use]
+    pub fn pager_rows(&self) -> Option<u16> {
+        let step = self.steps.iter().find(|step| step.detail("verdict") == Some("waits for pager"))?;
+        step.detail("screen")?.split_once('x')?.1.parse().ok()
+    }
+
     /// Returns them as the store keeps them, a line each.
     #[must_use]
     pub fn to_lines(&self) -> String {

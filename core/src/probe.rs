@@ -83,6 +83,20 @@ pub fn judge(facts: &Facts, around: &Surroundings) -> (Judged, Boundary) {
     judge_foreground(facts, around, shell_in_front)
 }
 
+/// Returns the name of the program that waits for the terminal, where one does.
+#[must_use]
+pub fn reader_of(facts: &Facts) -> Option<&str> {
+    let (facts, shell_in_front) = match &facts.inner {
+        Inner::Terminal(inner) => (&**inner, false),
+        Inner::None | Inner::Opaque => {
+            let is_shell = |member: &Member| member.program.pid == facts.shell.pid;
+            (facts, facts.members.iter().any(is_shell))
+        }
+    };
+    let reader = facts.members.iter().find(|member| waits(member, facts, shell_in_front))?;
+    Some(&reader.program.comm)
+}
+
 fn judge_foreground(facts: &Facts, around: &Surroundings, shell_in_front: bool) -> (Judged, Boundary) {
     let reader = facts.members.iter().find(|member| waits(member, facts, shell_in_front));
     let boundary = Boundary::Probed;

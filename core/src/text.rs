@@ -45,6 +45,8 @@ const PIECE_BYTES: usize = 2 * 1024;
 /// Renders the raw bytes of one command to lines.
 pub struct Lines {
     cols: u16,
+    /// The rows of the screen on which a pager showed pages.
+    paged: Option<u16>,
     /// Made when something has to go through it: most commands print plain lines only.
     terminal: Option<Rolled>,
     /// Plain bytes that the terminal has not seen: the last lines at least, for a cursor movement may go back to them.
@@ -60,7 +62,21 @@ pub struct Lines {
 impl Lines {
     /// Begins with an empty terminal of this many columns.
     pub fn new(cols: u16) -> Self {
-        Self { cols, terminal: None, window: Vec::new(), looked_at: 0, stride: STRIDE_BYTES, is_plain: true }
+        Self {
+            cols,
+            paged: None,
+            terminal: None,
+            window: Vec::new(),
+            looked_at: 0,
+            stride: STRIDE_BYTES,
+            is_plain: true,
+        }
+    }
+
+    /// Keeps what a pager shows on a screen of so many rows: the alternate screen is not left out.
+    #[must_use]
+    pub fn of_a_pager(self, rows: Option<u16>) -> Self {
+        Self { paged: rows, ..self }
     }
 
     /// Takes the next bytes and gives each line that can no longer change to `sink`.
@@ -92,8 +108,14 @@ impl Lines {
     }
 
     fn terminal(&mut self) -> &mut Rolled {
-        let cols = self.cols;
-        self.terminal.get_or_insert_with(|| Rolled::new(cols))
+        let (cols, paged) = (self.cols, self.paged);
+        self.terminal.get_or_insert_with(|| {
+            let mut terminal = Rolled::new(cols, paged.unwrap_or(ROWS));
+            if paged.is_some() {
+                terminal.flatten();
+            }
+            terminal
+        })
     }
 
     /// Gives the lines that the terminal still holds.

@@ -137,7 +137,7 @@ fn folder(number: u64) -> String {
 /// Returns a stretch of a stream, from its beginning.
 pub(crate) fn stretch(number: u64, stream: Stream, to: u64) -> Stretch {
     let offset = |byte| Offset { epoch: EPOCH, byte };
-    Stretch { session_id: place(number, stream), from: offset(0), to: offset(to), cols: COLS }
+    Stretch { session_id: place(number, stream), from: offset(0), to: offset(to), cols: COLS, paged: None }
 }
 
 /// Reports a command from what is kept of it.

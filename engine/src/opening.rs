@@ -194,6 +194,7 @@ fn screen_at(state_dir: &StateDir, row: &SessionRow, at: Offset) -> Vec<u8> {
         from: Offset { epoch, byte: from },
         to: at,
         cols: row.size.0,
+        paged: None,
     };
     screen.extend(texts::read_tail(state_dir, &stretch, usize::MAX));
     screen

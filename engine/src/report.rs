@@ -164,6 +164,8 @@ pub struct Stretch {
     pub to: Offset,
     /// The terminal's width then.
     pub cols: u16,
+    /// A pager showed some of it, on so many rows: its pages are text as well.
+    pub paged: Option<u16>,
 }
 
 /// A command as it stands: the answer to run, wait, read and send.

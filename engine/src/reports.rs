@@ -17,6 +17,7 @@ pub(crate) fn of_row(row: &RunRow, session: &str) -> RunReport {
         from: offset(from),
         to: offset(row.to.unwrap_or(from)),
         cols: row.cols,
+        paged: row.evidence.pager_rows(),
     };
     RunReport {
         session: session.to_owned(),

@@ -363,6 +363,7 @@ impl Owner {
             from: Offset { epoch, byte: from.max(ready_at.min(to)) },
             to: Offset { epoch, byte: to },
             cols: self.session.plan().size.0,
+            paged: None,
         }
     }
 }

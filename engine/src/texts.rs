@@ -71,7 +71,7 @@ pub(crate) fn excerpt(
         escaped.finish(&mut chosen);
         gone
     } else {
-        let mut lines = Lines::new(stretch.cols);
+        let mut lines = Lines::new(stretch.cols).of_a_pager(stretch.paged);
         // No terminal has made two of each line's end.
         let bare = stretch.session_id.starts_with(ISOLATED);
         let gone = read(state_dir, stretch, |bytes| match bare {

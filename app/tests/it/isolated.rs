@@ -155,6 +155,10 @@ fn a_pager_waits_for_nobody_and_there_is_no_terminal() {
         let pagers = lane.run("echo $PAGER $GIT_PAGER $SYSTEMD_PAGER").output();
         // On a host the environment is the account's own.
         assert_eq!(pagers, if lane.server.is_none() { "cat cat cat" } else { "" });
+        // Where anything is set for a command, they are set as well.
+        let pagers =
+            lane.run_with("echo $PAGER $GIT_PAGER $SYSTEMD_PAGER", json!({"env": {"PAGER": "more"}}));
+        assert_eq!(pagers.output(), "more cat cat");
     });
 }
 

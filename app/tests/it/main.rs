@@ -13,9 +13,12 @@ mod shells;
 mod tools;
 mod shared;
 mod isolated;
+mod drives;
 mod evidence;
 mod input;
 mod keys;
+mod ladder;
+mod retry;
 
 mod survival;
 mod remote;

@@ -87,6 +87,8 @@ pub(super) struct Roll {
     pub(super) lines: String,
     /// The rows so far of a line that goes on.
     pub(super) line: String,
+    /// The alternate screen is not told apart: what a pager shows there is text like any other.
+    pub(super) flat: bool,
 }
 
 impl Emulator {

@@ -22,11 +22,18 @@ pub(crate) struct Rolled {
 
 impl Rolled {
     /// Makes an empty terminal.
-    pub(crate) fn new(cols: u16) -> Self {
-        let (cols, rows) = clamp(cols, ROWS);
+    pub(crate) fn new(cols: u16, rows: u16) -> Self {
+        let (cols, rows) = clamp(cols, rows);
         let mut emulator = Emulator::new(cols, rows, HISTORY_ROWS + usize::from(rows));
         emulator.roll = Some(Roll::default());
         Self { gate: Gate::default(), emulator }
+    }
+
+    /// Takes what a pager shows on the alternate screen for lines like any other.
+    pub(crate) fn flatten(&mut self) {
+        if let Some(roll) = &mut self.emulator.roll {
+            roll.flat = true;
+        }
     }
 
     /// Takes the next bytes.

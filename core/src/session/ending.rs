@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::{Effect, RECENT_RUNS_MAX, Session};
 use crate::evidence::{Kind, Step};
-use crate::names::{Boundary, RunId};
+use crate::ladder::{self, Front, Rung};
+use crate::names::{Boundary, InputKind, RunId};
 use crate::refusal::Refusal;
 use crate::run::RunState;
 
@@ -19,8 +22,43 @@ impl Session {
         let run = self.run.as_mut().filter(|run| run.id == id);
         let run = run.ok_or(Refusal::NothingRuns { session: self.plan.name.clone() })?;
         run.ladder.begin(now, force);
+        if run.state == RunState::Running {
+            self.look_again(now); // What is in front decides how it is left.
+        }
         self.handle_timeout(now);
         Ok(())
+    }
+
+    /// Tries the next thing to end the command under way, if it is time.
+    pub(super) fn climb(&mut self, now: Instant) {
+        let asked = self.asked_for();
+        let front = Front {
+            shell: self.shell_in_front,
+            seen: self.has_looked() || asked.is_some(),
+            leave: asked.and_then(|kind| ladder::leave(kind, &self.waiting_program)),
+        };
+        let Some(run) = &mut self.run else { return };
+        let was_over = run.ladder.is_over();
+        match run.ladder.climb(now, front) {
+            Some(Rung::Signal(signal)) => {
+                let sent = Step::new(Kind::Signal).with("number", signal.number());
+                run.note(now, self.end, sent.with("to", "the foreground group"));
+                self.echo_lost |= asked == Some(InputKind::Secret);
+                self.effects.push_back(Effect::Signal(signal));
+                self.prober.disturb(now);
+            }
+            Some(Rung::Keys(keys)) => {
+                let typed =
+                    Step::new(Kind::Signal).with("keys", String::from_utf8_lossy(keys).escape_debug());
+                run.note(now, self.end, typed.with_some("to-leave", asked));
+                self.write(Bytes::from_static(keys), false);
+                self.typed_ahead = false; // Facts have shown that it takes every key by itself.
+                self.prober.disturb(now);
+            }
+            None if run.ladder.is_over() != was_over => self.effects.push_back(Effect::Changed),
+            None if run.ladder.wants_look() && !self.prober.is_active() => self.prober.disturb(now),
+            None => {}
+        }
     }
 
     pub(super) fn close_down(&mut self) {

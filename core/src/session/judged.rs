@@ -36,6 +36,9 @@ impl Session {
         let (judged, boundary) = probe::judge(facts, &around);
         let Some(judged) = self.prober.answer(now, number, judged, facts.foreground) else { return };
         self.has_looked = true;
+        if matches!(judged, Judged::Waits(_)) {
+            self.waiting_program = probe::reader_of(facts).map(str::to_owned).unwrap_or_default();
+        }
         match &self.stage {
             Stage::Waiting { .. } | Stage::Late { .. } => {
                 if judged == Judged::AtShell && self.adopt_shell(&facts.shell) {
@@ -55,6 +58,9 @@ impl Session {
             | Stage::Unanswered
             | Stage::Exited(_)
             | Stage::Lost(_) => {}
+        }
+        if let Some(run) = &mut self.run {
+            run.ladder.hasten(now);
         }
         if !self.wants_facts() {
             self.prober.rest();
@@ -147,6 +153,8 @@ impl Session {
             return;
         }
         let seen = Step::new(Kind::Facts).concludes(in_words(judged), boundary).with("answers", 2);
+        let (cols, rows) = self.plan.size;
+        let seen = seen.with("screen", format!("{cols}x{rows}"));
         let refined = matches!(state, RunState::NeedsInput { kind } if *judged != Judged::Waits(kind));
         let seen = seen.with_some("by-words-at-the-cursor", refined.then_some(&state));
         let seen = seen.with("addressed", around.addressed).with("more-wanted", around.more_wanted);

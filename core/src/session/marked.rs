@@ -208,6 +208,9 @@ impl Session {
         self.line.begin(column);
         self.prompt_cursor = self.screen.cursor();
         self.gate.begin_line(self.typed_ahead);
+        if std::mem::take(&mut self.echo_lost) && !self.plan.shell.edits_lines() {
+            self.effects.push_back(Effect::RestoreEcho); // A line editor sets the terminal up by itself.
+        }
         self.effects.extend([Effect::Prompted, Effect::Changed]);
     }
 

@@ -63,6 +63,8 @@ pub enum Effect {
     AskFacts(u64),
     /// Send a signal to the foreground group.
     Signal(Signal),
+    /// Let the terminal show again what is typed.
+    RestoreEcho,
     /// Set the terminal's size.
     Resize(u16, u16),
     /// Show to every viewer. `from` and `to` are raw offsets; the bytes are unfiltered.
@@ -208,6 +210,10 @@ pub struct Session {
     /// The number for the next command that begins by itself.
     spare_number: Option<u64>,
     shell_in_front: bool,
+    /// The program that waits for somebody, as far as facts told.
+    waiting_program: String,
+    /// What asked for a secret was interrupted: the echo may still be off.
+    echo_lost: bool,
     /// Since when facts say that the shell reads, with a command of ours not settled.
     at_shell_since: Option<Instant>,
     unwritten: usize,
@@ -284,6 +290,8 @@ impl Session {
             has_looked: false,
             spare_number: None,
             shell_in_front: false,
+            waiting_program: String::new(),
+            echo_lost: false,
             at_shell_since: None,
             unwritten: 0,
             last_active: now,
@@ -471,18 +479,7 @@ impl Session {
         if let Some(number) = self.prober.ask(now) {
             self.effects.push_back(Effect::AskFacts(number));
         }
-        let in_front = self.shell_in_front;
-        if let Some(run) = &mut self.run {
-            let was_over = run.ladder.is_over();
-            if let Some(signal) = run.ladder.climb(now, in_front) {
-                let sent = Step::new(Kind::Signal).with("number", signal.number());
-                run.note(now, self.end, sent.with("to", "the foreground group"));
-                self.effects.push_back(Effect::Signal(signal));
-                self.prober.disturb(now);
-            } else if run.ladder.is_over() != was_over {
-                self.effects.push_back(Effect::Changed);
-            }
-        }
+        self.climb(now);
     }
 
     /// Returns when [`Session::handle_timeout`] wants to be called next.

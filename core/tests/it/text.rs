@@ -101,3 +101,31 @@ proptest! {
         prop_assert_eq!(lines_of(cols, pieces(&stream, &cuts)), whole);
     }
 }
+
+#[test]
+fn the_pages_of_a_pager_are_lines_without_what_it_erased() {
+    let stream = "\x1b[?1049h\x1b[?1h\x1b=\rone\r\ntwo\r\n:\x1b[K\r\x1b[Kthree\r\nfour\r\n\x1b[7m(END)\x1b[27m\x1b[K\r\x1b[K\x1b[?1l\x1b>\x1b[?1049lafter\r\n";
+    let render = |paged: Option<u16>| {
+        let mut found = Vec::new();
+        let mut sink = |line: &str| found.push(line.to_owned());
+        let mut lines = Lines::new(80).of_a_pager(paged);
+        lines.feed(stream.as_bytes(), &mut sink);
+        lines.finish(&mut sink);
+        found
+    };
+    assert_eq!(render(Some(10)), ["one", "two", "three", "four", "after"]);
+    assert_eq!(render(None), ["after"]);
+}
+
+#[test]
+fn a_pager_that_paints_its_screen_again_leaves_each_line_once() {
+    // As less 590 does on 4 rows: two pages, then a search that paints what it shows once more and skips.
+    let stream = "\x1b[?1049h\r1\r\n2\r\n3\r\n:\x1b[K\r\x1b[K4\r\n5\r\n6\r\n:\x1b[K\r\x1b[K\x1b[1;1H4\r\n\x1b[2;1H5\r\n\x1b[3;1H6\r\n\
+                  \x1b[4;1H...skipping...\r\n90\r\n91\r\n:\x1b[K\r\x1b[K\x1b[?1049l";
+    let mut found = Vec::new();
+    let mut sink = |line: &str| found.push(line.to_owned());
+    let mut lines = Lines::new(80).of_a_pager(Some(4));
+    lines.feed(stream.as_bytes(), &mut sink);
+    lines.finish(&mut sink);
+    assert_eq!(found, ["1", "2", "3", "4", "5", "6", "...skipping...", "90", "91"]);
+}

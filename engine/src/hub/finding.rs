@@ -218,7 +218,13 @@ impl Hub {
         let from = from.filter(|from| from.epoch == row.epoch).map(|from| from.byte.min(end));
         let from = from.unwrap_or(end.saturating_sub(RECENT_BYTES)).max(row.kept.ready_at.min(end));
         let offset = |byte| Offset { epoch: row.epoch, byte };
-        Stretch { session_id: row.id.clone(), from: offset(from), to: offset(end), cols: row.size.0 }
+        Stretch {
+            session_id: row.id.clone(),
+            from: offset(from),
+            to: offset(end),
+            cols: row.size.0,
+            paged: None,
+        }
     }
 
     /// Returns what is kept of a session that has ended.

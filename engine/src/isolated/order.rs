@@ -76,13 +76,16 @@ pub(crate) fn here(executable: PathBuf, spawn: Spawn, stdin: Bytes) -> Starting 
     })
 }
 
-/// Starts a command on a host, with the caller's variables alone: no program pages into a pipe unasked, and a pager that it asks
-/// for passes on what it reads. To set one more takes three programs more there.
+/// Starts a command on a host. Where a directory or variables are set for it anyway, pagers are too. A plain command is started as
+/// it is: no program pages into a pipe unasked, a pager that is asked for passes on what it reads, and to set variables takes
+/// three programs more there.
 pub(crate) fn there(lease: Lease, resolved: Resolved, order: &IsolatedOrder, stdin: Bytes) -> Starting {
+    let cwd = order.cwd.as_deref().and_then(beyond_home);
+    let is_plain = cwd.is_none() && order.env.is_empty();
     let exec = Exec {
         command: order.run.command.clone(),
-        cwd: order.cwd.as_deref().and_then(beyond_home),
-        env: order.env.clone().into_iter().collect(),
+        cwd,
+        env: if is_plain { Vec::new() } else { variables(order).into_iter().collect() },
         stdin,
         kill_after: None,
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cotty_core::ladder::{Ladder, Signal};
+use cotty_core::ladder::{Front, Ladder, Rung, Signal};
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
 use cotty_host::holder::frame::Exit;
@@ -352,7 +352,9 @@ impl Owner {
         let now = clock::now();
         self.output.retry(now);
         self.errors.retry(now);
-        if let Some(signal) = self.ladder.climb(now, false) {
+        // Nothing reads keys here.
+        let front = Front { seen: true, ..Front::default() };
+        if let Some(Rung::Signal(signal)) = self.ladder.climb(now, front) {
             self.see(Step::new(Kind::Signal).with("number", signal.number()).with("to", "all of it"));
             self.orders.push(Order::Signal(signal));
         }

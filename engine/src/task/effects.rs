@@ -45,6 +45,7 @@ impl Owner {
             Effect::Signal(signal) => {
                 self.orders.push(Order::Signal { to: SignalTo::Foreground, signal: signal.number() });
             }
+            Effect::RestoreEcho => self.orders.push(Order::RestoreEcho),
             Effect::Resize(cols, rows) => {
                 self.orders.push(Order::Resize { cols, rows });
                 self.row.size = (cols, rows);

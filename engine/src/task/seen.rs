@@ -2,7 +2,7 @@
 
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
-use cotty_core::run::Run;
+use cotty_core::run::{Run, RunState};
 use cotty_core::session::Stage;
 
 use super::Owner;
@@ -52,9 +52,23 @@ impl Owner {
     pub(super) fn report_of(&self, run: &Run) -> RunReport {
         let end = self.session.end().byte;
         let from = run.from.unwrap_or(if run.state.is_settled() { run.typed_at } else { end });
-        let output = self.stretch(from, run.to.unwrap_or(end));
+        let paged = run.evidence.pager_rows();
+        let output = Stretch { paged, ..self.stretch(from, run.to.unwrap_or(end)) };
         let current = self.session.current().is_some_and(|it| it.id == run.id);
         let mut notes = Vec::new();
+        if current && self.session.ladder_is_over() {
+            notes.push(format!(
+                "it could not be ended: ssh_close id={} force=true ends its shell too; ssh_connect fork={} opens a shell \
+                 beside it",
+                run.id, self.row.name
+            ));
+        }
+        if matches!(run.state, RunState::ShellExited { .. }) {
+            notes.push(
+                "the directory, variables and jobs of that shell are gone; a new one begins without them"
+                    .into(),
+            );
+        }
         if run.typed_during {
             notes.push("a person typed while this ran".to_owned());
         }

@@ -449,7 +449,8 @@ impl Owner {
     fn since(&self, from: u64, report: Option<&RunReport>) -> Stretch {
         let settled = report.filter(|report| report.state.is_settled());
         let end = settled.map_or(self.session.end().byte, |report| report.output.to.byte);
-        self.stretch(from.min(end), end)
+        let paged = report.and_then(|report| report.output.paged);
+        Stretch { paged, ..self.stretch(from.min(end), end) }
     }
 
     /// Returns whether a command is settled, or waits for somebody.

@@ -91,6 +91,7 @@ fn put_order(order: &Order, out: &mut BytesMut) {
         }),
         Order::Release { keep_files } => put_frame(out, 10, |out| out.put_u8((*keep_files).into())),
         Order::List => put_frame(out, 11, |_| ()),
+        Order::RestoreEcho => put_frame(out, 14, |_| ()),
         Order::Stop { force } => put_frame(out, 12, |out| out.put_u8((*force).into())),
     }
 }
@@ -114,6 +115,7 @@ fn get_order(kind: u8, mut fields: Fields) -> Result<Order, Malformed> {
         13 => fields
             .u64()
             .and_then(|sequence| Ok(Order::InputUnlessSecret { sequence, bytes: fields.bytes()? })),
+        14 => Ok(Order::RestoreEcho),
         _ => return Err(Malformed::UnknownKind { kind }),
     };
     complete(kind, fields, order)

@@ -62,6 +62,8 @@ pub enum Order {
     Facts,
     /// Asks for every process of the session.
     Processes,
+    /// Lets the terminal show again what is typed: what was ended had turned that off.
+    RestoreEcho,
     /// Changes the size.
     Resize {
         /// The width.

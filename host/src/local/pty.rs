@@ -13,7 +13,7 @@ use nix::libc;
 use nix::sys::signal::SigSet;
 use rustix::process::{Pid, Resource, Rlimit};
 use rustix::pty::OpenptFlags;
-use rustix::termios::{InputModes, OptionalActions, Winsize};
+use rustix::termios::{InputModes, LocalModes, OptionalActions, Winsize};
 
 /// What to start on a new terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,6 +133,13 @@ impl Pty {
     /// Changes the size; the foreground group is told by SIGWINCH.
     pub fn resize(&self, cols: u16, rows: u16) -> io::Result<()> {
         Ok(rustix::termios::tcsetwinsize(&self.master, size(cols, rows))?)
+    }
+
+    /// Lets the terminal show again what is typed.
+    pub fn show_typed(&self) -> io::Result<()> {
+        let mut modes = rustix::termios::tcgetattr(&self.master)?;
+        modes.local_modes.insert(LocalModes::ECHO);
+        Ok(rustix::termios::tcsetattr(&self.master, OptionalActions::Now, &modes)?)
     }
 
     /// Returns the foreground process group; nothing if there is none.

@@ -48,6 +48,7 @@ enum Order {
         sent: u64,
     },
     Processes,
+    Echo,
     Signal(SignalTo, i32),
 }
 
@@ -84,6 +85,11 @@ impl Looker {
     /// Asks for the processes.
     pub(super) fn processes(&self) {
         self.order(Order::Processes);
+    }
+
+    /// Lets the terminal show again what is typed.
+    pub(super) fn restore_echo(&self) {
+        self.order(Order::Echo);
     }
 
     /// Sends a signal.
@@ -209,6 +215,12 @@ async fn look(
                 Answer { event: (told > 0).then(|| Event::Facts(Box::new(facts))), prompt }
             }
             Order::Processes => Answer { event: Some(processes(seen, &known).await), prompt: None },
+            Order::Echo => {
+                if let Some((probe, pid)) = seen {
+                    drop(probe.ask(Question::Echo(pid)).await); // Where it cannot be done it stays as it is.
+                }
+                Answer { event: None, prompt: None }
+            }
             Order::Signal(to, signal) => {
                 // What outlives its parent is found under nobody any more: it is remembered before.
                 remember(seen, &mut known).await;

@@ -68,6 +68,8 @@ pub(super) enum Question {
     Strays(u32),
     /// What the server process of this connection has started.
     Kin,
+    /// That the terminal of this shell shows again what is typed.
+    Echo(u32),
     /// A signal, to a process or, below zero, a group.
     Kill { signal: i32, to: i64 },
 }
@@ -139,6 +141,7 @@ impl Question {
             }
             Self::Strays(pid) => format!("o {pid}\n"),
             Self::Kin => "c\n".to_owned(),
+            Self::Echo(pid) => format!("e {pid}\n"),
             Self::Kill { signal, to } => format!("k {signal} {to}\n"),
         }
     }

@@ -42,6 +42,12 @@ facts() {
   say l; ls -l "/proc/${exe%% *}/exe" $fds /dev/null
   say y; stty -a -F "/dev/pts/$tty"
 }
+# A shell without a line editor goes on as what was ended left the terminal.
+echo_on() {
+  s=; IFS= read -r s </proc/$1/stat || return
+  set -- ${s##*) }
+  stty echo -F "/dev/pts/$(($5 & 255 | $5 >> 12 & 1048320))" && say done
+}
 # The processes that left the tree of a shell or a command: those of its session, and those with the environment that the
 # server gave to this shell alone, after their parents have gone.
 strays() {

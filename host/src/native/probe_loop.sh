@@ -5,6 +5,7 @@ while read -r verb a b; do
     p) procs $a $b ;;
     o) procs $(strays "$a") ;;
     c) kin ;;
+    e) echo_on "$a" ;;
     k) kill -s "$a" -- "$b" && say done ;;
   esac
   say KEY

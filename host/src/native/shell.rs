@@ -220,6 +220,7 @@ impl Served {
             Order::Acknowledge { byte } => self.outbox.acknowledge(byte),
             Order::Facts => self.looker.facts(),
             Order::Processes => self.looker.processes(),
+            Order::RestoreEcho => self.looker.restore_echo(),
             Order::Resize { cols, rows } => self.writer.resize(cols, rows).await,
             Order::Signal { to, signal } => {
                 // Not by the channel: sshd would send it to the shell's own group, and for root to nobody.

@@ -37,6 +37,14 @@ macro_rules! pass_on {
     };
 }
 
+impl Emulator {
+    /// Returns whether this would switch screens where there is one only.
+    fn is_flat(&self, mode: PrivateMode) -> bool {
+        let switch = PrivateMode::Named(NamedPrivateMode::SwapScreenAndSetRestoreCursor);
+        self.roll.as_ref().is_some_and(|roll| roll.flat) && private_mode(mode) == switch
+    }
+}
+
 impl Handler for Emulator {
     pass_on! {
         identify_terminal(intermediate: Option<char>); device_status(arg: usize); move_forward(cols: usize);
@@ -210,6 +218,9 @@ impl Handler for Emulator {
     }
 
     fn set_private_mode(&mut self, mode: PrivateMode) {
+        if self.is_flat(mode) {
+            return;
+        }
         self.note_private_mode(mode);
         let (rows, columns) = (self.term.screen_lines(), self.term.columns());
         self.term.set_private_mode(private_mode(mode));
@@ -218,6 +229,9 @@ impl Handler for Emulator {
     }
 
     fn unset_private_mode(&mut self, mode: PrivateMode) {
+        if self.is_flat(mode) {
+            return;
+        }
         self.note_private_mode(mode);
         let shown = self.shows_alternate();
         self.term.unset_private_mode(private_mode(mode));

@@ -230,6 +230,9 @@ fn the_ladder_climbs_until_the_command_ends() {
     it.prints(begins(Shell::Bash, 1, ""));
     it.session.end_run(it.now, run, false).unwrap();
     it.carry();
+    assert_eq!(it.carried.signals, [], "it is looked first what is in front");
+    it.passes(Duration::from_millis(399));
+    it.passes(Duration::from_millis(1));
     assert_eq!(it.carried.signals, [Signal::Interrupt]);
     it.passes(Duration::from_millis(1_999));
     assert_eq!(it.carried.signals.len(), 1);
@@ -260,7 +263,7 @@ fn kill_after_puts_the_ladder_up_by_itself() {
     it.prints(begins(Shell::Bash, 1, ""));
     it.passes(Duration::from_millis(2_999));
     assert_eq!(it.carried.signals, []);
-    it.passes(Duration::from_millis(1));
+    it.passes(Duration::from_millis(401));
     assert_eq!(it.carried.signals, [Signal::Interrupt]);
 }
 

@@ -28,6 +28,8 @@ fn orders() -> Vec<Order> {
         Order::Signal { to: SignalTo::Process(10), signal: 9 },
         Order::Release { keep_files: true },
         Order::List,
+        Order::RestoreEcho,
+        Order::InputUnlessSecret { sequence: 4, bytes: "x".into() },
         Order::Stop { force: false },
     ]
 }

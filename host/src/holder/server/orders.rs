@@ -62,6 +62,11 @@ impl Server<'_> {
                 let look = terminal.look(shells, eyes);
                 connection.send(&Event::Processes(look.processes()));
             }
+            Order::RestoreEcho => {
+                if let Err(error) = terminal.pty.show_typed() {
+                    connection.refuse(RefusalKind::Failed, format!("cannot turn the echo on: {error}"));
+                }
+            }
             Order::Resize { cols, rows } => {
                 if let Err(error) = terminal.pty.resize(cols, rows) {
                     connection.refuse(RefusalKind::Failed, format!("cannot resize: {error}"));
