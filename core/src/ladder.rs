@@ -155,6 +155,12 @@ impl Ladder {
         Some(Rung::Signal(signal))
     }
 
+    /// Climbs on for what stood behind the one that the last signal reached: only the last rung is left.
+    pub fn go_on(&mut self, now: Instant) {
+        (self.next_at, self.over) = (Some(now), false);
+        self.sent = vec![Signal::Interrupt, Signal::Terminate];
+    }
+
     /// There is nothing to climb for any more.
     pub fn stop(&mut self) {
         (self.begins_at, self.next_at, self.over) = (None, None, true);

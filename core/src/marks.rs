@@ -8,10 +8,25 @@ use crate::sequence::{BEL, ESC};
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key(String);
 
+/// So much of a key is the same in all shells of a session.
+const FAMILY_CHARS: usize = 16;
+
 impl Key {
     /// Takes the random text that the shell was given.
     pub fn new(key: impl Into<String>) -> Self {
         Self(key.into())
+    }
+
+    /// Makes the key of a shell inside another: it begins as that one's does.
+    #[must_use]
+    pub fn inside(&self, own: &str) -> Self {
+        Self(format!("{}{own}", self.family()))
+    }
+
+    /// Returns what this key and those of the shells inside begin with: by that they are masked.
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.0.get(..FAMILY_CHARS).unwrap_or(&self.0)
     }
 
     /// Returns the key as the shell prints it.
@@ -49,6 +64,11 @@ pub enum MarkKind {
         /// The path as the shell printed it.
         path: String,
     },
+    /// `I`: who and where a shell inside another is, or which one.
+    Identity {
+        /// What it said of itself.
+        who: String,
+    },
 }
 
 /// One mark that carries the session's key.
@@ -71,6 +91,8 @@ pub struct Mark {
 pub struct Found {
     /// The mark.
     pub mark: Mark,
+    /// Whose: the place of its key, the session's first shell being 0.
+    pub level: usize,
     /// The absolute offset of its first byte. It may lie in an earlier chunk.
     pub start: u64,
     /// The absolute offset one past its last byte.
@@ -89,7 +111,8 @@ const DIRECTORY_BYTES_MAX: usize = 8 * 1024;
 /// Reads a stream and finds the marks in it.
 #[derive(Debug)]
 pub struct Marks {
-    key: Key,
+    /// Of the session's first shell, and of each one inside another.
+    keys: Vec<Key>,
     /// The absolute offset of the next byte.
     at: u64,
     /// The absolute offset of the ESC that `held` begins with.
@@ -101,7 +124,23 @@ pub struct Marks {
 impl Marks {
     /// Begins at absolute offset `at`, outside of any sequence.
     pub fn new(key: Key, at: u64) -> Self {
-        Self { key, at, start: at, held: Vec::new() }
+        Self { keys: vec![key], at, start: at, held: Vec::new() }
+    }
+
+    /// Begins anew at another offset, with the same keys.
+    pub fn go_on_at(&mut self, at: u64) {
+        self.held.clear();
+        (self.at, self.start) = (at, at);
+    }
+
+    /// Knows one more key, that of a shell inside the others.
+    pub fn push_key(&mut self, key: Key) {
+        self.keys.push(key);
+    }
+
+    /// Forgets all keys but the first so many.
+    pub fn keep_keys(&mut self, count: usize) {
+        self.keys.truncate(count);
     }
 
     /// Returns the absolute offset of the next byte.
@@ -181,15 +220,16 @@ impl Marks {
     fn take(&mut self) -> Option<Found> {
         let text = self.held.get(INTRODUCER.len()..).unwrap_or_default();
         let text = text.strip_suffix(&[ESC]).unwrap_or(text);
-        let mark = Mark::read(&String::from_utf8_lossy(text), &self.key);
+        let mark = Mark::read(&String::from_utf8_lossy(text), &self.keys);
         self.held.clear();
-        Some(Found { mark: mark?, start: self.start, end: self.at + 1 })
+        let (mark, level) = mark?;
+        Some(Found { mark, level, start: self.start, end: self.at + 1 })
     }
 }
 
 impl Mark {
-    /// Reads what stands between `133;` and the terminator; none without the key.
-    fn read(text: &str, key: &Key) -> Option<Self> {
+    /// Reads what stands between `133;` and the terminator; none without one of the keys.
+    fn read(text: &str, keys: &[Key]) -> Option<(Self, usize)> {
         let (letter, fields) = text.split_once(';')?;
         let (kind, fields) = match letter {
             "D" => {
@@ -201,6 +241,10 @@ impl Mark {
             "S" => (MarkKind::MoreWanted, fields),
             "T" => (MarkKind::MoreEnd, fields),
             "E" => (MarkKind::Ended, fields),
+            "I" => {
+                let (fields, who) = fields.split_once(";u=")?;
+                (MarkKind::Identity { who: who.to_owned() }, fields)
+            }
             "P" => {
                 // The path is last and may hold anything, so what follows it is never a field.
                 let (fields, path) = split_path(fields)?;
@@ -209,9 +253,9 @@ impl Mark {
             _ => return None,
         };
         let fields = Fields::read(fields)?;
-        let is_ours = fields.key == Some(key.as_str());
+        let level = keys.iter().position(|key| fields.key == Some(key.as_str()))?;
         let tty = fields.tty.map(str::to_owned);
-        is_ours.then_some(Self { kind, serial: fields.serial, pid: fields.pid, tty, prompt: fields.prompt })
+        Some((Self { kind, serial: fields.serial, pid: fields.pid, tty, prompt: fields.prompt }, level))
     }
 }
 

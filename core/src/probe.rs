@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use crate::dialect::Shell;
-use crate::facts::{Blocked, Facts, Inner, Member};
+use crate::facts::{Blocked, Facts, Inner, Member, Program};
 use crate::names::{Boundary, InputKind};
 
 /// Output must have been quiet for this long before facts mean anything.
@@ -18,10 +18,24 @@ const BUSY_FIRST: Duration = Duration::from_millis(10);
 /// … up to this.
 const BUSY_MAX: Duration = Duration::from_millis(250);
 
+/// Where the shell stands whose prompt counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Front {
+    /// It is the session's own.
+    #[default]
+    Own,
+    /// It is this process, inside the session's own.
+    Inside(u32),
+    /// It is where the kernel here shows nothing: on another machine, in a container, below another user's `sudo`.
+    Beyond,
+}
+
 /// What the session knows beside the facts.
 #[derive(Clone, Copy, Debug)]
 pub struct Surroundings {
-    /// The session's shell.
+    /// Where the shell stands.
+    pub front: Front,
+    /// What it speaks.
     pub shell: Shell,
     /// Device and inode of the shell when it last signed a prompt.
     pub executable: Option<(u64, u64)>,
@@ -46,7 +60,9 @@ pub enum Judged {
     /// A program waits for somebody.
     Waits(InputKind),
     /// Another shell waits at its prompt, or the shell has replaced itself.
-    Nested(String),
+    Nested(Program),
+    /// A program carries the terminal elsewhere (`ssh`, `docker`), and whether anybody waits there is not to be seen.
+    Remote(Program),
     /// The shell is gone.
     Gone,
 }
@@ -68,51 +84,62 @@ pub fn judge(facts: &Facts, around: &Surroundings) -> (Judged, Boundary) {
     if facts.shell.pid == 0 {
         return (Judged::Gone, Boundary::Probed);
     }
-    match &facts.inner {
-        Inner::Opaque => return (Judged::Running { because: Some("opaque") }, Boundary::Probed),
-        Inner::Terminal(inner) => return judge_foreground(inner, around, false),
-        Inner::None => {}
+    let Some(terminal) = innermost(facts) else {
+        return (Judged::Running { because: Some("opaque") }, Boundary::Probed);
+    };
+    let shell = match around.front {
+        Front::Own => facts.shell.pid,
+        Front::Inside(pid) => pid,
+        Front::Beyond => 0,
+    };
+    let in_front = terminal.members.iter().find(|member| member.program.pid == shell);
+    if let Some(Member { program, .. }) = in_front
+        && around.executable.is_some()
+        && program.executable.is_some()
+        && around.executable != program.executable
+    {
+        return (Judged::Nested(program.clone()), Boundary::Probed);
     }
-    let shell_in_front = facts.members.iter().any(|member| member.program.pid == facts.shell.pid);
-    let replaced = around.executable.is_some()
-        && facts.shell.executable.is_some()
-        && around.executable != facts.shell.executable;
-    if shell_in_front && replaced {
-        return (Judged::Nested(facts.shell.comm.clone()), Boundary::Probed);
-    }
-    judge_foreground(facts, around, shell_in_front)
+    judge_foreground(terminal, around, shell)
 }
 
 /// Returns the name of the program that waits for the terminal, where one does.
 #[must_use]
 pub fn reader_of(facts: &Facts) -> Option<&str> {
-    let (facts, shell_in_front) = match &facts.inner {
-        Inner::Terminal(inner) => (&**inner, false),
-        Inner::None | Inner::Opaque => {
-            let is_shell = |member: &Member| member.program.pid == facts.shell.pid;
-            (facts, facts.members.iter().any(is_shell))
-        }
-    };
-    let reader = facts.members.iter().find(|member| waits(member, facts, shell_in_front))?;
+    let terminal = innermost(facts).unwrap_or(facts);
+    let shell_in_front = terminal.members.iter().any(|member| member.program.pid == facts.shell.pid);
+    let reader = terminal.members.iter().find(|member| waits(member, terminal, shell_in_front))?;
     Some(&reader.program.comm)
 }
 
-fn judge_foreground(facts: &Facts, around: &Surroundings, shell_in_front: bool) -> (Judged, Boundary) {
+/// Returns the terminal of the program in front; nothing if it may not be read.
+fn innermost(facts: &Facts) -> Option<&Facts> {
+    match &facts.inner {
+        Inner::None => Some(facts),
+        Inner::Terminal(inner) => innermost(inner),
+        Inner::Opaque => None,
+    }
+}
+
+fn judge_foreground(facts: &Facts, around: &Surroundings, shell: u32) -> (Judged, Boundary) {
+    let shell_in_front = facts.members.iter().any(|member| member.program.pid == shell);
     let reader = facts.members.iter().find(|member| waits(member, facts, shell_in_front));
     let boundary = Boundary::Probed;
     let Some(reader) = reader else {
         let unseen = facts.members.iter().any(|member| matches!(member.blocked, Blocked::Unseen { .. }));
         return (Judged::Running { because: unseen.then_some("unseen") }, boundary);
     };
-    if shell_in_front && reader.program.pid == facts.shell.pid {
+    if reader.program.pid == shell {
         // A prompt of its own, its second prompt, or a builtin such as `read`.
         return (judge_shell(facts, around, reader), boundary);
     }
     let comm = reader.program.comm.as_str();
     let remote = REMOTES.contains(&comm) && !facts.canonical;
     let hidden = facts.canonical && !facts.echo;
-    let judged = if remote || (SHELLS.contains(&comm) && is_interactive(reader) && !hidden) {
-        Judged::Nested(comm.to_owned())
+    let judged = if remote {
+        Judged::Remote(reader.program.clone())
+    } else if SHELLS.contains(&comm) && is_interactive(reader) && !hidden {
+        Judged::Nested(reader.program.clone())
     } else if hidden {
         Judged::Waits(InputKind::Secret)
     } else if facts.canonical {
@@ -151,6 +178,10 @@ fn judge_raw(comm: &str, around: &Surroundings) -> InputKind {
     } else {
         InputKind::Line
     }
+}
+
+fn edits_lines(member: &Member) -> bool {
+    Shell::of_program(&member.program.comm).is_some_and(Shell::edits_lines)
 }
 
 /// A shell with `-c` or a script is a program like another.
@@ -200,7 +231,10 @@ fn waits(member: &Member, facts: &Facts, shell_in_front: bool) -> bool {
         Blocked::OnTerminal | Blocked::OnTerminalByte => true,
         Blocked::Elsewhere => false,
         // Another user's process hides what it is blocked on: asleep with the echo off is called a secret.
-        Blocked::Unseen { .. } if member.foreign => facts.canonical && !facts.echo,
+        // A shell's line editor makes its terminal raw only to read it.
+        Blocked::Unseen { .. } if member.foreign => {
+            !facts.echo && (facts.canonical || edits_lines(member) && is_interactive(member))
+        }
         Blocked::Unseen { channel, terminal, socket } => {
             *terminal
                 && !*socket
@@ -295,6 +329,7 @@ mod tests {
     use crate::facts::Program;
 
     const AROUND: Surroundings = Surroundings {
+        front: Front::Own,
         shell: Shell::Bash,
         executable: Some((1, 1)),
         more_wanted: false,
@@ -322,7 +357,7 @@ mod tests {
         assert_eq!(judged("less", false, false), Judged::Waits(InputKind::Pager));
         assert_eq!(judged("vim", false, false), Judged::Waits(InputKind::Editor));
         assert_eq!(judged("python3", false, false), Judged::Waits(InputKind::Line));
-        assert_eq!(judged("dash", true, true), Judged::Nested("dash".into()));
+        assert!(matches!(judged("dash", true, true), Judged::Nested(it) if it.comm == "dash"));
     }
 
     #[test]
@@ -359,8 +394,8 @@ mod tests {
     fn a_replaced_shell_is_nested() {
         let mut facts = facts("zsh", false, false);
         facts.shell = Program { pid: 2, executable: Some((1, 2)), comm: "zsh".into() };
-        facts.members[0].program.pid = 2;
-        assert_eq!(judge(&facts, &AROUND).0, Judged::Nested("zsh".into()));
+        facts.members[0].program = facts.shell.clone();
+        assert!(matches!(judge(&facts, &AROUND).0, Judged::Nested(it) if it.comm == "zsh"));
     }
 
     #[test]

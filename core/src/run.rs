@@ -36,11 +36,18 @@ pub enum RunState {
     Nested {
         /// Its program's name.
         shell: String,
+        /// It signs its prompts: commands can be run in it.
+        signs: bool,
     },
     /// It ended the session's shell.
     ShellExited {
         /// The shell's exit status, where known.
         exit: Option<i32>,
+    },
+    /// It ended the shell that it ran in, and that was one inside the session's own.
+    Left {
+        /// That shell's exit status.
+        exit: i32,
     },
     /// Its end was not seen.
     Lost {
@@ -63,9 +70,10 @@ impl fmt::Display for RunState {
             Self::Running => write!(out, "running"),
             Self::NeedsInput { kind } => write!(out, "needs input ({kind})"),
             Self::Interrupted { signal, exit } => write!(out, "interrupted by signal {signal}, exit {exit}"),
-            Self::Nested { shell } => write!(out, "nested shell {shell}"),
+            Self::Nested { shell, .. } => write!(out, "nested shell {shell}"),
             Self::ShellExited { exit: Some(exit) } => write!(out, "shell exited {exit}"),
             Self::ShellExited { exit: None } => write!(out, "shell exited"),
+            Self::Left { exit } => write!(out, "nested shell exited {exit}"),
             Self::Lost { reason } => write!(out, "lost: {reason}"),
             Self::Unknown { why } => write!(out, "unknown: {why}"),
         }
@@ -81,6 +89,7 @@ impl RunState {
             | Self::RanNothing
             | Self::Interrupted { .. }
             | Self::ShellExited { .. }
+            | Self::Left { .. }
             | Self::Lost { .. } => true,
             Self::Running | Self::NeedsInput { .. } | Self::Nested { .. } | Self::Unknown { .. } => false,
         }

@@ -239,11 +239,13 @@ impl Hub {
     pub async fn text(&self, stretch: &Stretch, part: Part) -> Result<Excerpt, Refusal> {
         let (state_dir, stretch) = (self.0.state_dir.clone(), stretch.clone());
         let key = self.key_of(&stretch.session_id)?;
+        let hidden = self.0.store.hidden(&stretch.session_id, stretch.from.epoch)?;
         if stretch.to.byte.saturating_sub(stretch.from.byte) <= AT_ONCE_BYTES_MAX {
-            return texts::excerpt(&state_dir, key.as_deref(), &stretch, &part);
+            return texts::excerpt(&state_dir, key.as_deref(), &stretch, &hidden, &part);
         }
-        let made =
-            tokio::task::spawn_blocking(move || texts::excerpt(&state_dir, key.as_deref(), &stretch, &part));
+        let made = tokio::task::spawn_blocking(move || {
+            texts::excerpt(&state_dir, key.as_deref(), &stretch, &hidden, &part)
+        });
         made.await.map_err(|error| Refusal::Internal { what: format!("text was not made: {error}") })?
     }
 

@@ -73,6 +73,7 @@ pub(crate) fn plan(
         idle_timeout: defaults.idle_timeout,
         is_default: order.default.unwrap_or(false),
         ended: None,
+        frames: Vec::new(),
         kept: cotty_core::session::Kept::default(),
     };
     let spawn = Spawn { argv: vec![program.into_os_string()], arg0: Some(arg0), env, cwd, cols, rows };
@@ -118,7 +119,8 @@ pub(crate) async fn resume(
     let term = store.next_term(&row.id)?.max(listed.term + 1);
     let at = Offset { epoch: row.epoch, byte: listed.state.acknowledged_byte };
     let (attached, terminal) = holder.attach(&row.id, term, at).await.map_err(|error| refused(&error))?;
-    let screen = screen_at(state_dir, row, at);
+    let hidden = store.hidden(&row.id, row.epoch)?;
+    let screen = screen_at(state_dir, row, at, &hidden);
     Ok((found(store, row, at.byte, attached.applied_sequence, &screen)?, terminal))
 }
 
@@ -138,9 +140,22 @@ pub(crate) fn found(
         // Its marks may be read once more: they begin no other command.
         kept.serial = kept.serial.max(run.expected);
     }
+    let serial = kept.serial;
     let mut session = Session::resume(plan_of(row), now, kept, at, applied, screen);
-    if let Some(run) = newest.filter(|run| !run.state.is_settled()) {
-        let (run, typed) = found_again(run, row.shell, now);
+    let mut frames = Vec::new();
+    for frame in &row.frames {
+        let opened = frame.run.map(|id| store.run(id)).transpose()?.flatten();
+        let opened = opened.filter(|run| !run.state.is_settled());
+        frames.push((frame.clone(), opened.map(|run| found_again(run, frame.shell, now).0)));
+    }
+    if let Some((front, run)) = frames.last_mut() {
+        (front.serial, *run) = (front.serial.max(serial), None);
+    }
+    session.take_up_frames(frames);
+    let is_open = |id| row.frames.iter().any(|frame| frame.run == Some(id));
+    if let Some(run) = newest.filter(|run| !run.state.is_settled() && !is_open(run.id)) {
+        let shell = row.frames.last().map_or(row.shell, |frame| frame.shell);
+        let (run, typed) = found_again(run, shell, now);
         session.take_up(now, run, typed);
     }
     Ok(session)
@@ -179,7 +194,7 @@ pub(crate) fn plan_of(row: &SessionRow) -> Plan {
 }
 
 /// Returns bytes that paint the screen as it was at an offset: what was kept of it, and the output since.
-fn screen_at(state_dir: &StateDir, row: &SessionRow, at: Offset) -> Vec<u8> {
+fn screen_at(state_dir: &StateDir, row: &SessionRow, at: Offset, hidden: &[(u64, u64)]) -> Vec<u8> {
     let kept = state_dir.read(&texts::snapshot_name(&row.id)).ok().flatten();
     let kept = kept.as_deref().and_then(read_snapshot).filter(|(since, _)| {
         since.epoch == at.epoch && since.byte <= at.byte && at.byte - since.byte <= 4 * REREAD_BYTES_MAX
@@ -196,7 +211,8 @@ fn screen_at(state_dir: &StateDir, row: &SessionRow, at: Offset) -> Vec<u8> {
         cols: row.size.0,
         paged: None,
     };
-    screen.extend(texts::read_tail(state_dir, &stretch, usize::MAX));
+    // What is gone is not on the screen either.
+    drop(texts::read_shown(state_dir, &stretch, hidden, |bytes| screen.extend_from_slice(bytes)));
     screen
 }
 

@@ -94,6 +94,7 @@ pub(crate) fn plan(
         idle_timeout: own.idle_timeout.unwrap_or(defaults.idle_timeout.or(Some(IDLE_TIMEOUT))),
         is_default: order.default.or(own.default).unwrap_or(false),
         ended: None,
+        frames: Vec::new(),
         kept: cotty_core::session::Kept::default(),
     };
     Ok(Planned { row, open, startup: own.startup.clone().or_else(|| defaults.startup.clone()) })

@@ -452,6 +452,8 @@ pub struct SessionStatus {
     pub pid: Option<u32>,
     /// The shell's directory, as last seen.
     pub cwd: Option<String>,
+    /// The shells inside one another, the session's own first, where there is more than one.
+    pub stack: Vec<NestedShell>,
     /// Who may write.
     pub mode: Mode,
     /// Who holds the pen now (`c7 (claude-code)`, `a person at attach pts/3`), where anybody does.
@@ -477,6 +479,19 @@ pub struct SessionStatus {
     pub follow: String,
     /// End of output now.
     pub next_offset: Offset,
+}
+
+/// One of several shells inside one another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NestedShell {
+    /// Its program.
+    pub shell: String,
+    /// Who it runs as, and where, as it said itself; the session's own says nothing.
+    pub who: Option<String>,
+    /// Its directory, as last seen.
+    pub cwd: Option<String>,
+    /// The command that opened the next one.
+    pub run: Option<RunId>,
 }
 
 /// A row of the list of commands.

@@ -110,6 +110,7 @@ pub(crate) fn ended_status(row: &SessionRow, end: u64) -> SessionStatus {
         state,
         shell: row.shell.name().to_owned(),
         pid: None,
+        stack: Vec::new(),
         cwd: row.kept.cwd.clone(),
         mode: row.mode,
         pen: None,

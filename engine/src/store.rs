@@ -4,16 +4,17 @@
 //! survives the process, and a torn write of a machine that went down is rolled back.
 
 mod rows;
+mod frames;
 mod isolated;
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cotty_core::names::{Principal, RunId};
+use cotty_core::names::{Epoch, Principal, RunId};
 use cotty_core::refusal::Refusal;
-use cotty_core::session::Kept;
+use cotty_core::session::{Frame, Kept};
 use rusqlite::{Connection, OptionalExtension, params};
 
 pub(crate) use isolated::IsolatedRow;
@@ -30,7 +31,7 @@ CREATE TABLE IF NOT EXISTS sessions (
   who TEXT NOT NULL, idle_timeout_ms INTEGER, is_default INTEGER NOT NULL, ended TEXT, ended_ms INTEGER,
   serial INTEGER NOT NULL, prompt INTEGER NOT NULL, pid INTEGER, device INTEGER, inode INTEGER, cwd TEXT,
   ready_at INTEGER NOT NULL, ready INTEGER NOT NULL, at_prompt INTEGER NOT NULL, at INTEGER NOT NULL, sequence INTEGER NOT NULL,
-  identity TEXT, account TEXT);
+  identity TEXT, account TEXT, frames TEXT);
 CREATE TABLE IF NOT EXISTS runs (
   number INTEGER PRIMARY KEY, kind TEXT NOT NULL, session TEXT NOT NULL, epoch INTEGER NOT NULL,
   role TEXT NOT NULL, who TEXT NOT NULL, command TEXT NOT NULL, keys BLOB, sequence INTEGER NOT NULL,
@@ -45,6 +46,9 @@ CREATE TABLE IF NOT EXISTS events (
   id INTEGER PRIMARY KEY, session TEXT NOT NULL, at_ms INTEGER NOT NULL, role TEXT NOT NULL, who TEXT NOT NULL,
   kind TEXT NOT NULL, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_of_session ON events (session, id);
+CREATE TABLE IF NOT EXISTS hidden (
+  session TEXT NOT NULL, epoch INTEGER NOT NULL, begins INTEGER NOT NULL, ends INTEGER NOT NULL,
+  PRIMARY KEY (session, epoch, begins)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 ";
 
@@ -52,13 +56,15 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 pub(crate) struct Store {
     connection: Mutex<Connection>,
     next_number: AtomicU64,
+    /// Anything is hidden at all.
+    hides: AtomicBool,
 }
 
 impl Store {
     /// Opens it, or makes it.
     pub(crate) fn open(path: &Path) -> Result<Self, Refusal> {
         let connection = Connection::open(path).map_err(|error| refused(&error))?;
-        let settle = || -> rusqlite::Result<u64> {
+        let settle = || -> rusqlite::Result<(u64, bool)> {
             connection.busy_timeout(Duration::from_secs(5))?;
             // Nobody else opens it: the daemon holds the lock of the instance. So no lock is taken for each look at it.
             connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
@@ -74,10 +80,12 @@ impl Store {
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             let used = "SELECT max(coalesce((SELECT max(number) FROM runs), 0), \
                         coalesce((SELECT value FROM counters WHERE name = 'runs'), 0))";
-            connection.query_row(used, [], |row| row.get(0))
+            let hides = connection.query_row("SELECT EXISTS (SELECT 1 FROM hidden)", [], |row| row.get(0))?;
+            Ok((connection.query_row(used, [], |row| row.get(0))?, hides))
         };
-        let used = settle().map_err(|error| refused(&error))?;
-        Ok(Self { connection: Mutex::new(connection), next_number: AtomicU64::new(used + 1) })
+        let (used, hides) = settle().map_err(|error| refused(&error))?;
+        let next_number = AtomicU64::new(used + 1);
+        Ok(Self { connection: Mutex::new(connection), next_number, hides: AtomicBool::new(hides) })
     }
 
     /// Returns a number for a command, never used before and never again.
@@ -96,11 +104,16 @@ impl Store {
     }
 
     /// Keeps what became of commands and what was learnt at the prompt after them.
-    pub(crate) fn keep(&self, id: &str, runs: &[RunRow], kept: Option<&Kept>) -> Result<(), Refusal> {
+    pub(crate) fn keep(
+        &self,
+        id: &str,
+        runs: &[RunRow],
+        kept: Option<&(Kept, Vec<Frame>)>,
+    ) -> Result<(), Refusal> {
         self.with(|db| {
             let all = db.unchecked_transaction()?;
             runs.iter().try_for_each(|run| run.update(db))?;
-            kept.map_or(Ok(()), |kept| rows::update_kept(db, id, kept))?;
+            kept.map_or(Ok(()), |(kept, frames)| rows::update_kept(db, id, kept, frames))?;
             all.commit()
         })
     }
@@ -158,7 +171,7 @@ impl Store {
                 .collect::<Result<_, _>>()?;
             db.execute("INSERT OR REPLACE INTO counters VALUES ('runs', ?)", [number])?;
             for id in &ids {
-                for table in ["runs", "calls", "events"] {
+                for table in ["runs", "calls", "events", "hidden"] {
                     db.execute(&format!("DELETE FROM {table} WHERE session = ?"), [id])?;
                 }
                 db.execute("DELETE FROM sessions WHERE id = ?", [id])?;
@@ -176,6 +189,27 @@ impl Store {
             }
             row.insert(db)?;
             both.commit()
+        })
+    }
+
+    /// Keeps that a stretch of a session's output is our own line, which no text shows.
+    pub(crate) fn hide(&self, session: &str, epoch: Epoch, from: u64, to: u64) -> Result<(), Refusal> {
+        self.hides.store(true, Ordering::Relaxed);
+        self.with(|db| {
+            let sql = "INSERT OR REPLACE INTO hidden VALUES (?, ?, ?, ?)";
+            db.prepare_cached(sql)?.execute(params![session, epoch.0, from, to]).map(drop)
+        })
+    }
+
+    /// Returns the stretches that are hidden, in order.
+    pub(crate) fn hidden(&self, session: &str, epoch: Epoch) -> Result<Vec<(u64, u64)>, Refusal> {
+        if !self.hides.load(Ordering::Relaxed) {
+            return Ok(Vec::new()); // As most sessions never do, most texts do not ask.
+        }
+        self.with(|db| {
+            let sql = "SELECT begins, ends FROM hidden WHERE session = ? AND epoch = ? ORDER BY begins";
+            let pair = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+            db.prepare_cached(sql)?.query_map(params![session, epoch.0], pair)?.collect()
         })
     }
 
@@ -228,7 +262,7 @@ impl Store {
 
 /// Adds what a store of an earlier version lacks.
 fn add_missing(db: &Connection) -> rusqlite::Result<()> {
-    for column in ["identity", "account"] {
+    for column in ["identity", "account", "frames"] {
         let sql = "SELECT count(*) FROM pragma_table_info('sessions') WHERE name = ?";
         let there: u32 = db.query_row(sql, [column], |row| row.get(0))?;
         if there == 0 {

@@ -27,18 +27,42 @@ pub(crate) fn snapshot_name(id: &str) -> String {
     format!("sessions/{id}/screen")
 }
 
+/// What stands for a hidden stretch: the line on which our own was typed is wiped, as it was for viewers.
+const WIPE: &[u8] = b"\r\x1b[J";
+
+/// Reads a stretch without what is hidden; returns how many of its bytes are no longer there.
+pub(crate) fn read_shown(
+    state_dir: &StateDir,
+    stretch: &Stretch,
+    hidden: &[(u64, u64)],
+    mut take: impl FnMut(&[u8]),
+) -> Result<u64, Refusal> {
+    let (mut at, mut gone) = (stretch.from.byte, 0);
+    let piece = |from: u64, to: u64| Stretch {
+        from: Offset { byte: from, ..stretch.from },
+        to: Offset { byte: to, ..stretch.to },
+        ..stretch.clone()
+    };
+    for &(from, to) in hidden.iter().filter(|(from, to)| *to > stretch.from.byte && *from < stretch.to.byte) {
+        gone += read(state_dir, &piece(at, from.max(at)), &mut take)?;
+        take(WIPE);
+        at = at.max(to).min(stretch.to.byte);
+    }
+    Ok(gone + read(state_dir, &piece(at, stretch.to.byte), &mut take)?)
+}
+
 /// Reads the last bytes of a stretch; less where they are gone.
 pub(crate) fn read_tail(state_dir: &StateDir, stretch: &Stretch, bytes_max: usize) -> Vec<u8> {
     let from = stretch.from.byte.max(stretch.to.byte.saturating_sub(bytes_max as u64));
     let mut tail = Vec::new();
     let stretch = Stretch { from: Offset { byte: from, ..stretch.from }, ..stretch.clone() };
     // What cannot be read is not matched; whoever asks for the text is told why.
-    drop(read(state_dir, &stretch, |bytes| tail.extend_from_slice(bytes)));
+    drop(read(state_dir, &stretch, &mut |bytes| tail.extend_from_slice(bytes)));
     tail
 }
 
 /// Reads a stretch in pieces; returns how many of its bytes are no longer there.
-fn read(state_dir: &StateDir, stretch: &Stretch, mut take: impl FnMut(&[u8])) -> Result<u64, Refusal> {
+fn read(state_dir: &StateDir, stretch: &Stretch, take: &mut impl FnMut(&[u8])) -> Result<u64, Refusal> {
     let reader = reader(state_dir, &stretch.session_id);
     let (mut at, mut gone) = (stretch.from, 0);
     while at.byte < stretch.to.byte {
@@ -57,24 +81,25 @@ fn read(state_dir: &StateDir, stretch: &Stretch, mut take: impl FnMut(&[u8])) ->
     Ok(gone)
 }
 
-/// Makes text of a stretch, with the session's key masked. Blocking: it reads the disk and renders up to the quota.
+/// Makes text of a stretch, but for what is hidden, with the session's keys masked. Blocking: it reads the disk and renders up to the quota.
 pub(crate) fn excerpt(
     state_dir: &StateDir,
     key: Option<&str>,
     stretch: &Stretch,
+    hidden: &[(u64, u64)],
     part: &Part,
 ) -> Result<Excerpt, Refusal> {
     let mut chosen = Masked { chosen: Chosen::new(part), key };
     let gone_bytes = if part.raw {
         let mut escaped = Escaped::default();
-        let gone = read(state_dir, stretch, |bytes| escaped.feed(bytes, &mut chosen))?;
+        let gone = read_shown(state_dir, stretch, hidden, |bytes| escaped.feed(bytes, &mut chosen))?;
         escaped.finish(&mut chosen);
         gone
     } else {
         let mut lines = Lines::new(stretch.cols).of_a_pager(stretch.paged);
         // No terminal has made two of each line's end.
         let bare = stretch.session_id.starts_with(ISOLATED);
-        let gone = read(state_dir, stretch, |bytes| match bare {
+        let gone = read_shown(state_dir, stretch, hidden, |bytes| match bare {
             true => lines.feed(&with_returns(bytes), &mut chosen),
             false => lines.feed(bytes, &mut chosen),
         })?;
@@ -110,7 +135,7 @@ fn is_invisible(it: char) -> bool {
     matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Masks the session's key in lines before they are chosen from.
+/// Masks the session's keys in lines before they are chosen from.
 struct Masked<'a> {
     chosen: Chosen<'a>,
     key: Option<&'a str>,
@@ -119,7 +144,7 @@ struct Masked<'a> {
 impl Sink for Masked<'_> {
     fn line(&mut self, line: &str) {
         match self.key.filter(|key| line.contains(key)) {
-            Some(key) => self.chosen.take(&line.replace(key, MASK)),
+            Some(key) => self.chosen.take(&masked(line, key)),
             None => self.chosen.take(line),
         }
     }
@@ -131,6 +156,17 @@ impl Sink for Masked<'_> {
             _ => lines.split_terminator("\r\n").for_each(|line| self.line(line)),
         }
     }
+}
+
+/// Masks every key that begins like this, to its end.
+fn masked(line: &str, family: &str) -> String {
+    let mut parts = line.split(family);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str(MASK);
+        out.push_str(part.trim_start_matches(|it: char| it.is_ascii_hexdigit()));
+    }
+    out
 }
 
 /// The lines that a caller wants, within its budget.

@@ -109,7 +109,8 @@ pub(crate) fn run_state(state: &RunState) -> api::State {
         RunState::Interrupted { signal, exit } => {
             api::State { signal: Some(*signal), exit: Some(*exit), ..named("interrupted") }
         }
-        RunState::Nested { shell } => api::State { shell: Some(shell.clone()), ..named("nested") },
+        RunState::Nested { shell, .. } => api::State { shell: Some(shell.clone()), ..named("nested") },
+        RunState::Left { exit } => api::State { exit: Some(*exit), ..named("left") },
         RunState::ShellExited { exit } => api::State { exit: *exit, ..named("shell_exited") },
         RunState::Lost { reason } => api::State { reason: Some(reason.clone()), ..named("lost") },
         RunState::Unknown { why } => api::State { reason: Some(why.clone()), ..named("unknown") },

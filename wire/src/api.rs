@@ -159,7 +159,8 @@ pub struct Sessions {
 /// Where a command stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// `completed`, `ran_nothing`, `running`, `needs_input`, `interrupted`, `nested`, `shell_exited`, `lost` or `unknown`.
+    /// `completed`, `ran_nothing`, `running`, `needs_input`, `interrupted`, `nested`, `left`, `shell_exited`,
+    /// `lost` or `unknown`.
     pub state: String,
     /// What the shell reported, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]

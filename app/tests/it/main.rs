@@ -10,6 +10,7 @@ mod desk;
 
 mod runs;
 mod shells;
+mod nested;
 mod tools;
 mod shared;
 mod isolated;

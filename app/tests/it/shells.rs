@@ -138,15 +138,15 @@ fn an_editor_is_named_used_and_left() {
 }
 
 #[test]
-fn a_shell_within_the_shell_is_told_apart() {
+fn a_shell_that_inherited_our_prompt_signs_for_itself() {
     in_every_shell(|desk, shell| {
-        let said = desk.run(shell, "export PS1; dash");
-        assert!(said.state().starts_with("nested shell (dash)"), "{said:?}");
-        let said = desk.send(shell, "echo inner-$((1 + 1)); (exit 9)");
-        assert!(said.state().starts_with("nested shell (dash)"), "{said:?}");
-        assert!(said.output().contains("inner-2"), "{said:?}");
-        desk.run(shell, "true").refuses("busy", &["nothing was typed"]);
-        let said = desk.send(shell, "exit 4");
+        let opened = desk.run(shell, "export PS1; dash");
+        assert!(opened.state().starts_with("nested shell (dash)"), "{opened:?}");
+        let said = desk.run(shell, "echo inner-$((1 + 1)); (exit 9)");
+        assert_eq!((said.exit(), said.output().as_str()), (Some(9), "inner-2"), "{said:?}");
+        let left = desk.run(shell, "exit 4");
+        assert!(left.state().starts_with("nested shell exited 4"), "{left:?}");
+        let said = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 10}));
         assert_eq!(said.exit(), Some(4), "{said:?}");
     });
 }

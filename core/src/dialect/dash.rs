@@ -12,11 +12,14 @@ const PIECE_BYTES_MAX: usize = 900;
 const LINE_BYTES_MAX: usize = 3_500;
 
 pub(super) fn hook(key: &str) -> String {
-    // `$$` is the reader's own: a nested shell that inherits PS1 signs with its own number.
+    // `$$` is the reader's own: a nested shell that inherits PS1 signs with its own number. A count has a name of its own:
+    // what was inherited goes on counting.
+    let count = format!("__c{}", &key[key.len().saturating_sub(6)..]);
     let mark = |body: &str| format!(r"$__e]133;{body};k={key};p=\$\$");
-    let ended = format!(r"$__e]133;D;\$?;c=\$((__c=__c+1));k={key};p=\$\$;t=$__t$__b");
+    let ended = format!(r"$__e]133;D;\$?;c=\$(({count}={count}+1));k={key};p=\$\$;t=$__t$__b");
     [
-        r" __e=$(printf '\033');__b=$(printf '\007');__t=$(tty);__c=0;".to_owned(),
+        r" __e=$(printf '\033');__b=$(printf '\007');__t=$(tty);".to_owned(),
+        format!("{count}=0;"),
         format!(r#"PS1="$__e]133;P;k={key};d=\$PWD$__b{ended}$PS1{}$__b";"#, mark("B")),
         format!(r#"PS2="{}$__b$PS2{}$__b""#, mark("S"), mark("T")),
         "\n".to_owned(),

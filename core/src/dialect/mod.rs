@@ -87,6 +87,20 @@ impl Shell {
         line.into_bytes()
     }
 
+    /// Returns what a shell inside another says of itself before it is hooked: who it runs as, and where.
+    #[must_use]
+    pub fn introduction(self, key: &Key) -> Vec<u8> {
+        let key = key.as_str();
+        format!(" printf '\\033]133;I;k={key};u=%s@%s\\007' \"$(id -un)\" \"$(uname -n)\";").into_bytes()
+    }
+
+    /// Finds the dialect of a login shell by its path; that of any other `sh` is dash's.
+    #[must_use]
+    pub fn of_login(path: &str) -> Option<Self> {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        if name == "sh" { Some(Self::Dash) } else { Self::of_program(path) }
+    }
+
     /// Returns the keys that give it `command`. `paste`: its line editor takes bracketed pastes just now.
     #[must_use]
     pub fn submit(self, command: &str, paste: bool) -> Submission {

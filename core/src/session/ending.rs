@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Effect, RECENT_RUNS_MAX, Session};
+use super::frames::Below;
+use super::{Effect, RECENT_RUNS_MAX, Session, Stage};
 use crate::evidence::{Kind, Step};
 use crate::ladder::{self, Front, Rung};
 use crate::names::{Boundary, InputKind, RunId};
@@ -19,8 +20,15 @@ impl Session {
     ///
     /// Refuses a command that is not the one that runs.
     pub fn end_run(&mut self, now: Instant, id: RunId, force: bool) -> Result<(), Refusal> {
+        let session = self.plan.name.clone();
+        if let Some(run) = self.opened_mut(id) {
+            // The shell that it opened ignores what a program would not: the last rung is its own.
+            run.ladder.begin(now, true);
+            self.handle_timeout(now);
+            return Ok(());
+        }
         let run = self.run.as_mut().filter(|run| run.id == id);
-        let run = run.ok_or(Refusal::NothingRuns { session: self.plan.name.clone() })?;
+        let run = run.ok_or(Refusal::NothingRuns { session })?;
         run.ladder.begin(now, force);
         if run.state == RunState::Running {
             self.look_again(now); // What is in front decides how it is left.
@@ -29,8 +37,13 @@ impl Session {
         Ok(())
     }
 
-    /// Tries the next thing to end the command under way, if it is time.
-    pub(super) fn climb(&mut self, now: Instant) {
+    /// Tries the next thing to end what somebody wants ended, if it is time.
+    pub(super) fn climb_ladders(&mut self, now: Instant) {
+        self.climb(now);
+        self.climb_for_opened(now);
+    }
+
+    fn climb(&mut self, now: Instant) {
         let asked = self.asked_for();
         let front = Front {
             shell: self.shell_in_front,
@@ -58,6 +71,39 @@ impl Session {
             None if run.ladder.is_over() != was_over => self.effects.push_back(Effect::Changed),
             None if run.ladder.wants_look() && !self.prober.is_active() => self.prober.disturb(now),
             None => {}
+        }
+    }
+
+    /// For commands that have opened a shell: whatever is in front stands in it.
+    fn climb_for_opened(&mut self, now: Instant) {
+        let (end, front) = (self.end, Front { shell: false, seen: true, leave: None });
+        for run in self.below.iter_mut().filter_map(Below::run_mut) {
+            if let Some(Rung::Signal(signal)) = run.ladder.climb(now, front) {
+                let sent = Step::new(Kind::Signal).with("number", signal.number());
+                run.note(now, end, sent.with("to", "the foreground group"));
+                self.effects.push_back(Effect::Signal(signal));
+                self.prober.disturb(now);
+            }
+        }
+    }
+
+    /// Notes that the shell ended.
+    pub fn handle_exit(&mut self, now: Instant, exit: Option<i32>) {
+        self.stage = Stage::Exited(exit);
+        let ended = RunState::ShellExited { exit };
+        self.settle(now, ended.clone(), Boundary::Exact, None);
+        self.close_frames(now, &ended);
+        self.close_down();
+    }
+
+    /// Notes that the terminal is gone without the shell's end having been seen.
+    pub fn handle_lost(&mut self, now: Instant, reason: &str) {
+        if self.is_living() {
+            self.stage = Stage::Lost(reason.to_owned());
+            let lost = RunState::Lost { reason: reason.to_owned() };
+            self.settle(now, lost.clone(), Boundary::Exact, None);
+            self.close_frames(now, &lost);
+            self.close_down();
         }
     }
 

@@ -8,7 +8,7 @@ use crate::evidence::{Kind, Step};
 use crate::facts::{Facts, Program};
 use crate::kinds;
 use crate::names::{Boundary, InputKind};
-use crate::probe::{self, Judged, Surroundings};
+use crate::probe::{self, Front, Judged, Surroundings};
 use crate::run::RunState;
 
 /// A shell that reads a line for so long without a signed prompt has lost our hook.
@@ -24,9 +24,13 @@ impl Session {
             return self.go_without_facts(now, &facts.shell.comm);
         }
         self.without_facts = false;
-        self.shell_in_front = facts.members.iter().any(|member| member.program.pid == facts.shell.pid);
+        self.shell_in_front = match self.front() {
+            Front::Own => facts.members.iter().any(|member| member.program.pid == facts.shell.pid),
+            Front::Inside(_) | Front::Beyond => false,
+        };
         let unanswered = self.run.as_ref().is_some_and(|run| !run.has_started());
         let around = Surroundings {
+            front: self.front(),
             shell: self.plan.shell,
             executable: self.kept.executable,
             more_wanted: self.more_wanted,
@@ -132,6 +136,9 @@ impl Session {
         facts: &Facts,
         around: &Surroundings,
     ) {
+        if self.is_holding() || self.asks_a_nested_shell(now, judged) {
+            return;
+        }
         let Some(run) = &mut self.run else { return };
         let incomplete = Judged::Waits(InputKind::IncompleteSyntax);
         let unsigned = *judged == Judged::AtShell || (*judged == incomplete && !self.more_wanted);
@@ -141,7 +148,11 @@ impl Session {
             _ if unsigned && now < since + UNSIGNED => RunState::Running,
             Judged::Running { .. } | Judged::Gone => RunState::Running,
             Judged::Waits(kind) => RunState::NeedsInput { kind: kinds::refine(*kind, facts, &self.screen) },
-            Judged::Nested(shell) => RunState::Nested { shell: shell.clone() },
+            // What runs beyond the shell that signs from there is not to be seen.
+            Judged::Remote(_) if self.front == Front::Beyond => RunState::Running,
+            Judged::Nested(it) | Judged::Remote(it) => {
+                RunState::Nested { shell: it.comm.clone(), signs: false }
+            }
             Judged::AtShell => {
                 RunState::Unknown { why: "the shell reads a line and signed no prompt".into() }
             }
@@ -161,6 +172,21 @@ impl Session {
         run.note(now, self.end, seen.shows(facts));
         (run.state, run.boundary) = (state, boundary);
         self.effects.push_back(Effect::Changed);
+    }
+
+    /// Asks a shell that was seen inside the command under way to sign, where that may be tried.
+    fn asks_a_nested_shell(&mut self, now: Instant, judged: &Judged) -> bool {
+        match judged {
+            Judged::Nested(program) => self.ask_nested(now, program),
+            Judged::Remote(program) if self.front != Front::Beyond => {
+                let otherwise = RunState::Nested { shell: program.comm.clone(), signs: false };
+                self.ask_beyond(now, &otherwise)
+            }
+            Judged::Running { because: Some("opaque") } if self.front != Front::Beyond => {
+                self.ask_beyond(now, &RunState::Running)
+            }
+            _ => false,
+        }
     }
 
     /// A shell that reads its terminal has read what was typed ahead, and has printed what it had to.
@@ -189,7 +215,8 @@ fn in_words(judged: &Judged) -> String {
         Judged::Running { because: Some(because) } => format!("works ({because})"),
         Judged::AtShell => "the shell reads".into(),
         Judged::Waits(kind) => format!("waits for {kind}"),
-        Judged::Nested(shell) => format!("nested {shell}"),
+        Judged::Nested(program) => format!("nested {}", program.comm),
+        Judged::Remote(program) => format!("works beyond {}", program.comm),
         Judged::Gone => "the shell is gone".into(),
     }
 }

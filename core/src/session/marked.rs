@@ -24,16 +24,31 @@ pub(super) struct Before {
     ended: Option<u64>,
 }
 
+impl Before {
+    pub(super) fn note_directory(&mut self, found: &Found, path: &str) {
+        self.directory = Some((found.start, found.end, path.to_owned()));
+    }
+
+    pub(super) fn note_ended(&mut self, found: &Found) {
+        self.ended = Some(found.start);
+    }
+
+    /// Returns where marks begin that belong to a D at this place.
+    pub(super) fn begins(&self, place: u64) -> u64 {
+        let directory = self.directory.as_ref().filter(|(_, end, _)| *end == place);
+        directory.map_or(place, |(start, _, _)| *start)
+    }
+}
+
 impl Session {
     pub(super) fn handle_mark(&mut self, now: Instant, found: &Found) {
-        if self.is_foreign(&found.mark) {
+        if !self.take_other_mark(now, found) || self.is_foreign(&found.mark) {
             return;
         }
         match &found.mark.kind {
-            MarkKind::Directory { path } => {
-                self.before.directory = Some((found.start, found.end, path.clone()));
-            }
-            MarkKind::Ended => self.before.ended = Some(found.start),
+            MarkKind::Directory { path } => self.before.note_directory(found, path),
+            MarkKind::Ended => self.before.note_ended(found),
+            MarkKind::Identity { .. } => {}
             MarkKind::Started => self.handle_started(now, found),
             MarkKind::MoreWanted => self.handle_second_prompt(true),
             MarkKind::MoreEnd => {
@@ -115,8 +130,7 @@ impl Session {
 
     /// Returns where marks begin that belong to a D still to come, or the place itself.
     pub(super) fn before_begins(&self, place: u64) -> u64 {
-        let directory = self.before.directory.as_ref().filter(|(_, end, _)| *end == place);
-        let begins = directory.map_or(place, |(start, _, _)| *start);
+        let begins = self.before.begins(place);
         let ended = self.before.ended.filter(|ended| ended + self.eol_mark_reach() >= begins);
         ended.unwrap_or(begins)
     }
@@ -234,7 +248,7 @@ impl Session {
 
 /// A mark as evidence.
 fn signed(found: &Found, letter: char, serial: u64) -> Step {
-    let Found { mark, start, end } = found;
+    let Found { mark, start, end, .. } = found;
     let step = Step::new(Kind::Mark).with("letter", letter).with("serial", serial);
     let step = step.with_some("prompt", mark.prompt).with_some("pid", mark.pid);
     step.with_some("tty", mark.tty.as_ref()).with("from", start).with("to", end)

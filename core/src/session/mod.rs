@@ -14,6 +14,7 @@ mod opening;
 mod marked;
 mod judged;
 mod ending;
+mod frames;
 mod line;
 mod seen;
 
@@ -28,12 +29,14 @@ use crate::evidence::{Kind, Step};
 use crate::gate::{self, Gate};
 use crate::ladder::Signal;
 use crate::marks::{Key, Marks};
-use crate::names::{Boundary, Epoch, InputKind, Mode, Offset, Principal, Role, RunId, RunKind};
-use crate::probe::Prober;
+use crate::names::{Epoch, InputKind, Mode, Offset, Principal, Role, RunId, RunKind};
+use crate::probe::{Front, Prober};
 use crate::refusal::Refusal;
 use crate::run::{Run, RunState};
 use crate::screen::{self, Screen};
 
+pub use frames::Frame;
+use frames::{Asked, Below};
 use line::Line;
 use marked::Before;
 pub use opening::Stage;
@@ -76,10 +79,19 @@ pub enum Effect {
         /// What.
         bytes: Bytes,
     },
+    /// This stretch of output is our own line and its echo: it is never shown.
+    Hidden {
+        /// The first byte's offset.
+        from: u64,
+        /// One past the last.
+        to: u64,
+    },
     /// The shell signed a prompt: what must be known to find the session again is to be kept.
     Prompted,
     /// A command began that no call had submitted: a person's, or keys that an agent sent.
     Began(RunId),
+    /// A command has opened a shell inside the present one, which signs its prompts: the stack is to be kept.
+    Opened(RunId),
     /// A command is settled; [`Session::run`] has it.
     Settled(RunId),
     /// Something else changed that a waiting call or a viewer may care about.
@@ -219,6 +231,20 @@ pub struct Session {
     unwritten: usize,
     last_active: Instant,
     effects: VecDeque<Effect>,
+    /// The shells below the one in front, the session's own first.
+    below: Vec<Below>,
+    /// Where the one in front stands.
+    front: Front,
+    /// What it signs with, if it is not the session's own.
+    nested_key: Option<Key>,
+    /// Who it runs as, and where, as it said.
+    who: Option<String>,
+    /// The key for the next one.
+    spare_key: Option<Key>,
+    /// One that was seen and is asked to sign.
+    asked: Option<Asked>,
+    /// The command whose shell did not answer.
+    unasked: Option<RunId>,
 }
 
 impl Session {
@@ -296,6 +322,13 @@ impl Session {
             unwritten: 0,
             last_active: now,
             effects: VecDeque::new(),
+            below: Vec::new(),
+            front: Front::Own,
+            nested_key: None,
+            who: None,
+            spare_key: None,
+            asked: None,
+            unasked: None,
             plan,
         }
     }
@@ -430,7 +463,7 @@ impl Session {
         }
         self.last_active = now;
         if at != self.end {
-            self.marks = Marks::new(self.plan.key.clone(), at); // A hole: what was unfinished stays so.
+            self.marks.go_on_at(at); // A hole: what was unfinished stays so.
             self.end = at;
         }
         let mut done = 0;
@@ -457,36 +490,22 @@ impl Session {
         }
     }
 
-    /// Notes that the shell ended.
-    pub fn handle_exit(&mut self, now: Instant, exit: Option<i32>) {
-        self.stage = Stage::Exited(exit);
-        self.settle(now, RunState::ShellExited { exit }, Boundary::Exact, None);
-        self.close_down();
-    }
-
-    /// Notes that the terminal is gone without the shell's end having been seen.
-    pub fn handle_lost(&mut self, now: Instant, reason: &str) {
-        if self.is_living() {
-            self.stage = Stage::Lost(reason.to_owned());
-            self.settle(now, RunState::Lost { reason: reason.to_owned() }, Boundary::Exact, None);
-            self.close_down();
-        }
-    }
-
     /// Acts on deadlines that have passed.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.pass_opening_deadline(now);
+        self.pass_asking_deadline(now);
         if let Some(number) = self.prober.ask(now) {
             self.effects.push_back(Effect::AskFacts(number));
         }
-        self.climb(now);
+        self.climb_ladders(now);
     }
 
     /// Returns when [`Session::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let ladder = self.run.as_ref().and_then(|run| run.ladder.next_at());
-        [self.opening_deadline(), self.prober.next(), ladder].into_iter().flatten().min()
+        let ladder = self.opened().chain(&self.run).filter_map(|run| run.ladder.next_at()).min();
+        let times = [self.opening_deadline(), self.asking_deadline(), self.prober.next(), ladder];
+        times.into_iter().flatten().min()
     }
 
     /// Returns the next thing the outside must do.
@@ -589,14 +608,29 @@ impl Session {
         if self.is_hidden() {
             return;
         }
+        if self.is_holding() {
+            return self.hold(from, bytes);
+        }
         self.screen.feed(&bytes);
+        self.answer_queries();
+        self.follow_echo(now, from, &bytes);
+        self.follow_line(now, from, &bytes);
+        self.effects.push_back(Effect::Show { from, to: self.end, bytes });
+    }
+
+    /// Puts on the screen what was held back, and shows it to every viewer.
+    fn show(&mut self, from: u64, bytes: Bytes) {
+        self.screen.feed(&bytes);
+        self.answer_queries();
+        let to = from + bytes.len() as u64;
+        self.effects.push_back(Effect::Show { from, to, bytes });
+    }
+
+    fn answer_queries(&mut self) {
         let answers = self.screen.take_answers();
         if !answers.is_empty() {
             self.write(answers.into(), false);
         }
-        self.follow_echo(now, from, &bytes);
-        self.follow_line(now, from, &bytes);
-        self.effects.push_back(Effect::Show { from, to: self.end, bytes });
     }
 
     fn disturb(&mut self, now: Instant) {

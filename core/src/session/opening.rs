@@ -85,7 +85,7 @@ impl Session {
             return;
         }
         self.stage = Stage::Hooked { since: now };
-        let hook = self.plan.shell.hook(&self.plan.key);
+        let hook = self.plan.shell.hook(self.front_key());
         // Kept before it is typed: a restart must not type it twice.
         self.effects.push_back(Effect::Prompted);
         self.write(Bytes::from(hook), false);

@@ -86,7 +86,8 @@ impl Session {
     /// Returns a command under way or settled not long ago.
     #[must_use]
     pub fn run(&self, id: RunId) -> Option<&Run> {
-        self.run.iter().chain(self.recent.iter().rev()).find(|run| run.id == id)
+        let known = self.run.iter().chain(self.opened()).chain(self.recent.iter().rev());
+        known.into_iter().find(|run| run.id == id)
     }
 
     /// Returns whether every rung of the ladder was tried on the command under way.

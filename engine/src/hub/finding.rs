@@ -189,15 +189,17 @@ impl Hub {
     }
 
     /// Returns what a session's shell signs with; nothing for an isolated command, which nobody signs.
+    ///
+    /// Of the key only what it has in common with those of shells inside.
     pub(super) fn key_of(&self, session_id: &str) -> Result<Option<String>, Refusal> {
         if session_id.starts_with(texts::ISOLATED) {
             return Ok(None);
         }
         if let Some(handle) = self.handle_by_id(session_id) {
-            return Ok(Some(handle.identity().key.clone()));
+            return Ok(Some(family(&handle.identity().key)));
         }
         let row = self.row_by_id(session_id)?;
-        row.map(|row| Some(row.key))
+        row.map(|row| Some(family(&row.key)))
             .ok_or_else(|| Refusal::RunNotFound { handle: "of that session".into(), expired: true })
     }
 
@@ -244,4 +246,8 @@ impl Hub {
     pub(super) fn why_ended(&self, handle: &SessionHandle) -> Refusal {
         self.over(handle).map_or_else(|| handle.gone(), |row| reports::ended(&row))
     }
+}
+
+fn family(key: &str) -> String {
+    cotty_core::marks::Key::new(key).family().to_owned()
 }

@@ -6,10 +6,10 @@ use cotty_core::dialect::Shell;
 use cotty_core::evidence::Evidence;
 use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Principal, Role, RunId, RunKind};
 use cotty_core::run::RunState;
-use cotty_core::session::Kept;
+use cotty_core::session::{Frame, Kept};
 use rusqlite::{Connection, Row, params};
 
-use super::{found, millis, moment};
+use super::{found, frames, millis, moment};
 
 /// A session.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub(crate) struct SessionRow {
     pub(crate) opened_by: Principal,
     pub(crate) idle_timeout: Option<Duration>,
     pub(crate) is_default: bool,
+    /// Its shells, if one stands inside another; the session's own first.
+    pub(crate) frames: Vec<Frame>,
     pub(crate) ended: Option<String>,
     pub(crate) kept: Kept,
 }
@@ -83,7 +85,7 @@ pub(crate) struct EventRow {
 
 const SESSION_COLUMNS: &str = "id, name, target, label, program, shell, key, epoch, mode, cols, rows, opened_ms, \
      role, who, idle_timeout_ms, is_default, ended, serial, prompt, pid, device, inode, cwd, ready_at, ready, \
-     at_prompt, at, sequence, identity, account";
+     at_prompt, at, sequence, identity, account, frames";
 
 impl SessionRow {
     /// Returns whether it is on another machine.
@@ -97,7 +99,7 @@ impl SessionRow {
         }
         let sql = format!(
             "INSERT OR REPLACE INTO sessions ({SESSION_COLUMNS}, term) VALUES \
-             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,NULL,0,0,NULL,NULL,NULL,NULL,0,0,0,0,0,?17,?18,\
+             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,NULL,0,0,NULL,NULL,NULL,NULL,0,0,0,0,0,?17,?18,NULL,\
              coalesce((SELECT term FROM sessions WHERE id = ?1), 0))"
         );
         let (cols, rows) = self.size;
@@ -193,14 +195,15 @@ impl SessionRow {
             idle_timeout: row.get::<_, Option<u64>>("idle_timeout_ms")?.map(Duration::from_millis),
             is_default: row.get("is_default")?,
             ended: row.get("ended")?,
+            frames: frames::read(&row.get::<_, Option<String>>("frames")?.unwrap_or_default()),
             kept,
         })
     }
 }
 
-pub(super) fn update_kept(db: &Connection, id: &str, kept: &Kept) -> rusqlite::Result<()> {
+pub(super) fn update_kept(db: &Connection, id: &str, kept: &Kept, frames: &[Frame]) -> rusqlite::Result<()> {
     let sql = "UPDATE sessions SET serial = ?2, prompt = ?3, pid = ?4, device = ?5, inode = ?6, cwd = ?7, \
-               ready = ?8, at_prompt = ?9, at = ?10, sequence = ?11, ready_at = ?12 WHERE id = ?1";
+               ready = ?8, at_prompt = ?9, at = ?10, sequence = ?11, ready_at = ?12, frames = ?13 WHERE id = ?1";
     let (device, inode) = kept.executable.map(|(d, i)| (d.cast_signed(), i.cast_signed())).unzip();
     db.prepare_cached(sql)?.execute(params![
         id,
@@ -215,6 +218,7 @@ pub(super) fn update_kept(db: &Connection, id: &str, kept: &Kept) -> rusqlite::R
         kept.at,
         kept.sequence,
         kept.ready_at,
+        (frames.len() > 1).then(|| frames::write(frames)),
     ])?;
     Ok(())
 }
@@ -416,7 +420,9 @@ fn state_text(state: &RunState) -> String {
         RunState::Running => "running".into(),
         RunState::NeedsInput { kind } => format!("input {kind}"),
         RunState::Interrupted { signal, exit } => format!("interrupted {signal} {exit}"),
-        RunState::Nested { shell } => format!("nested {shell}"),
+        RunState::Nested { shell, signs: false } => format!("nested {shell}"),
+        RunState::Nested { shell, signs: true } => format!("inside {shell}"),
+        RunState::Left { exit } => format!("left {exit}"),
         RunState::ShellExited { exit } => format!("exited {}", exit.map_or("?".into(), |it| it.to_string())),
         RunState::Lost { reason } => format!("lost {reason}"),
         RunState::Unknown { why } => format!("unknown {why}"),
@@ -434,7 +440,9 @@ fn state_of(text: &str) -> RunState {
             let (signal, exit) = fact.split_once(' ').unwrap_or((fact, ""));
             RunState::Interrupted { signal: signal.parse().unwrap_or(0), exit: exit.parse().unwrap_or(-1) }
         }
-        "nested" => RunState::Nested { shell: fact.to_owned() },
+        "nested" => RunState::Nested { shell: fact.to_owned(), signs: false },
+        "inside" => RunState::Nested { shell: fact.to_owned(), signs: true },
+        "left" => RunState::Left { exit: fact.parse().unwrap_or(-1) },
         "exited" => RunState::ShellExited { exit: fact.parse().ok() },
         "lost" => RunState::Lost { reason: fact.to_owned() },
         _ => RunState::Unknown { why: fact.to_owned() },
@@ -458,7 +466,9 @@ mod tests {
             RunState::NeedsInput { kind: InputKind::FullScreen },
             RunState::NeedsInput { kind: InputKind::HostKey },
             RunState::Interrupted { signal: 2, exit: 130 },
-            RunState::Nested { shell: "dash".into() },
+            RunState::Nested { shell: "dash".into(), signs: false },
+            RunState::Nested { shell: "dash".into(), signs: true },
+            RunState::Left { exit: 3 },
             RunState::ShellExited { exit: None },
             RunState::ShellExited { exit: Some(5) },
             RunState::Lost { reason: "holder died".into() },

@@ -8,6 +8,7 @@ use cotty_host::holder::frame::{Order, SignalTo};
 
 use super::{IN_FLIGHT_BYTES_MAX, Owner};
 use crate::clock;
+use crate::opening::random_hex;
 use crate::report::SessionState;
 use crate::seats::ViewEvent;
 use crate::store::RunRow;
@@ -17,6 +18,8 @@ use crate::store::RunRow;
 const UNKEPT_BYTES_MAX: u64 = 256 * 1024;
 /// The screen is kept after so much output: what a restart has to read again.
 const SNAPSHOT_BYTES: u64 = 512 * 1024;
+/// The random part of the key of a shell inside another.
+const NESTED_KEY_BYTES: usize = 12;
 
 impl Owner {
     pub(super) fn carry_out_effects(&mut self) {
@@ -25,6 +28,12 @@ impl Owner {
         }
         if self.session.needs_number() && self.over.is_none() {
             self.session.give_number(self.store.number());
+        }
+        if self.session.needs_key()
+            && self.over.is_none()
+            && let Ok(own) = random_hex(NESTED_KEY_BYTES)
+        {
+            self.session.give_key(self.session.plan().key.inside(&own));
         }
         self.feed_inputs();
         self.acknowledge();
@@ -53,8 +62,13 @@ impl Owner {
                 self.viewers.tell(&ViewEvent::Size { cols, rows });
             }
             Effect::Show { from, to, bytes } => self.show(from, to, &bytes),
+            Effect::Hidden { from, to } => {
+                let done = self.store.hide(&self.row.id, self.row.epoch, from, to);
+                self.report_trouble(done);
+            }
             Effect::Prompted => self.prompted = true,
             Effect::Began(id) => self.keep_begun(id),
+            Effect::Opened(id) => self.keep_opened(id),
             Effect::Settled(id) => self.keep_settled(id),
             Effect::Changed => self.tell_change(),
         }
@@ -78,10 +92,10 @@ impl Owner {
     pub(super) fn keep_what_is_due(&mut self) {
         let unkept = std::mem::take(&mut self.unkept);
         let runs: Vec<_> = unkept.iter().filter_map(|id| Some(self.row_of(self.session.run(*id)?))).collect();
-        let kept = std::mem::take(&mut self.prompted).then(|| self.session.kept());
+        let kept = std::mem::take(&mut self.prompted).then(|| (self.session.kept(), self.session.frames()));
         let done = self.store.keep(&self.row.id, &runs, kept.as_ref());
         self.report_trouble(done);
-        if let Some(kept) = kept {
+        if let Some((kept, _)) = kept {
             self.row.kept = kept;
             self.row.shell = self.session.plan().shell;
             self.run_startup();
@@ -94,6 +108,14 @@ impl Owner {
         let done = self.store.add_run(&row, None);
         self.report_trouble(done);
         self.begun = Some(id);
+        self.tell_run(id);
+    }
+
+    /// A command has opened a shell that signs: its row is needed as long as that lives.
+    fn keep_opened(&mut self, id: RunId) {
+        let Some(row) = self.session.run(id).map(|run| self.row_of(run)) else { return };
+        let done = self.store.keep_run(&row);
+        self.report_trouble(done);
         self.tell_run(id);
     }
 

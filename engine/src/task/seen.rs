@@ -9,7 +9,9 @@ use super::Owner;
 use crate::clock;
 use crate::pools::stage_words;
 use crate::pools::{Attempt, Outcome};
-use crate::report::{Health, Proof, RunReport, ScreenView, SessionState, SessionStatus, Stretch};
+use crate::report::{
+    Health, NestedShell, Proof, RunReport, ScreenView, SessionState, SessionStatus, Stretch,
+};
 
 /// What is shown of a session's output where no place is named.
 const RECENT_BYTES: u64 = 256 * 1024;
@@ -114,6 +116,18 @@ impl Owner {
         }
     }
 
+    /// Returns the shells inside one another, where there is more than one.
+    fn stack(&self) -> Vec<NestedShell> {
+        let frames = if self.session.is_nested() { self.session.frames() } else { Vec::new() };
+        let told = frames.into_iter().map(|it| NestedShell {
+            shell: it.shell.name().to_owned(),
+            who: it.who,
+            cwd: it.cwd,
+            run: it.run,
+        });
+        told.collect()
+    }
+
     /// Says who holds the pen, where anybody does.
     pub(super) fn pen(&self) -> Option<String> {
         let gate = self.session.gate();
@@ -135,7 +149,8 @@ impl Owner {
             label: row.label.clone(),
             is_default: row.is_default,
             state: self.state(),
-            shell: row.shell.name().to_owned(),
+            shell: self.session.plan().shell.name().to_owned(),
+            stack: self.stack(),
             pid: kept.pid,
             cwd: kept.cwd,
             mode: row.mode,

@@ -82,6 +82,7 @@ fn row(idle_timeout: Option<Duration>) -> SessionRow {
         idle_timeout,
         is_default: false,
         ended: None,
+        frames: Vec::new(),
         kept: Kept {
             ready: true,
             at_prompt: true,
@@ -110,7 +111,7 @@ impl Played {
         let store = Arc::new(Store::open(&state_dir.file("store.db")).unwrap());
         let row = row(idle_timeout);
         store.add_session(&row).unwrap();
-        store.keep(&row.id, &[], Some(&row.kept)).unwrap();
+        store.keep(&row.id, &[], Some(&(row.kept.clone(), Vec::new()))).unwrap();
         let session = Session::resume(plan(&row), crate::clock::now(), row.kept.clone(), 0, 1, b"");
         Self::of(session, row, store, dir, 0)
     }

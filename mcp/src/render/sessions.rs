@@ -159,6 +159,25 @@ fn list(
     with_facts(&text.join("\n"), Value::Object(facts))
 }
 
+/// Returns the shells inside one another, the session's own first.
+fn stack(status: &SessionStatus) -> Value {
+    let told = status.stack.iter().map(|it| {
+        let mut said = words::name(&it.shell);
+        if let Some(who) = &it.who {
+            said.push_str(&format!(" of {}", words::name(who)));
+        }
+        if let Some(cwd) = &it.cwd {
+            said.push_str(&format!(" in {}", words::name(cwd)));
+        }
+        if let Some(run) = it.run {
+            said.push_str(&format!(", where {run} opened"));
+        }
+        said
+    });
+    let told: Vec<String> = told.collect();
+    if told.is_empty() { Value::Null } else { json!(told) }
+}
+
 /// Returns what is known of a session, name first as JSON orders it; what is absent is left out.
 fn facts(status: &SessionStatus, detail: bool, now: SystemTime) -> Map<String, Value> {
     let mut facts = Map::new();
@@ -186,6 +205,7 @@ fn facts(status: &SessionStatus, detail: bool, now: SystemTime) -> Map<String, V
         put("size", json!(format!("{cols}x{rows}")));
         put("pen", json!(status.pen.as_deref().map(|it| words::line(it, WORDS_CHARS_MAX))));
         put("running", running(status));
+        put("shells", stack(status));
         put(
             "opened_by",
             json!(format!("{} {}", status.opened_by.role, words::label(&status.opened_by.label))),

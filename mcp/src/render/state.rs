@@ -38,7 +38,8 @@ fn state(report: &RunReport, lines: u64) -> String {
         RunState::Interrupted { signal, exit } => {
             format!("interrupted by {} after {took}, exit {exit}", words::signal(*signal))
         }
-        RunState::Nested { shell } => format!("nested shell ({}) at its prompt", words::name(shell)),
+        RunState::Nested { shell, .. } => format!("nested shell ({}) at its prompt", words::name(shell)),
+        RunState::Left { exit } => format!("nested shell exited {exit} after {took}"),
         RunState::ShellExited { exit: Some(exit) } => format!("shell exited {exit}"),
         RunState::ShellExited { exit: None } => "shell exited".to_owned(),
         RunState::Lost { reason } => format!("lost: {reason}"),
@@ -50,10 +51,16 @@ fn next(report: &RunReport, target: &str) -> Option<String> {
     let session = words::name(&report.session);
     let run = report.run;
     let next = match &report.state {
-        RunState::Completed { .. } | RunState::RanNothing | RunState::Interrupted { .. } => return None,
+        RunState::Completed { .. }
+        | RunState::RanNothing
+        | RunState::Interrupted { .. }
+        | RunState::Left { .. } => return None,
         RunState::Running => format!("Next: ssh_wait command={run}"),
         RunState::NeedsInput { kind } => needs(*kind, &session),
-        RunState::Nested { .. } => {
+        RunState::Nested { signs: true, .. } => {
+            format!("Next: ssh_run session={session} command=... runs in it, command=exit leaves it")
+        }
+        RunState::Nested { signs: false, .. } => {
             format!("Next: ssh_send session={session} text=... for it, or text=exit to leave it")
         }
         RunState::Lost { .. } if report.isolated.is_some() => {
@@ -96,7 +103,8 @@ pub fn brief(state: &RunState) -> String {
         RunState::Running => "running".to_owned(),
         RunState::NeedsInput { kind } => format!("needs input ({kind})"),
         RunState::Interrupted { signal, .. } => format!("interrupted by {}", words::signal(*signal)),
-        RunState::Nested { shell } => format!("nested shell ({})", words::name(shell)),
+        RunState::Nested { shell, .. } => format!("nested shell ({})", words::name(shell)),
+        RunState::Left { exit } => format!("nested shell exited {exit}"),
         RunState::ShellExited { exit: Some(exit) } => format!("shell exited {exit}"),
         RunState::ShellExited { exit: None } => "shell exited".to_owned(),
         RunState::Lost { reason } => format!("lost: {reason}"),

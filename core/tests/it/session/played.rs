@@ -194,7 +194,11 @@ impl Played {
                 Effect::Prompted => self.carried.prompts += 1,
                 Effect::Began(id) => self.carried.began.push(id),
                 Effect::Settled(id) => self.carried.settled.push(id),
-                Effect::Resize(..) | Effect::RestoreEcho | Effect::Changed => {}
+                Effect::Resize(..)
+                | Effect::RestoreEcho
+                | Effect::Hidden { .. }
+                | Effect::Opened(_)
+                | Effect::Changed => {}
             }
         }
         if self.session.needs_number() {

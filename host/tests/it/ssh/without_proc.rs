@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use cotty_core::dialect::Shell;
 use cotty_core::facts::Facts;
 use cotty_core::names::{Boundary, InputKind};
-use cotty_core::probe::{Judged, Surroundings, judge};
+use cotty_core::probe::{Front, Judged, Surroundings, judge};
 use cotty_host::holder::frame::{Event, Order, SignalTo};
 use cotty_testkit::{Sshd, have};
 
@@ -70,6 +70,7 @@ fn story(test: &str, ps: &str, story: impl AsyncFnOnce(Client)) {
 
 fn judged(facts: &Facts) -> (Judged, Boundary) {
     let around = Surroundings {
+        front: Front::Own,
         shell: Shell::Bash,
         executable: None,
         more_wanted: false,
