@@ -59,6 +59,8 @@ pub struct Session {
     pub rows: u16,
     /// A session closes after this long without input and output; never without it.
     pub idle_timeout: Option<Duration>,
+    /// After so much quiet a person's unsent line may be put aside for an agent's command, and is put back.
+    pub park_drafts: Option<Duration>,
     /// Words for people.
     pub label: Option<String>,
     /// A command that a person's choice runs in every new shell.
@@ -76,6 +78,9 @@ pub struct Limits {
 
 /// Nobody reads this many terminals; a program that opens more has gone astray.
 const SESSIONS_MAX: usize = 100;
+
+/// Whoever has not typed for so long is not about to press Enter.
+const PARK_DRAFTS: Duration = Duration::from_secs(30);
 
 /// 64 MiB: a day of builds, and a hundred sessions still fit on a small disk.
 const QUOTA_MIB: u64 = 64;
@@ -120,6 +125,7 @@ impl From<Written> for Config {
                 cols: written.cols.unwrap_or(120),
                 rows: written.rows.unwrap_or(40),
                 idle_timeout: written.idle_timeout.flatten(),
+                park_drafts: written.park_drafts.unwrap_or(Some(PARK_DRAFTS)),
                 label: written.label,
                 startup: written.startup,
             },

@@ -21,8 +21,33 @@ pub struct Draft {
     pub who: Principal,
     /// When.
     pub since: Instant,
+    /// When the last key of it was typed.
+    pub last: Instant,
     /// What is known of its length.
     length: Length,
+    /// What it says, as long as every key was a printable character of ASCII or took one back.
+    text: Option<String>,
+}
+
+impl Draft {
+    /// Returns what it says, where that is known for certain.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        let known = matches!(self.length, Length::Plain(length) if self.text.as_ref().is_some_and(|it| it.len() == length));
+        self.text.as_deref().filter(|_| known)
+    }
+
+    fn note(&mut self, keys: &[u8]) {
+        for &key in keys {
+            let Some(text) = &mut self.text else { return };
+            match key {
+                0x20..=0x7e => text.push(char::from(key)),
+                0x7f | 0x08 => drop(text.pop()),
+                0x15 => text.clear(),
+                _ => self.text = None,
+            }
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,16 +151,24 @@ impl Gate {
         let length = after_keys(self.draft.as_ref().map_or(Length::Plain(0), |draft| draft.length), keys);
         if length == Length::Plain(0) {
             self.draft = None;
-        } else if let Some(draft) = &mut self.draft {
-            draft.length = length;
         } else {
-            self.draft = Some(Draft { who: who.clone(), since: now, length });
+            let begun =
+                || Draft { who: who.clone(), since: now, last: now, length, text: Some(String::new()) };
+            let draft = self.draft.get_or_insert_with(begun);
+            (draft.length, draft.last) = (length, now);
+            draft.note(keys);
         }
+    }
+
+    /// Notes that a line was typed again as it was.
+    pub fn restore_draft(&mut self, draft: Draft) {
+        self.draft = Some(draft);
     }
 
     /// Notes that a line may have been begun that nobody remembers. It is no key just typed: nobody is waited for.
     pub fn suspect_draft(&mut self, now: Instant, who: &Principal) {
-        self.draft = Some(Draft { who: who.clone(), since: now, length: Length::Unknown });
+        let length = Length::Unknown;
+        self.draft = Some(Draft { who: who.clone(), since: now, last: now, length, text: None });
     }
 
     /// Notes that the shell shows a prompt: whatever was begun is gone, except keys typed ahead of it.

@@ -127,6 +127,8 @@ pub struct Run {
     pub evidence: Evidence,
     /// A person typed while it ran.
     pub typed_during: bool,
+    /// Whose unsent line was put aside for it.
+    pub beside: Option<String>,
     /// It holds nothing to run.
     pub blank: bool,
     /// Its output ends at zsh's own end-of-line mark.
@@ -158,6 +160,7 @@ impl Run {
             cwd: None,
             evidence: Evidence::default(),
             typed_during: false,
+            beside: None,
             blank: false,
             eol_mark: false,
             line_end: None,

@@ -22,6 +22,8 @@ pub struct SessionDefaults {
     pub rows: u16,
     /// Closes a session that nobody uses.
     pub idle_timeout: Option<Duration>,
+    /// After so much quiet an unsent line may be put aside for an agent's command, and is put back after it.
+    pub park_drafts: Option<Duration>,
     /// Words for people.
     pub label: Option<String>,
     /// A command that is run at the first prompt.

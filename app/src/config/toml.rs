@@ -23,6 +23,7 @@ impl Config {
             line("term", Some(&self.session.term)),
             format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),
             line("idle_timeout", Some(&idle)),
+            line("park_drafts", Some(&time(self.session.park_drafts))),
             line("label", self.session.label.as_ref()),
             line("startup", self.session.startup.as_ref()),
             format!("\n[limits]\nsessions_max = {}\n", self.limits.sessions_max),

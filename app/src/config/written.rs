@@ -30,6 +30,8 @@ pub struct Written {
     pub rows: Option<u16>,
     /// `session.idle_timeout`; `off` is none.
     pub idle_timeout: Option<Option<Duration>>,
+    /// `session.park_drafts`; `off` is never.
+    pub park_drafts: Option<Option<Duration>>,
     /// `session.label`
     pub label: Option<String>,
     /// `session.startup`
@@ -64,7 +66,8 @@ pub struct Wrong {
 }
 
 const TOP: &[&str] = &["default", "pass_env", "targets", "session", "limits", "timeouts", "ssh", "devices"];
-const SESSION: &[&str] = &["shell", "term", "cols", "rows", "idle_timeout", "label", "startup"];
+const SESSION: &[&str] =
+    &["shell", "term", "cols", "rows", "idle_timeout", "park_drafts", "label", "startup"];
 const LIMITS: &[&str] = &["sessions_max", "quota_mib"];
 const TIMEOUTS: &[&str] = &["connect", "handshake", "authentication"];
 
@@ -124,6 +127,7 @@ impl Written {
                 "cols" => self.cols = Some(number(key, item, 2, 1000)?),
                 "rows" => self.rows = Some(number(key, item, 1, 500)?),
                 "idle_timeout" => self.idle_timeout = Some(duration(key, item)?),
+                "park_drafts" => self.park_drafts = Some(duration(key, item)?),
                 "label" => self.label = Some(text(key, item)?),
                 _ => self.startup = Some(text(key, item)?),
             }
@@ -189,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_is_resolved_is_written_so_that_it_is_read_again() {
-        let text = "targets = \"configured\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\n[timeouts]\nconnect = \"3s\"\n\
+        let text = "targets = \"configured\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\npark_drafts = \"45s\"\n[timeouts]\nconnect = \"3s\"\n\
                     [ssh]\nconfig = \"~/c\"\n[devices.\"db.lan\"]\nidle_timeout = \"off\"\ndefault = true\n\
                     auth = { key = \"/k\", password_env = \"P\", passphrase_file = \"~/p\" }\n[devices.web1]\nport = 3\n";
         let config = crate::config::Config::from(Written::parse(text).unwrap());
@@ -202,7 +206,7 @@ mod tests {
         assert_eq!((found.line, found.what.as_str()), (5, "there is no key session.columns"));
         assert_eq!(
             found.remedy,
-            "Remove the line; the keys here are shell, term, cols, rows, idle_timeout, label, startup"
+            "Remove the line; the keys here are shell, term, cols, rows, idle_timeout, park_drafts, label, startup"
         );
         let found = wrong("[session]\nshel = \"zsh\"\n");
         assert_eq!((found.line, found.remedy.as_str()), (2, "Write session.shell, or remove the line"));

@@ -208,6 +208,7 @@ fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal
             cols: session.cols,
             rows: session.rows,
             idle_timeout: session.idle_timeout,
+            park_drafts: session.park_drafts,
             label: session.label.clone(),
             startup: session.startup.clone(),
             quota_bytes: config.limits.quota_bytes,

@@ -19,6 +19,7 @@ mod evidence;
 mod input;
 mod keys;
 mod ladder;
+mod parking;
 mod retry;
 
 mod survival;

@@ -15,6 +15,7 @@ mod marked;
 mod judged;
 mod ending;
 mod frames;
+mod parking;
 mod line;
 mod seen;
 
@@ -40,6 +41,7 @@ use frames::{Asked, Below};
 use line::Line;
 use marked::Before;
 pub use opening::Stage;
+use parking::Parking;
 
 /// Input that waits for the terminal: a long script. Above it input is refused.
 const UNWRITTEN_BYTES_MAX: usize = 256 * 1024;
@@ -210,6 +212,9 @@ pub struct Session {
     doubt: Option<Doubt>,
     line: Line,
     last_typist: Option<Principal>,
+    parking: Parking,
+    /// Drafts may be put aside after so much quiet.
+    park_after: Option<Duration>,
     end: u64,
     run: Option<Run>,
     recent: VecDeque<Run>,
@@ -308,6 +313,8 @@ impl Session {
             doubt: None,
             line: Line::default(),
             last_typist: None,
+            parking: Parking::None,
+            park_after: None,
             end: at,
             run: None,
             recent: VecDeque::new(),
@@ -526,6 +533,7 @@ impl Session {
         let expected = self.kept.serial + 1;
         let mut run = Run::new(id, who.clone(), text, expected, self.end, now);
         run.blank = blank;
+        run.beside = self.parked().map(|draft| draft.who.label.clone());
         if let Some(after) = kill_after {
             run.end_at(now + after);
         }
@@ -545,6 +553,9 @@ impl Session {
     fn type_keys(&mut self, now: Instant, who: &Principal, keys: Bytes) -> Accepted {
         self.last_active = now;
         let at_prompt = self.is_at_prompt();
+        if who.role == Role::Operator {
+            self.put_draft_back_before_keys(now);
+        }
         if !at_prompt && let Some(run) = &mut self.run {
             if who.role == Role::Operator {
                 run.typed_during = true;
@@ -615,6 +626,7 @@ impl Session {
         self.answer_queries();
         self.follow_echo(now, from, &bytes);
         self.follow_line(now, from, &bytes);
+        self.follow_parking();
         self.effects.push_back(Effect::Show { from, to: self.end, bytes });
     }
 

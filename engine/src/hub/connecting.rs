@@ -290,11 +290,12 @@ impl Hub {
     pub(super) fn parts(
         &self,
         row: SessionRow,
-        session: Session,
+        mut session: Session,
         terminal: Keeper,
         way: Option<Way>,
         startup: Option<Startup>,
     ) -> (Parts, String) {
+        session.set_park_after(self.0.defaults.park_drafts);
         let (store, state_dir, key) = (Arc::clone(&self.0.store), self.0.state_dir.clone(), row.key.clone());
         (Parts { session, row, store, state_dir, terminal, way, startup }, key)
     }

@@ -71,6 +71,9 @@ impl Owner {
                     .into(),
             );
         }
+        if let Some(whose) = &run.beside {
+            notes.push(format!("the unsent line of {whose} was put aside for this and is put back"));
+        }
         if run.typed_during {
             notes.push("a person typed while this ran".to_owned());
         }
@@ -195,6 +198,12 @@ impl Owner {
         let mut warnings = self.warnings.clone();
         if self.session.asks_for_a_secret() {
             warnings.push("a password prompt is waiting: a person must type it".to_owned());
+        }
+        if let Some(draft) = self.session.parked() {
+            warnings.push(format!(
+                "an unsent line of {} is put aside, and comes back at the next prompt",
+                draft.who.label
+            ));
         }
         if self.session.gate().draft().is_some() {
             warnings.push("a draft is on the line: agents wait until it is sent or cleared".to_owned());

@@ -287,6 +287,9 @@ impl Owner {
                 place += 1;
             }
         }
+        if !self.waiters.iter().any(|waiter| matches!(waiter.what, What::Pending { .. })) {
+            self.session.put_draft_back(now);
+        }
         let watched = self.waiters.iter().any(|waiter| !matches!(waiter.what, What::Ready { .. }));
         self.session.set_watched(now, watched);
         self.carry_out_effects();
@@ -408,7 +411,8 @@ impl Owner {
             Ok(run) => self.wait_on(Waiter::run(run, asked + order.wait, false, reply)),
             Err(refusal) => {
                 let deadline = asked + patience(&order, &refusal);
-                if deadline <= now || !self.may_pass(&refusal) {
+                let parks = matches!(refusal, Refusal::DraftOnTheLine { .. }) && self.session.park_draft(now);
+                if deadline <= now || !(parks || self.may_pass(&refusal)) {
                     return drop(reply.send(Err(refusal)));
                 }
                 // A person's pause is known; everything else is looked at again soon, a prompt at once.

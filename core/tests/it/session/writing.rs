@@ -48,6 +48,79 @@ fn a_draft_ends_with_its_line_or_where_every_key_was_plain() {
 }
 
 #[test]
+fn a_draft_is_put_aside_after_quiet_and_typed_again_after_the_command() {
+    for shell in Shell::ALL {
+        let mut it = Played::at_prompt(shell);
+        let quiet = Duration::from_secs(30);
+        it.session.set_park_after(Some(quiet));
+        it.types(&person(), "rm -r").unwrap();
+        it.prints("rm -r");
+        it.carried.typed.clear();
+        it.now += quiet - Duration::from_millis(1);
+        assert!(draft(it.try_run("ls")) && !it.session.park_draft(it.now), "too early");
+        it.now += Duration::from_millis(1);
+        assert!(it.session.park_draft(it.now) && draft(it.try_run("ls")));
+        it.carry();
+        assert_eq!(it.typed(), "\x7f\x7f\x7f\x7f\x7f");
+        it.prints("\x08 \x08".repeat(4));
+        assert!(draft(it.try_run("ls")), "one character still stands");
+        it.prints("\x08 \x08");
+        it.carried.typed.clear();
+        let run = it.run("ls");
+        assert_eq!(it.look(run).beside.as_deref(), Some("attach pts/3"));
+        let typed = it.typed();
+        let serial = if shell == Shell::Dash { 2 } else { 1 };
+        it.prints(prompt(shell, 0, serial, 2));
+        it.session.put_draft_back(it.now);
+        it.carry();
+        assert_eq!(it.typed(), typed + "rm -r");
+        assert!(draft(it.try_run("ls")), "it is a draft again");
+    }
+}
+
+#[test]
+fn what_is_not_known_for_certain_is_not_put_aside() {
+    let quiet = Duration::from_secs(30);
+    // An arrow; keys that did not show as they are; something behind them; a line too long.
+    let long = "x".repeat(30);
+    for (keys, shown) in [
+        ("ls\x1b[D", "ls\x08"),
+        ("ls", "l"),
+        ("ls", "ls -la\x08"),
+        ("\u{e4}", "\u{e4}"),
+        (&long, &long),
+        ("", ""),
+    ] {
+        let mut it = Played::at_prompt(Shell::Zsh);
+        it.session.set_park_after(Some(quiet));
+        it.types(&person(), &keys.repeat(if keys.len() > 9 { 3 } else { 1 })).unwrap();
+        it.prints(shown.repeat(if keys.len() > 9 { 3 } else { 1 }));
+        it.now += quiet;
+        assert!(!it.session.park_draft(it.now), "{keys:?}");
+    }
+    let mut it = Played::at_prompt(Shell::Bash);
+    it.types(&person(), "ls").unwrap();
+    it.prints("ls");
+    it.now += quiet * 100;
+    assert!(!it.session.park_draft(it.now), "nobody has allowed it");
+}
+
+#[test]
+fn a_person_who_types_meanwhile_finds_the_line_as_it_was() {
+    let mut it = Played::at_prompt(Shell::Bash);
+    it.session.set_park_after(Some(Duration::from_secs(30)));
+    it.types(&person(), "ab").unwrap();
+    it.prints("ab");
+    it.now += Duration::from_secs(30);
+    assert!(it.session.park_draft(it.now));
+    it.carry();
+    it.carried.typed.clear();
+    it.types(&person(), "c").unwrap();
+    assert_eq!(it.typed(), "abc");
+    assert!(draft(it.try_run("ls")) && it.session.parked().is_none());
+}
+
+#[test]
 fn a_draft_of_the_agent_itself_is_one_too() {
     let mut it = Played::at_prompt(Shell::Bash);
     it.types(&agent(), "half a li").unwrap();
