@@ -11,6 +11,9 @@ use crate::names::{Boundary, InputKind};
 
 /// Output must have been quiet for this long before facts mean anything.
 const QUIET: Duration = Duration::from_millis(5);
+/// After keys, as long as nothing is printed: a busy machine hands them to who waits for them only some time later, and
+/// until then that looks as if it waited for more.
+const TAKEN: Duration = Duration::from_millis(30);
 /// Between the two equal answers.
 const AGAIN: Duration = Duration::from_millis(5);
 /// A foreground that works is asked again after this, doubled each time …
@@ -265,6 +268,13 @@ impl Prober {
     /// Something happened (output, input, a new interest): what was seen is void, and quiet begins.
     pub fn disturb(&mut self, now: Instant) {
         *self = Self { ask_at: Some(now + QUIET), asked_number: self.asked_number, ..Self::default() };
+    }
+
+    /// Keys were typed: whoever waited is given time to take them, or to print.
+    pub fn put_off(&mut self, now: Instant) {
+        if let Some(at) = &mut self.ask_at {
+            *at = (*at).max(now + TAKEN);
+        }
     }
 
     /// Nobody is interested.

@@ -584,6 +584,7 @@ impl Session {
         // Part of a password does not end the question.
         if gate::leaves_nothing(&keys) || !self.asks_for_a_secret() {
             self.disturb(now);
+            self.prober.put_off(now);
         }
         accepted
     }
