@@ -16,6 +16,7 @@ mod judged;
 mod ending;
 mod frames;
 mod parking;
+mod typing;
 mod line;
 mod seen;
 
@@ -548,54 +549,6 @@ impl Session {
         self.effects.push_back(Effect::Changed);
         self.disturb(now);
         accepted
-    }
-
-    fn type_keys(&mut self, now: Instant, who: &Principal, keys: Bytes) -> Accepted {
-        self.last_active = now;
-        let at_prompt = self.is_at_prompt();
-        if who.role == Role::Operator {
-            self.put_draft_back_before_keys(now);
-        }
-        if !at_prompt && let Some(run) = &mut self.run {
-            if who.role == Role::Operator {
-                run.typed_during = true;
-            }
-            if keys.contains(&0x03) {
-                run.ladder.note_interrupt();
-            }
-        }
-        let sends_line = gate::sends_line(&keys);
-        let is_taken = self.a_program_takes(&keys);
-        self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys) && !is_taken;
-        self.gate.note_keys(now, who, &keys);
-        self.last_typist = Some(who.clone());
-        if sends_line {
-            self.kept.at_prompt = false;
-            self.line.sent = at_prompt;
-        }
-        if sends_line && !at_prompt && self.stage == Stage::Ready {
-            self.doubt = Some(Doubt::LineAhead);
-        } else if at_prompt && keys.contains(&gate::INTERRUPT) {
-            self.kept.at_prompt = false;
-            self.doubt = self.doubt.or(Some(Doubt::Interrupted));
-        }
-        let guarded = who.role == Role::Agent && !at_prompt && !gate::is_interrupt(&keys);
-        let accepted = self.write(keys.clone(), guarded);
-        // Part of a password does not end the question.
-        if gate::leaves_nothing(&keys) || !self.asks_for_a_secret() {
-            self.disturb(now);
-            self.prober.put_off(now);
-        }
-        accepted
-    }
-
-    /// One key for a program that facts have just shown to read every key by itself: it is none for the shell.
-    fn a_program_takes(&self, keys: &[u8]) -> bool {
-        let one =
-            keys.first() == Some(&0x1b) || std::str::from_utf8(keys).is_ok_and(|it| it.chars().count() == 1);
-        let raw = [InputKind::Pager, InputKind::Editor, InputKind::FullScreen];
-        let waits = |run: &Run| raw.iter().any(|kind| run.state == RunState::NeedsInput { kind: *kind });
-        one && self.run.as_ref().is_some_and(waits)
     }
 
     /// The one way out to the terminal, also for what the server-side terminal answers by itself.
