@@ -1,7 +1,11 @@
 //! Where the echo of a typed command ends, in a shell that marks no starts.
 
+use crate::dialect::Echoes;
+
 /// Finds the end of the echo: so many line ends, and a second prompt before each line but the first. The terminal
 /// echoes what is typed when it is typed, the shell prompts when it reads, so the two come in any order.
+///
+/// A line editor draws one line, perhaps over several rows; what it draws is not compared but for its beginning.
 ///
 /// A terminal far away does not tell in time whether it echoes. Until it does, the first line is compared: what is
 /// not the text that was typed is output.
@@ -12,6 +16,13 @@ pub(crate) struct EchoSkip {
     in_second_prompt: bool,
     /// What is left of the first line's text to be seen, while it is not known whether the terminal echoes.
     unproven: Option<Vec<u8>>,
+    echoes: Echoes,
+    /// The last two bytes.
+    last: [u8; 2],
+    /// The line, where its editor may draw it once more.
+    line: Option<Vec<u8>>,
+    /// What is left of it to be seen once more.
+    again: Option<Vec<u8>>,
 }
 
 /// What output is.
@@ -23,47 +34,98 @@ pub(crate) enum Echo {
     Ends(usize),
     /// There was no echo: what came since the keys were typed is output.
     None,
+    /// What was told stands.
+    Over,
 }
 
 impl EchoSkip {
-    /// These keys were typed.
-    pub(crate) fn new(keys: &[u8]) -> Self {
+    /// These keys were typed; none where a mark tells where the output begins.
+    pub(crate) fn new(keys: &[u8], echoes: Echoes) -> Option<Self> {
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
         let lines = keys.iter().filter(|byte| is_end(byte)).count();
-        let mut first: Vec<u8> = keys.iter().take_while(|byte| !is_end(byte)).copied().collect();
+        let first = keys.iter().take_while(|byte| !is_end(byte)).copied();
+        let mut first: Vec<u8> = match echoes {
+            Echoes::Marked => return None,
+            Echoes::Terminal => first.collect(),
+            Echoes::Editor { .. } => first.take(1).filter(u8::is_ascii_alphanumeric).collect(),
+        };
         first.reverse();
-        Self {
+        Some(Self {
             line_ends: lines,
             second_prompts: lines.saturating_sub(1),
             in_second_prompt: false,
             unproven: Some(first),
-        }
+            echoes,
+            last: [0; 2],
+            line: (echoes == Echoes::Editor { wraps: false, late: true }).then(|| whole_line(keys)),
+            again: None,
+        })
     }
 
     /// Takes in output.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Echo {
+        if self.again.is_some() {
+            return self.feed_again(bytes);
+        }
         if self.is_over() {
             return Echo::Ends(0);
         }
         if self.in_second_prompt {
             return Echo::On;
         }
+        let is_drawn = matches!(self.echoes, Echoes::Editor { .. });
         for (place, byte) in bytes.iter().enumerate() {
             if let Some(left) = &mut self.unproven {
                 match left.pop() {
                     Some(typed) if typed == *byte => {}
+                    // An editor draws its prompt anew first, where the size has changed.
+                    Some(_) if is_drawn && *byte == 0x1b => self.unproven = None,
+                    Some(typed) if is_drawn && matches!(*byte, b'\r' | b' ' | b'\x08') => left.push(typed),
                     Some(_) => return Echo::None,
                     None => self.unproven = None,
                 }
             }
-            if *byte == b'\n' {
+            if *byte == b'\n' && !self.wraps_here() {
                 self.line_ends = self.line_ends.saturating_sub(1);
                 if self.is_over() {
-                    return Echo::Ends(place + 1);
+                    self.again = self.line.take();
+                    return match self.feed_again(&bytes[place + 1..]) {
+                        Echo::Ends(more) => Echo::Ends(place + 1 + more),
+                        _ => Echo::Ends(place + 1),
+                    };
                 }
             }
+            self.last = [self.last[1], *byte];
         }
         Echo::On
+    }
+
+    /// The terminal has shown the line, and now its editor may read and draw it.
+    fn feed_again(&mut self, bytes: &[u8]) -> Echo {
+        for (place, byte) in bytes.iter().enumerate() {
+            let Some(left) = &mut self.again else { return Echo::Over };
+            match left.pop() {
+                Some(typed) if typed == *byte => {}
+                // It draws some letters twice: a blank, one back, the letter.
+                Some(typed) if *byte == b' ' || *byte == b'\x08' => left.push(typed),
+                None if *byte == b'\r' => left.clear(),
+                None if *byte == b'\n' => {
+                    self.again = None;
+                    return Echo::Ends(place + 1);
+                }
+                _ => self.again = None,
+            }
+        }
+        if self.again.is_some() { Echo::On } else { Echo::Over }
+    }
+
+    /// Returns whether more output may still change what was told.
+    pub(crate) fn is_open(&self) -> bool {
+        self.again.is_some()
+    }
+
+    fn wraps_here(&self) -> bool {
+        matches!(self.echoes, Echoes::Editor { wraps: true, .. }) && self.last == [b'\r'; 2]
     }
 
     pub(crate) fn begin_second_prompt(&mut self) {
@@ -75,11 +137,20 @@ impl EchoSkip {
         self.second_prompts = self.second_prompts.saturating_sub(1);
     }
 
-    /// The terminal was seen to echo, or not to.
-    pub(crate) fn note_echo(&mut self, echo: bool) {
-        self.unproven = None;
-        if !echo {
-            self.line_ends = 0;
+    /// The terminal was seen to echo, or not to. A line editor turns the echo off and draws by itself.
+    pub(crate) fn note_echo(&mut self, echo: bool, whole_lines: bool) {
+        if whole_lines && echo && self.line.take().is_some() {
+            self.line_ends += 1; // The editor had not begun: it reads the line, and draws it, afterwards.
+        } else if whole_lines {
+            self.echoes = Echoes::Terminal;
+        } else {
+            (self.line, self.unproven) = (None, None);
+        }
+        if self.echoes == Echoes::Terminal {
+            self.unproven = None;
+            if !echo {
+                self.line_ends = 0;
+            }
         }
     }
 
@@ -88,20 +159,52 @@ impl EchoSkip {
     }
 }
 
+/// The text of the line, last byte first.
+fn whole_line(keys: &[u8]) -> Vec<u8> {
+    let mut line: Vec<u8> = keys.iter().take_while(|byte| !matches!(byte, b'\n' | b'\r')).copied().collect();
+    line.reverse();
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn skip(keys: &[u8]) -> EchoSkip {
+        EchoSkip::new(keys, Echoes::Terminal).unwrap()
+    }
+
+    #[test]
+    fn an_editor_that_wraps_its_line_sends_it_once() {
+        let mut echo = EchoSkip::new(b"echo xyz\n", Echoes::Editor { wraps: true, late: false }).unwrap();
+        echo.note_echo(false, false);
+        assert_eq!(echo.feed(b"echo x\r"), Echo::On);
+        assert_eq!(echo.feed(b"\r\nyz\r\nout"), Echo::Ends(6));
+        let mut echo = EchoSkip::new(b"echo\n", Echoes::Editor { wraps: false, late: false }).unwrap();
+        assert_eq!(echo.feed(b"echo\r\r\nout"), Echo::Ends(7));
+        let late = || EchoSkip::new(b"echo a_b\n", Echoes::Editor { wraps: false, late: true }).unwrap();
+        assert_eq!(late().feed(b"echo a_b\r\necho a \x08_b\r\nout"), Echo::Ends(22));
+        let mut echo = late();
+        assert_eq!(echo.feed(b"echo a_b\r\n"), Echo::Ends(10));
+        assert!(echo.is_open());
+        assert_eq!(echo.feed(b"echo a"), Echo::On);
+        assert_eq!(echo.feed(b"x"), Echo::Over);
+        assert!(!echo.is_open());
+        let mut echo = late();
+        echo.note_echo(true, true);
+        assert_eq!(echo.feed(b"echo a_b\r\n\r# echo a_b\r\nout"), Echo::Ends(23));
+    }
+
     #[test]
     fn the_echo_of_one_line_ends_with_its_line_end() {
-        let mut echo = EchoSkip::new(b"true\n");
+        let mut echo = skip(b"true\n");
         assert_eq!(echo.feed(b"true"), Echo::On);
         assert_eq!(echo.feed(b"\r\nout"), Echo::Ends(2));
     }
 
     #[test]
     fn second_prompts_and_echoes_come_in_any_order() {
-        let mut echo = EchoSkip::new(b"a\nb\n");
+        let mut echo = skip(b"a\nb\n");
         assert_eq!(echo.feed(b"a\r\nb\r\n"), Echo::On);
         echo.begin_second_prompt();
         assert_eq!(echo.feed(b"> "), Echo::On);
@@ -111,13 +214,13 @@ mod tests {
 
     #[test]
     fn what_is_not_the_typed_text_is_output_unless_the_terminal_is_known_to_echo() {
-        let mut echo = EchoSkip::new(b"echo still\n");
+        let mut echo = skip(b"echo still\n");
         assert_eq!(echo.feed(b"still\r\n"), Echo::None);
-        let mut echo = EchoSkip::new(b"echo still\n");
+        let mut echo = skip(b"echo still\n");
         assert_eq!(echo.feed(b"echo s"), Echo::On);
         assert_eq!(echo.feed(b"x"), Echo::None);
-        let mut echo = EchoSkip::new(b"true\n");
-        echo.note_echo(true);
+        let mut echo = skip(b"true\n");
+        echo.note_echo(true, true);
         assert_eq!(echo.feed(b"job done\r\n"), Echo::Ends(10));
     }
 }

@@ -57,7 +57,7 @@ pub enum MarkKind {
     MoreWanted,
     /// `T`: the second prompt is printed.
     MoreEnd,
-    /// `E`: zsh is about to mark the end of a last line without a line feed.
+    /// `E`: zsh or fish is about to mark the end of a last line without a line feed.
     Ended,
     /// `P`: the directory that the shell is in.
     Directory {

@@ -71,8 +71,10 @@ pub enum Judged {
 }
 
 /// Shells whose prompt means that a command has opened another shell.
-pub(crate) const SHELLS: [&str; 12] =
-    ["bash", "zsh", "dash", "sh", "ash", "busybox", "ksh", "ksh93", "mksh", "fish", "tcsh", "csh"];
+pub(crate) const SHELLS: [&str; 18] = [
+    "bash", "zsh", "dash", "sh", "ash", "busybox", "ksh", "ksh93", "mksh", "fish", "tcsh", "csh", "yash",
+    "xonsh", "nu", "elvish", "pwsh", "rc",
+];
 /// Programs that carry a terminal elsewhere.
 const REMOTES: [&str; 6] = ["ssh", "docker", "kubectl", "telnet", "screen", "podman"];
 /// Programs that show pages.
@@ -163,6 +165,7 @@ fn judge_shell(facts: &Facts, around: &Surroundings, reader: &Member) -> Judged 
         return Judged::Waits(InputKind::IncompleteSyntax);
     }
     match (facts.canonical, facts.echo) {
+        (true, _) if !around.shell.reads_whole_lines() => Judged::Running { because: None },
         (true, false) => Judged::Waits(InputKind::Secret),
         (true, true) if around.shell.edits_lines() || reader.blocked == Blocked::OnTerminalByte => {
             Judged::Waits(InputKind::Line)

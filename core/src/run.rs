@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::dialect::Echoes;
 use crate::echo::EchoSkip;
 use crate::evidence::{Evidence, Step};
 use crate::ladder::Ladder;
@@ -131,7 +132,7 @@ pub struct Run {
     pub beside: Option<String>,
     /// It holds nothing to run.
     pub blank: bool,
-    /// Its output ends at zsh's own end-of-line mark.
+    /// Its output ends at the shell's own end-of-line mark.
     pub eol_mark: bool,
     /// Where its first line was over: what follows is the shell's own, if it does not run it.
     pub(crate) line_end: Option<u64>,
@@ -175,9 +176,9 @@ impl Run {
         self.ladder.begin_at(at);
     }
 
-    /// Follows its echo again from where it was typed, with these keys.
-    pub fn follow_echo(&mut self, keys: &[u8]) {
-        self.echo = Some(EchoSkip::new(keys));
+    /// Follows its echo again from where it was typed, with these keys, as its shell shows them.
+    pub fn follow_echo(&mut self, keys: &[u8], echoes: Echoes) {
+        self.echo = EchoSkip::new(keys, echoes);
     }
 
     /// Returns whether its start is known: a mark was seen, or its echo has passed.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use cotty_core::dialect::Shell;
+use cotty_core::dialect::{self, Shell};
 use cotty_core::marks::Key;
 use cotty_core::names::{Epoch, Offset, RunKind, is_variable};
 use cotty_core::refusal::Refusal;
@@ -53,8 +53,7 @@ pub(crate) fn plan(
     let (cols, rows) =
         cotty_core::screen::clamp(order.cols.unwrap_or(defaults.cols), order.rows.unwrap_or(defaults.rows));
     let env = environment(caller, order, &account, &program, &defaults.term)?;
-    let file_name = program.file_name().unwrap_or(program.as_os_str());
-    let arg0 = [OsStr::new("-"), file_name].join(OsStr::new(""));
+    let arg0 = [OsStr::new("-"), &called(&program)].join(OsStr::new(""));
     let row = SessionRow {
         id: random_hex(8)?,
         name,
@@ -91,8 +90,9 @@ pub(crate) fn plan_isolated(
     let program = find_shell(defaults.shell.as_deref(), &account)?;
     let cwd = directory(caller, order, &account)?;
     let env = environment(caller, order, &account, &program, "dumb")?;
+    let arg0 = Some(called(&program));
     let argv = vec![program.into_os_string(), "-c".into(), command.into()];
-    Ok(Spawn { argv, env, cwd, ..Spawn::default() })
+    Ok(Spawn { argv, arg0, env, cwd, ..Spawn::default() })
 }
 
 /// Opens the terminal that was planned.
@@ -168,12 +168,12 @@ fn found_again(row: RunRow, shell: Shell, now: Instant) -> (Run, Option<(u64, By
     let mut run = Run::new(row.id, row.who, row.command, row.expected, row.typed_at, since);
     run.from = row.from;
     run.evidence = row.evidence;
-    run.blank = shell.submit(&run.command, false).blank;
+    run.blank = dialect::is_blank(&run.command);
     if let Some(after) = row.kill_after {
         run.end_at(since + after);
     }
-    if run.from.is_none() && !shell.marks_starts() {
-        run.follow_echo(&row.keys);
+    if run.from.is_none() {
+        run.follow_echo(&row.keys, shell.echoes_of(&row.keys));
     }
     let typed =
         (row.id.kind == RunKind::Command && !row.keys.is_empty()).then(|| (row.sequence, row.keys.into()));
@@ -238,13 +238,20 @@ fn find_shell(wanted: Option<&str>, account: &Account) -> Result<PathBuf, Refusa
     found.ok_or_else(|| Refusal::CannotStart { why: format!("there is no program {wanted:?} in {PATH}") })
 }
 
-/// Finds out what a shell speaks: by its name, or by what its name points to (`sh`).
+/// The name that a shell is called by.
+fn called(program: &Path) -> OsString {
+    let applet = Shell::applet(&program.display().to_string()).map(OsString::from);
+    applet.unwrap_or_else(|| program.file_name().unwrap_or(program.as_os_str()).to_owned())
+}
+
+/// Finds out what a shell speaks: by what its name points to (`sh`), or by its name.
 fn dialect(program: &Path) -> Result<Shell, Refusal> {
     let resolved = program.canonicalize().map_err(|error| Refusal::CannotStart {
         why: format!("{}: {error}", texts::one_line(&program.display().to_string())),
     })?;
     let of = |path: &Path| Shell::of_program(&path.display().to_string());
-    of(program).or_else(|| of(&resolved)).ok_or_else(|| {
+    // `ksh` is one of several programs: what it points to says more.
+    of(&resolved).or_else(|| of(program)).ok_or_else(|| {
         let known = Shell::ALL.map(Shell::name).join(", ");
         let shown = texts::one_line(&program.display().to_string());
         Refusal::InvalidArgument { what: "shell", why: format!("{shown} is not spoken yet; {known} are") }

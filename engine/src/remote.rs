@@ -225,10 +225,10 @@ mod tests {
     #[test]
     fn a_shell_that_cannot_be_meant_is_refused_before_anything_is_sent() {
         let with = |shell: &str| start(&Connect { shell: Some(shell.into()), ..Connect::default() });
-        for wrong in ["", "-c", "a b", "bin/zsh", "fish", "z'sh", "/usr/bin/fish"] {
+        for wrong in ["", "-c", "a b", "bin/zsh", "xonsh", "z'sh", "/usr/bin/xonsh"] {
             assert!(matches!(with(wrong), Err(Refusal::InvalidArgument { what: "shell", .. })), "{wrong}");
         }
-        for right in ["zsh", "/bin/dash", "/bin/sh", "sh"] {
+        for right in ["zsh", "/bin/dash", "/bin/sh", "sh", "fish", "busybox"] {
             assert!(with(right).is_ok(), "{right}");
         }
         let order = Connect { env: [("A B".to_owned(), String::new())].into(), ..Connect::default() };

@@ -21,6 +21,7 @@ pub mod sshd;
 pub mod account;
 pub mod agent;
 pub mod relay;
+pub mod prompts;
 
 pub use account::Account;
 pub use agent::Agent;

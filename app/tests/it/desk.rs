@@ -1,5 +1,8 @@
 //! An agent's desk: a home, a client at `cotty mcp`, and what its replies say.
 
+use std::collections::BTreeMap;
+
+use cotty_core::dialect::Shell;
 use cotty_testkit::Sshd;
 use cotty_testkit::home::Home;
 use cotty_testkit::mcp::{Mcp, Ticket, ToolReply};
@@ -9,7 +12,53 @@ use serde_json::{Value, json};
 use crate::remote;
 
 /// The shells whose commands end in a proof.
-pub(crate) const SHELLS: [&str; 3] = ["bash", "zsh", "dash"];
+pub(crate) const SHELLS: [&str; 8] = ["bash", "zsh", "fish", "dash", "ash", "mksh", "ksh93", "tcsh"];
+
+/// The dialect of a shell of the stories.
+pub(crate) fn dialect(shell: &str) -> Shell {
+    Shell::of_program(shell).unwrap()
+}
+
+/// The program that is started: the shell of busybox has no file of its own in Debian.
+pub(crate) fn program(shell: &str) -> &str {
+    if shell == "ash" { "busybox" } else { shell }
+}
+
+/// What is said in the words of each language.
+pub(crate) fn in_words_of<'a>(shell: &str, posix: &'a str, fish: &'a str, tcsh: &'a str) -> &'a str {
+    match dialect(shell) {
+        Shell::Fish => fish,
+        Shell::Tcsh => tcsh,
+        _ => posix,
+    }
+}
+
+/// The shells that are nested in stories written for POSIX shells, called by their own names.
+pub(crate) fn inner_shells() -> Vec<&'static str> {
+    shells().into_iter().filter(|it| dialect(it).is_posix() && program(it) == *it).collect()
+}
+
+/// Asks for a secret, as each shell does it, in words for [`Desk::run`].
+pub(crate) fn ask_secret(shell: &str) -> &'static str {
+    match dialect(shell) {
+        Shell::Bash | Shell::Zsh | Shell::Ash => "read -s x; echo \"got-[$x]\"",
+        // What edits its line in `read` asks for a secret as it asks for a command: no kernel fact tells.
+        // mksh keeps what `stty` has set, also when the rest of the line is interrupted.
+        Shell::Ksh93 | Shell::Mksh => "sh -c 'stty -echo; read x; stty echo; echo \"got-[$x]\"'",
+        _ => "stty -echo; read x; stty echo; echo \"got-[$x]\"",
+    }
+}
+
+/// Says in any shell what is written for a POSIX one.
+pub(crate) fn posix(shell: &str, command: &str) -> String {
+    let plain = |it: char| it.is_ascii_alphanumeric() || " _./-".contains(it);
+    let (shell, rest) = (dialect(shell), command.replace('\'', r"'\''"));
+    match shell {
+        shell if shell.is_posix() || command.chars().all(plain) => command.to_owned(),
+        Shell::Tcsh => format!("sh -c '{}'", rest.replace('\n', "\\\n")),
+        _ => format!("sh -c '{}'", command.replace('\\', r"\\").replace('\'', r"\'")),
+    }
+}
 
 /// A home and an agent in it.
 pub(crate) struct Desk {
@@ -17,6 +66,8 @@ pub(crate) struct Desk {
     pub(crate) home: Home,
     /// What its sessions are opened on.
     pub(crate) target: String,
+    /// What each session's shell is.
+    languages: BTreeMap<String, String>,
 }
 
 /// What a tool said, taken apart.
@@ -28,12 +79,20 @@ pub(crate) struct Said {
 
 /// Tells a story in every shell, each in a session named after it, and asks afterwards whether the session is still
 /// exact: a story counts only if the next command answers rightly too. It is told on this machine and over SSH.
-pub(crate) fn in_every_shell(story: impl Fn(&mut Desk, &str)) {
-    in_every_shell_of(Desk::new(), &story);
+pub(crate) fn in_every_shell(story: impl Fn(&mut Desk, &str) + Sync) {
     let name = std::thread::current().name().unwrap_or("a story over SSH").to_owned();
-    if let Some(sshd) = Sshd::start(&name) {
-        in_every_shell_of(Desk::over(&sshd), &story);
-    }
+    // Side by side: most of a story is waiting.
+    std::thread::scope(|scope| {
+        let there = std::thread::Builder::new().name(name.clone()).spawn_scoped(scope, || {
+            if let Some(sshd) = Sshd::start(&name) {
+                in_every_shell_of(Desk::over(&sshd), &story);
+            }
+        });
+        in_every_shell_of(Desk::new(), &story);
+        if let Err(panic) = there.unwrap().join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
 }
 
 /// The same on this machine alone: what survives is a holder's, and hosts have none.
@@ -52,7 +111,7 @@ fn in_every_shell_of(mut desk: Desk, story: &impl Fn(&mut Desk, &str)) {
 /// The shells that are installed; the others are reported as not run.
 pub(crate) fn shells() -> Vec<&'static str> {
     let story = std::thread::current().name().unwrap_or("a story in every shell").to_owned();
-    SHELLS.into_iter().filter(|shell| have(shell, &format!("{story} in {shell}"))).collect()
+    SHELLS.into_iter().filter(|shell| have(program(shell), &format!("{story} in {shell}"))).collect()
 }
 
 impl Desk {
@@ -61,8 +120,12 @@ impl Desk {
     }
 
     pub(crate) fn at(home: Home) -> Self {
-        let agent = client(&home);
-        Self { agent, home, target: "local".to_owned() }
+        Self::of(client(&home), home)
+    }
+
+    /// The desk of this client.
+    pub(crate) fn of(agent: Mcp, home: Home) -> Self {
+        Self { agent, home, target: "local".to_owned(), languages: BTreeMap::new() }
     }
 
     /// A desk whose sessions are opened on this server.
@@ -75,10 +138,23 @@ impl Desk {
         let (target, cwd) = (&self.target, self.home.work());
         // A server of default configuration takes no language over.
         let env = json!({"LANG": "C.UTF-8"});
-        let order = json!({"target": target, "name": name, "shell": shell, "cwd": cwd, "env": env});
+        let order = json!({"target": target, "name": name, "shell": program(shell), "cwd": cwd, "env": env});
         let said = self.tool("ssh_connect", order);
         assert!(said.head().contains("ready"), "{said:?}");
+        self.languages.insert(name.to_owned(), shell.to_owned());
         said
+    }
+
+    /// From now on another shell answers in this session.
+    pub(crate) fn speaks(&mut self, session: &str, shell: &str) {
+        self.languages.insert(session.to_owned(), shell.to_owned());
+    }
+
+    /// Puts a command that is written for a POSIX shell into words of the session's.
+    fn worded(&self, session: &str, command: &str) -> String {
+        self.languages
+            .get(session.split(['#', '-']).next().unwrap_or(session))
+            .map_or(command.to_owned(), |shell| posix(shell, command))
     }
 
     /// Calls a tool.
@@ -93,11 +169,17 @@ impl Desk {
 
     /// Runs a command and waits for it so many seconds.
     pub(crate) fn run_for(&mut self, session: &str, command: &str, wait_s: u64) -> Said {
+        self.run_as_it_is(session, &self.worded(session, command), wait_s)
+    }
+
+    /// Runs a command in the session's own language.
+    pub(crate) fn run_as_it_is(&mut self, session: &str, command: &str, wait_s: u64) -> Said {
         self.tool("ssh_run", json!({"session": session, "command": command, "wait_s": wait_s}))
     }
 
     /// Begins a call; [`Desk::finish`] has its answer.
     pub(crate) fn begin(&mut self, session: &str, command: &str) -> Ticket {
+        let command = self.worded(session, command);
         self.agent.start_call("ssh_run", json!({"session": session, "command": command, "wait_s": 25}))
     }
 

@@ -3,13 +3,17 @@
 use std::fs;
 use std::path::Path;
 
+use cotty_core::dialect::beside::{Beside, Variables};
 use cotty_testkit::Sshd;
 use serde_json::json;
 
-use crate::desk::{Desk, in_every_shell};
+use crate::desk::{Desk, dialect, in_every_shell, in_words_of};
 
 /// What must stand in no reply and in no file of ours.
 const CANARY: &str = "cana'ry-9f3b";
+
+/// To ask whether a shell can take anything over.
+const NOBODY: Beside = Beside { pid: 0, variables: Variables::None };
 
 fn holds(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -30,9 +34,20 @@ fn a_new_shell_beside_a_session_has_its_place_its_variables_and_its_umask() {
         let place = desk.home.work().join("a place");
         fs::create_dir_all(&place).unwrap();
         fs::write(desk.home.work().join("secret"), format!("{CANARY}\nb=\\ \"$x\"")).unwrap();
+        if dialect(shell).take_over(NOBODY).is_none() {
+            let said = desk.tool("ssh_connect", json!({"fork": shell}));
+            let note = "not copied: its umask and variables";
+            assert!(said.notes().iter().any(|it| it.contains(note)), "{said:?}");
+            desk.is_exact(&format!("{shell}#2"));
+            desk.tool("ssh_close", json!({"id": format!("{shell}#2")}));
+            return;
+        }
         let set =
             "export TOKEN=\"$(cat secret)\" GONE=; export PS1=\"$PS1\"; KEPT=1; umask 027; cd 'a place'";
-        assert_eq!(desk.run(shell, set).exit(), Some(0));
+        let set_in_fish =
+            "set -gx TOKEN (cat secret|string collect); set -gx GONE; set KEPT 1; umask 027; cd 'a place'";
+        let said = desk.run_as_it_is(shell, in_words_of(shell, set, set_in_fish, ""), 25);
+        assert_eq!(said.exit(), Some(0), "{said:?}");
         let said = desk.tool("ssh_connect", json!({"fork": shell}));
         let new = format!("{shell}#2");
         assert!(said.head().starts_with(&format!("[{new}] opened: ready, {shell} on ")), "{said:?}");

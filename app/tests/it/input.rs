@@ -6,16 +6,7 @@ use cotty_testkit::not_run::have;
 use cotty_testkit::wait::until;
 use serde_json::json;
 
-use crate::desk::{Desk, in_every_shell};
-
-/// Asks for a secret, as each shell does it.
-fn ask_secret(shell: &str) -> &'static str {
-    if shell == "dash" {
-        "stty -echo; read x; stty echo; echo \"got-[$x]\""
-    } else {
-        "read -s x; echo \"got-[$x]\""
-    }
-}
+use crate::desk::{Desk, ask_secret, in_every_shell, posix};
 
 #[test]
 fn each_kind_of_line_comes_with_its_words_and_the_next_call() {
@@ -59,7 +50,7 @@ fn a_wait_for_input_says_where_none_was_asked_for() {
 fn a_question_for_a_secret_takes_nothing_from_an_agent_whichever_way_it_comes() {
     in_every_shell(|desk, shell| {
         // Nobody waits for the command, so nobody has looked at what it does when the keys come.
-        let command = format!("printf 'Pass%s: ' word; {}", ask_secret(shell));
+        let command = posix(shell, &format!("printf 'Pass%s: ' word; {}", ask_secret(shell)));
         let order = json!({"session": shell, "command": command, "background": true});
         desk.tool("ssh_run", order);
         let seen = json!({"session": shell, "until": "pattern", "pattern": "Password", "wait_s": 10});

@@ -4,7 +4,7 @@ use cotty_testkit::not_run::have;
 use cotty_testkit::wait::until;
 use serde_json::json;
 
-use crate::desk::{Desk, Said, in_every_shell};
+use crate::desk::{Desk, Said, ask_secret, in_every_shell, in_words_of, posix};
 
 fn end(desk: &mut Desk, said: &Said) -> Said {
     desk.tool("ssh_close", json!({"id": said.handle()}))
@@ -41,7 +41,8 @@ fn nobody_need_have_looked_before_a_program_is_left_as_its_kind_is() {
         return;
     }
     in_every_shell(|desk, shell| {
-        let order = json!({"session": shell, "command": "seq 999 | less; (exit 3)", "background": true});
+        let command = posix(shell, "seq 999 | less; (exit 3)");
+        let order = json!({"session": shell, "command": command, "background": true});
         let said = desk.tool("ssh_run", order);
         let seen = json!({"session": shell, "until": "pattern", "pattern": "^30$", "wait_s": 10});
         assert!(desk.tool("ssh_wait", seen).head().contains("the pattern was seen"));
@@ -53,7 +54,8 @@ fn nobody_need_have_looked_before_a_program_is_left_as_its_kind_is() {
 #[test]
 fn the_rest_of_a_command_a_line_and_a_secret_are_interrupted_and_the_echo_comes_back() {
     in_every_shell(|desk, shell| {
-        let said = desk.run(shell, "echo \"open");
+        let open = in_words_of(shell, "echo \"open", "echo \"open", "foreach i (1 2)");
+        let said = desk.run_as_it_is(shell, open, 25);
         said.needs("incomplete_syntax");
         let said = end(desk, &said);
         assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
@@ -61,8 +63,7 @@ fn the_rest_of_a_command_a_line_and_a_secret_are_interrupted_and_the_echo_comes_
         said.needs("line");
         let said = end(desk, &said);
         assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
-        let asks = if shell == "dash" { "stty -echo; read x; stty echo" } else { "read -s x" };
-        let said = desk.run(shell, asks);
+        let said = desk.run(shell, ask_secret(shell));
         said.needs("secret");
         let said = end(desk, &said);
         assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");

@@ -4,17 +4,18 @@ use cotty_testkit::Sshd;
 use cotty_testkit::not_run::{have, not_run};
 use serde_json::json;
 
-use crate::desk::{Desk, in_every_shell, shells};
+use crate::desk::{Desk, in_every_shell, inner_shells};
 use crate::survival::kill_daemon;
 
 #[test]
 fn a_nested_shell_is_one_in_which_commands_end_exactly() {
     in_every_shell(|desk, shell| {
-        for inner in shells() {
+        for inner in inner_shells() {
             let opened = desk.run(shell, inner);
             let begins = format!("nested shell ({inner}) at its prompt. Next: ssh_run");
             assert!(opened.state().starts_with(&begins), "{inner} in {shell}: {opened:?}");
-            assert!(!opened.text.contains("133"), "{inner} in {shell}: {opened:?}");
+            assert!(!opened.text.contains("133;"), "{inner} in {shell}: {opened:?}");
+            desk.speaks(shell, inner);
             assert_eq!(desk.run(shell, "cd /; x=5; (exit 3)").exit(), Some(3), "{inner} in {shell}");
             let said = desk.run(shell, "echo $x in $PWD");
             assert_eq!(
@@ -27,6 +28,7 @@ fn a_nested_shell_is_one_in_which_commands_end_exactly() {
             desk.is_exact(shell);
             let left = desk.run(shell, "exit 7");
             assert!(left.state().starts_with("nested shell exited 7"), "{inner} in {shell}: {left:?}");
+            desk.speaks(shell, shell);
             let outer = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 10}));
             assert_eq!(outer.exit(), Some(7), "{inner} in {shell}: {outer:?}");
             desk.is_exact(shell);
@@ -56,7 +58,7 @@ fn nests_are_as_deep_as_somebody_makes_them_and_told_in_order() {
 
 #[test]
 fn a_nest_outlives_the_daemon() {
-    for inner in shells() {
+    for inner in inner_shells() {
         let mut desk = Desk::new();
         desk.open("web1", "bash");
         let opened = desk.run("web1", inner);
@@ -71,7 +73,7 @@ fn a_nest_outlives_the_daemon() {
         desk.run("web1", "exit 6");
         let outer = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 10}));
         assert_eq!(outer.exit(), Some(6), "{inner}: {outer:?}");
-        assert!(!outer.text.contains("133"), "{inner}: {outer:?}");
+        assert!(!outer.text.contains("133;"), "{inner}: {outer:?}");
         desk.is_exact("web1");
     }
 }

@@ -1,16 +1,12 @@
 //! What commands wait for, what they leave, and how they are ended, told from what the kernel shows of them.
 
+use cotty_core::dialect::Shell;
 use cotty_testkit::Sshd;
 use cotty_testkit::not_run::have;
 use cotty_testkit::wait::until;
 use serde_json::json;
 
-use crate::desk::{Desk, in_every_shell};
-
-/// Asks for a secret, as each shell does it.
-fn ask_secret(shell: &str) -> &'static str {
-    if shell == "dash" { "stty -echo; read x; stty echo; echo got-$x" } else { "read -s x; echo got-$x" }
-}
+use crate::desk::{Desk, ask_secret, dialect, in_every_shell, in_words_of};
 
 #[test]
 fn a_program_that_reads_a_line_is_given_one() {
@@ -23,7 +19,13 @@ fn a_program_that_reads_a_line_is_given_one() {
         let said = desk.press(shell, "ctrl-d");
         assert_eq!(said.exit(), Some(0), "{said:?}");
         desk.is_exact(shell);
-        let said = desk.run(shell, "read -r x; echo got-$x; (exit 4)");
+        let ask = in_words_of(
+            shell,
+            "read -r x; echo got-$x; (exit 4)",
+            "read x; echo got-$x; sh -c 'exit 4'",
+            "set x = \"$<\"; echo got-\"$x\"; (exit 4)",
+        );
+        let said = desk.run_as_it_is(shell, ask, 25);
         said.needs("line");
         let said = desk.send(shell, "an answer");
         assert_eq!(said.exit(), Some(4), "{said:?}");
@@ -56,7 +58,7 @@ fn a_person_answers_and_what_was_typed_is_not_told() {
         person.line("hunter2");
         let said = until("the answer arrived", || Some(desk.wait(shell)).filter(|it| it.exit().is_some()));
         assert_eq!(said.exit(), Some(0), "{said:?}");
-        assert_eq!(said.output().lines().last(), Some("got-hunter2"), "{said:?}");
+        assert_eq!(said.output().lines().last(), Some("got-[hunter2]"), "{said:?}");
         assert!(said.notes().iter().any(|it| it.contains("a person typed while this ran")), "{said:?}");
         let history = desk.tool("ssh_read", json!({"session": shell, "view": "history"})).output();
         assert!(history.contains("<hidden 7>"), "{history}");
@@ -68,13 +70,22 @@ fn a_person_answers_and_what_was_typed_is_not_told() {
 #[test]
 fn an_unclosed_quote_is_incomplete_and_then_given_up_or_ended() {
     in_every_shell(|desk, shell| {
-        desk.run(shell, "echo \"open").needs("incomplete_syntax");
-        let said = desk.press(shell, "ctrl-c");
-        assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
-        desk.is_exact(shell);
-        let said = desk.run(shell, "for i in 1 2; do");
+        if dialect(shell).continues_quotes() {
+            desk.run_as_it_is(shell, "echo \"open", 25).needs("incomplete_syntax");
+            let said = desk.press(shell, "ctrl-c");
+            assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
+            desk.is_exact(shell);
+        }
+        let begun = in_words_of(shell, "for i in 1 2; do", "for i in 1 2", "foreach i (1 2)");
+        let said = desk.run_as_it_is(shell, begun, 25);
         said.needs("incomplete_syntax");
-        let said = desk.send(shell, "echo n$i; done");
+        let said = match dialect(shell) {
+            Shell::Tcsh => {
+                desk.send(shell, "echo n$i").needs("incomplete_syntax");
+                desk.send(shell, "end")
+            }
+            shell_ => desk.send(shell, if shell_.is_posix() { "echo n$i; done" } else { "echo n$i; end" }),
+        };
         assert_eq!(said.exit(), Some(0), "{said:?}");
         assert!(said.output().contains("n1\nn2"), "{said:?}");
     });
@@ -83,10 +94,17 @@ fn an_unclosed_quote_is_incomplete_and_then_given_up_or_ended() {
 #[test]
 fn a_syntax_error_is_an_exit_code() {
     in_every_shell(|desk, shell| {
-        let said = desk.run(shell, "echo a; ) fi");
-        assert!(matches!(said.exit(), Some(1 | 2)), "{said:?}");
+        let said = desk.run_as_it_is(shell, "echo a; ) fi", 25);
+        if dialect(shell).keeps_wrong_lines() {
+            said.needs("incomplete_syntax");
+            let said = desk.press(shell, "ctrl-c");
+            assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
+            return;
+        }
+        assert!(matches!(said.exit(), Some(1..=3)), "{said:?}");
         let output = said.output().to_lowercase();
-        assert!(output.contains("error") && !output.contains("echo a"), "{said:?}");
+        let says = ["error", "too many )'s", "unexpected"].iter().any(|it| output.contains(it));
+        assert!(says && !output.contains("echo a"), "{said:?}");
     });
 }
 
@@ -97,7 +115,9 @@ fn ctrl_c_ends_what_sleeps() {
         assert!(said.state().starts_with("running"), "{said:?}");
         let said = desk.press(shell, "ctrl-c");
         assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
-        assert!(said.state().contains("exit 130"), "{said:?}");
+        let exit = (1..=130).rev().find(|it| dialect(shell).interrupted(*it) == 130).unwrap();
+        let exit = if dialect(shell).interrupted(1) == 130 { 1 } else { exit };
+        assert!(said.state().contains(&format!("exit {exit}")), "{said:?}");
     });
 }
 
@@ -140,9 +160,9 @@ fn an_editor_is_named_used_and_left() {
 #[test]
 fn a_shell_that_inherited_our_prompt_signs_for_itself() {
     in_every_shell(|desk, shell| {
-        let opened = desk.run(shell, "export PS1; dash");
+        let opened = desk.run_as_it_is(shell, in_words_of(shell, "export PS1; dash", "dash", "dash"), 25);
         assert!(opened.state().starts_with("nested shell (dash)"), "{opened:?}");
-        let said = desk.run(shell, "echo inner-$((1 + 1)); (exit 9)");
+        let said = desk.run_as_it_is(shell, "echo inner-$((1 + 1)); (exit 9)", 25);
         assert_eq!((said.exit(), said.output().as_str()), (Some(9), "inner-2"), "{said:?}");
         let left = desk.run(shell, "exit 4");
         assert!(left.state().starts_with("nested shell exited 4"), "{left:?}");
@@ -154,8 +174,10 @@ fn a_shell_that_inherited_our_prompt_signs_for_itself() {
 #[test]
 fn the_end_of_the_shell_is_told_and_how_to_open_another() {
     in_every_shell(|desk, shell| {
-        for (command, exit) in [("exit 5", "5"), ("set -e; false", "1"), ("kill -9 $$", "137")] {
-            let said = desk.run(shell, command);
+        let fails = in_words_of(shell, "set -e; false", "exit 1", "exit 1");
+        let kills = in_words_of(shell, "kill -9 $$", "kill -9 $fish_pid", "kill -9 $$");
+        for (command, exit) in [("exit 5", "5"), (fails, "1"), (kills, "137")] {
+            let said = desk.run_as_it_is(shell, command, 25);
             assert!(said.state().starts_with(&format!("shell exited {exit}")), "{said:?}");
             let again = format!("ssh_connect target={} name={shell}", desk.target);
             assert!(said.head().contains(&again), "{said:?}");
@@ -196,7 +218,7 @@ fn closing_a_command_climbs_from_the_polite_signal_to_the_last_and_names_survivo
     in_every_shell(|desk, shell| {
         // A child that ignores what may be ignored, and one that has left the group.
         let stubborn = "sh -c 'trap \"\" INT TERM; setsid sleep 1000 & while :; do sleep 0.1; done'";
-        let said = desk.run_for(shell, stubborn, 1);
+        let said = desk.run_as_it_is(shell, stubborn, 1);
         assert!(said.state().starts_with("running"), "{said:?}");
         let said = desk.tool("ssh_close", json!({"id": said.handle()}));
         assert!(said.state().starts_with("interrupted by SIGKILL"), "{said:?}");
@@ -233,7 +255,7 @@ fn names_all_that_left(desk: &mut Desk, shell: &str) {
     let said = desk.tool("ssh_close", json!({"id": said.handle()}));
     let (_, alive) = said.text.split_once("(still alive: ").unwrap_or_else(|| panic!("{said:?}"));
     let alive: Vec<&str> = alive.split(')').next().unwrap().split(", ").collect();
-    let pids: Vec<&str> = alive.iter().filter_map(|it| it.split(' ').next()).collect();
+    let pids: Vec<&str> = alive.iter().filter_map(|it| it.strip_suffix(" sleep")).collect();
     assert_eq!(desk.run(shell, &format!("kill {}", pids.join(" "))).exit(), Some(0));
     assert_eq!(alive.iter().filter(|it| it.ends_with(" sleep")).count(), 3, "{said:?}");
 }
@@ -241,10 +263,21 @@ fn names_all_that_left(desk: &mut Desk, shell: &str) {
 #[test]
 fn traps_options_and_a_prompt_of_ones_own_do_not_unhook_the_shell() {
     in_every_shell(|desk, shell| {
-        // dash has no other place for its marks than the prompt: there a new prompt ends the session's exactness.
-        let prompt = if shell == "dash" { "PS4='+ '" } else { "PS1='mine> '" };
-        for command in ["set -u", prompt, "stty -echo", "stty echo", "PS2='more> '", "trap 'echo bye' EXIT"] {
-            let said = desk.run(shell, command);
+        // Where there is no other place for the marks than the prompt a new one ends the session's exactness.
+        let prompt = if dialect(shell).mends_prompts() { "PS1='mine> '" } else { "PS4='+ '" };
+        let commands: &[&str] = match dialect(shell) {
+            Shell::Fish => &["function fish_prompt; echo 'mine> '; end", "stty -echo", "stty echo"],
+            Shell::Tcsh => &[
+                "set prompt='mine> '",
+                "stty -echo",
+                "stty echo",
+                "set prompt2='more> '",
+                "set echo_style=none",
+            ],
+            _ => &["set -u", prompt, "stty -echo", "stty echo", "PS2='more> '", "trap 'echo bye' EXIT"],
+        };
+        for command in commands {
+            let said = desk.run_as_it_is(shell, command, 25);
             assert_eq!(said.exit(), Some(0), "{command}: {said:?}");
             let said = desk.run(shell, "echo still; (exit 3)");
             assert_eq!(said.exit(), Some(3), "{command}: {said:?}");

@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::daemon::{kill, pid};
-use crate::desk::{Desk, Said, client, in_every_shell_here};
+use crate::desk::{Desk, Said, client, in_every_shell_here, in_words_of};
 
 /// How often each thing is killed.
 const TIMES: usize = 5;
@@ -76,9 +76,10 @@ fn a_call_that_was_under_way_is_answered_by_the_next_daemon() {
 #[test]
 fn a_daemon_that_dies_while_nobody_calls_is_not_missed() {
     in_every_shell_here(|desk, shell| {
-        desk.run(shell, "kept=variable");
+        let set = in_words_of(shell, "kept=variable", "set -g kept variable", "set kept=variable");
+        desk.run_as_it_is(shell, set, 25);
         kill_daemon(desk);
-        assert_eq!(desk.run(shell, "echo $kept").output(), "variable");
+        assert_eq!(desk.run_as_it_is(shell, "echo $kept", 25).output(), "variable");
         let said = desk.run_for(shell, &format!("touch gone-{shell}; sleep 1; echo late; (exit 4)"), 0);
         assert!(said.state().starts_with("running"), "{said:?}");
         is_there(desk, &format!("gone-{shell}"));
@@ -98,7 +99,8 @@ fn a_program_that_waits_for_input_still_does_after_a_restart() {
         let said = desk.send(shell, "after all");
         assert_eq!(said.exit(), Some(0), "{said:?}");
         assert!(said.output().contains("got-after all"), "{said:?}");
-        desk.run(shell, "echo \"open").needs("incomplete_syntax");
+        let open = in_words_of(shell, "echo \"open", "echo \"open", "foreach i (1 2)");
+        desk.run_as_it_is(shell, open, 25).needs("incomplete_syntax");
         kill_daemon(desk);
         desk.press(shell, "ctrl-c");
     });
@@ -180,7 +182,7 @@ fn failing() -> Desk {
     command.env("COTTY_FAIL_POINTS", "1");
     let mut agent = Mcp::start(command);
     agent.initialize();
-    Desk { agent, home, target: "local".to_owned() }
+    Desk::of(agent, home)
 }
 
 fn strike(desk: &Desk, point: &str) {

@@ -21,9 +21,9 @@ pub enum Variables {
     None,
 }
 
-/// The command in whose exported variables a shell shows its own. It waits in the background, tells its process and
+/// The command in whose exported variables any shell shows its own. It waits in the background, tells its process and
 /// ends by itself.
-pub const WAITING: &str = "(exec sleep 60 </dev/null >/dev/null 2>&1 & echo $!)";
+pub const WAITING: &str = "sh -c 'sleep 60 </dev/null >/dev/null 2>&1 & echo $!'";
 
 /// A copy that misses something exits with this much, and more.
 const MISSES: i32 = 100;
@@ -85,6 +85,27 @@ pub(super) fn by_quoting(beside: Beside) -> String {
         &format!(
             r#"eval "$(LC_ALL=C;export LC_ALL;tr '\n\000' '\001\n' </proc/$__fp/environ|sed {quoted}|tr '\001' '\n')""#
         ),
+    )
+}
+
+/// The copy for fish.
+pub(super) fn by_splitting(Beside { pid, variables }: Beside) -> String {
+    let own = OWN.replace("PS[0-9]", "PS?").replace('|', "' '");
+    let take = match variables {
+        Variables::Waiting => format!(
+            "if test (cat /proc/$fp/comm) = sleep -a -r /proc/$fp/environ;for fv in (string split0 </proc/$fp/environ);\
+             set -l fn (string replace -r '(?s)=.*' '' -- $fv|string collect);switch $fn;case '{own}';case '*';\
+             string match -qr '^[A-Za-z_][A-Za-z0-9_]*$' -- $fn;\
+             and set -gx $fn (string replace -r '(?s)^[^=]*=' '' -- $fv|string collect);end;end;kill $fp;\
+             else;set fs {};end;",
+            MISSES + NO_VARIABLES
+        ),
+        Variables::None => String::new(),
+    };
+    format!(
+        "begin;set -l fs 0;set -l fp {pid};set -l fu (sed -n 's/^Umask:[^0-9]*//p' /proc/$fp/status);{take}\
+         test -n \"$fu\";and umask $fu;or set fs (math $fs % {MISSES} + {});sh -c \"exit $fs\";end 2>/dev/null",
+        MISSES + NO_UMASK
     )
 }
 

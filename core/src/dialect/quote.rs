@@ -23,6 +23,15 @@ pub(super) fn ansi_c(text: &str) -> String {
     quoted
 }
 
+/// Returns how many bytes [`ansi_c`] makes of a character.
+pub(super) fn ansi_c_bytes(it: char) -> usize {
+    match it {
+        '\\' | '\'' | '\n' | '\t' => 2,
+        '!' => 4,
+        other => other.len_utf8(),
+    }
+}
+
 /// Marks the text as pasted, so that the line editor inserts it as it is.
 pub(super) fn pasted(text: &str) -> String {
     format!("\x1b[200~{text}\x1b[201~")

@@ -50,6 +50,7 @@ impl Session {
                 }
                 self.asks_while_opening = matches!(judged, Judged::Waits(_));
             }
+            Stage::Ready if judged == Judged::AtShell && self.unproven_end.is_some() => self.believe_end(now),
             Stage::Ready if self.run.is_some() => self.conclude(now, &judged, boundary, facts, &around),
             Stage::Ready => {
                 if judged == Judged::AtShell {
@@ -152,6 +153,9 @@ impl Session {
             Judged::Remote(_) if self.front == Front::Beyond => RunState::Running,
             Judged::Nested(it) | Judged::Remote(it) => {
                 RunState::Nested { shell: it.comm.clone(), signs: false }
+            }
+            Judged::AtShell if self.plan.shell.reads_by_editor() && run.has_started() => {
+                RunState::NeedsInput { kind: kinds::refine(InputKind::Line, facts, &self.screen) }
             }
             Judged::AtShell => {
                 RunState::Unknown { why: "the shell reads a line and signed no prompt".into() }

@@ -8,7 +8,7 @@
 use std::time::Instant;
 
 use super::{Effect, Session};
-use crate::echo::Echo;
+use crate::echo::{Echo, EchoSkip};
 use crate::evidence::{Kind, Step};
 use crate::marks::{Found, Mark, MarkKind};
 use crate::names::{Boundary, RunKind};
@@ -55,8 +55,22 @@ impl Session {
                 self.handle_second_prompt(false);
                 self.follow_echo(now, found.end, &[]);
             }
+            MarkKind::Done { .. } if self.plan.shell.signs_its_end() && self.stage == super::Stage::Ready => {
+                self.unproven_end = Some(found.clone());
+            }
             MarkKind::Done { status } => self.handle_done(now, found, *status),
-            MarkKind::Prompt => self.handle_prompt(),
+            MarkKind::Prompt => {
+                self.believe_end(now);
+                self.handle_prompt();
+            }
+        }
+    }
+
+    /// The shell goes on, so the end of its command that it has signed was none of its own.
+    pub(super) fn believe_end(&mut self, now: Instant) {
+        let found = self.unproven_end.take();
+        if let Some(Found { mark: Mark { kind: MarkKind::Done { status }, .. }, .. }) = &found {
+            found.iter().for_each(|found| self.handle_done(now, found, *status));
         }
     }
 
@@ -68,9 +82,10 @@ impl Session {
     fn handle_started(&mut self, now: Instant, found: &Found) {
         let Some(serial) = found.mark.serial.filter(|&it| it > self.kept.serial) else { return };
         (self.kept.at_prompt, self.prompt_due) = (false, false);
-        self.more_wanted = false;
+        // A second start of one command: the shell has read the rest of it in between.
+        let more_wanted = std::mem::take(&mut self.more_wanted);
         match &mut self.run {
-            Some(run) if run.from.is_none() => {
+            Some(run) if run.from.is_none() || (more_wanted && run.expected == serial) => {
                 if run.expected == serial {
                     run.from = Some(found.end);
                     run.note(now, found.end, signed(found, 'C', serial));
@@ -150,7 +165,7 @@ impl Session {
         numbered: bool,
         status: i32,
     ) -> bool {
-        let reach = self.eol_mark_reach();
+        let (reach, shell) = (self.eol_mark_reach(), self.plan.shell);
         let Some(run) = &mut self.run else { return true };
         let evidence = signed(found, 'D', serial).with("status", status).with("awaited", run.expected);
         if serial < run.expected {
@@ -170,6 +185,9 @@ impl Session {
         if let Some((_, _, path)) = directory {
             run.cwd = Some(path.clone());
         }
+        if run.from.is_none() && shell.marks_starts() {
+            run.from = run.line_end; // The shell did not understand it, and has said so.
+        }
         if let Some(ended) = before.ended.filter(|ended| ended + reach >= to) {
             (to, run.eol_mark) = (ended, true);
         }
@@ -177,7 +195,7 @@ impl Session {
             RunState::Lost { reason: "the mark of its end was damaged".into() }
         } else if run.blank {
             RunState::RanNothing
-        } else if let Some(signal) = run.ladder.ended_by(status) {
+        } else if let Some(signal) = run.ladder.ended_by(shell.interrupted(status)) {
             RunState::Interrupted { signal, exit: status }
         } else {
             RunState::Completed { exit: status }
@@ -189,8 +207,9 @@ impl Session {
     /// Settles a command that the shell read and did not run: it is empty, somebody interrupted it, or the shell did
     /// not understand it and has said so.
     fn settle_unrun(&mut self, now: Instant, before: &Before, prompt: u64, status: i32) {
+        let shell = self.plan.shell;
         let Some(run) = &mut self.run else { return };
-        let (state, to) = if let Some(signal) = run.ladder.ended_by(status) {
+        let (state, to) = if let Some(signal) = run.ladder.ended_by(shell.interrupted(status)) {
             (RunState::Interrupted { signal, exit: status }, run.typed_at)
         } else if run.blank || status == 0 || run.ladder.has_begun() {
             (RunState::RanNothing, run.typed_at)
@@ -222,7 +241,7 @@ impl Session {
         self.line.begin(column);
         self.prompt_cursor = self.screen.cursor();
         self.gate.begin_line(self.typed_ahead);
-        if std::mem::take(&mut self.echo_lost) && !self.plan.shell.edits_lines() {
+        if std::mem::take(&mut self.echo_lost) && !self.plan.shell.restores_echo() {
             self.effects.push_back(Effect::RestoreEcho); // A line editor sets the terminal up by itself.
         }
         self.effects.extend([Effect::Prompted, Effect::Changed]);
@@ -230,17 +249,23 @@ impl Session {
 
     /// Follows the echo of a typed command, where only that tells where its output begins.
     pub(super) fn follow_echo(&mut self, now: Instant, from: u64, bytes: &[u8]) {
-        let Some(run) = self.run.as_mut().filter(|run| run.from.is_none()) else { return };
+        let Some(run) = self.run.as_mut().filter(|run| run.from.is_none() || run.echo.is_some()) else {
+            return;
+        };
         if let (None, Some(place)) = (run.line_end, bytes.iter().position(|&byte| byte == b'\n')) {
             run.line_end = Some(from + place as u64 + 1);
         }
         let begins = match run.echo.as_mut().map(|echo| echo.feed(bytes)) {
             Some(Echo::Ends(echoed)) => from + echoed as u64,
             Some(Echo::None) => run.typed_at,
+            Some(Echo::Over) => {
+                run.echo = None;
+                return;
+            }
             Some(Echo::On) | None => return,
         };
         run.from = Some(begins);
-        run.echo = None;
+        run.echo = run.echo.take().filter(EchoSkip::is_open);
         run.note(now, self.end, Step::new(Kind::Echo).with("ended-at", begins));
         self.screen.forget_addressed();
     }

@@ -30,7 +30,7 @@ use crate::echo::EchoSkip;
 use crate::evidence::{Kind, Step};
 use crate::gate::{self, Gate};
 use crate::ladder::Signal;
-use crate::marks::{Key, Marks};
+use crate::marks::{Found, Key, Marks};
 use crate::names::{Epoch, InputKind, Mode, Offset, Principal, Role, RunId, RunKind};
 use crate::probe::{Front, Prober};
 use crate::refusal::Refusal;
@@ -200,6 +200,8 @@ pub struct Session {
     /// What the shell has signed so far.
     kept: Kept,
     before: Before,
+    /// A D that only a prompt proves.
+    unproven_end: Option<Found>,
     /// A prompt's D was taken and its B is due.
     prompt_due: bool,
     /// Where that D began.
@@ -306,6 +308,7 @@ impl Session {
             watched: false,
             kept,
             before: Before::default(),
+            unproven_end: None,
             prompt_due: false,
             done_at: 0,
             prompt_cursor: (0, 0),
@@ -399,12 +402,6 @@ impl Session {
         }
     }
 
-    /// Returns the keys that would submit `command` now.
-    #[must_use]
-    pub fn submission(&self, command: &str) -> Submission {
-        self.plan.shell.submit(command, self.screen.modes().bracketed_paste)
-    }
-
     /// Takes up a command that an earlier life of the daemon had submitted. `typed` are its first input's number
     /// and its keys: those that were not applied are typed now, under the same numbers.
     pub fn take_up(&mut self, now: Instant, mut run: Run, typed: Option<(u64, Bytes)>) {
@@ -454,16 +451,6 @@ impl Session {
         }
     }
 
-    /// Takes the number for a command that is submitted now, so that numbers follow time.
-    pub fn take_number(&mut self) -> Option<u64> {
-        self.spare_number.take()
-    }
-
-    /// Gives the number for the next command that begins by itself.
-    pub fn give_number(&mut self, number: u64) {
-        self.spare_number = Some(number);
-    }
-
     /// Takes in bytes that the terminal printed; `at` is the offset of the first.
     pub fn handle_output(&mut self, now: Instant, at: u64, bytes: &Bytes) {
         if !self.is_living() {
@@ -494,7 +481,7 @@ impl Session {
             self.typed_ahead = false;
         }
         if let Some(skip) = self.run.as_mut().and_then(|run| run.echo.as_mut()) {
-            skip.note_echo(echo);
+            skip.note_echo(echo, whole_lines);
         }
     }
 
@@ -516,12 +503,6 @@ impl Session {
         times.into_iter().flatten().min()
     }
 
-    /// Returns the next thing the outside must do.
-    #[must_use]
-    pub fn poll_effect(&mut self) -> Option<Effect> {
-        self.effects.pop_front()
-    }
-
     fn type_command(
         &mut self,
         now: Instant,
@@ -538,7 +519,7 @@ impl Session {
         if let Some(after) = kill_after {
             run.end_at(now + after);
         }
-        run.echo = (!self.plan.shell.marks_starts()).then(|| EchoSkip::new(&keys));
+        run.echo = EchoSkip::new(&keys, self.plan.shell.echoes_of(&keys));
         run.note(now, self.end, Step::new(Kind::Typed).with("from", self.offset()).with("awaited", expected));
         self.run = Some(run);
         self.kept.at_prompt = false;

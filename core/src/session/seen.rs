@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::{Kept, Plan, Session, Stage};
+use super::{Effect, Kept, Plan, Session, Stage};
+use crate::dialect::Submission;
 use crate::gate::Gate;
 use crate::kinds;
 use crate::names::{Offset, RunId};
@@ -20,6 +21,9 @@ impl Session {
     /// the end while a mark is unfinished, or a prompt is.
     #[must_use]
     pub fn understood(&self) -> u64 {
+        if let Some(found) = &self.unproven_end {
+            return self.before_begins(found.start);
+        }
         if self.prompt_due { self.done_at } else { self.before_begins(self.marks.unfinished_at()) }
     }
 
@@ -130,5 +134,27 @@ impl Session {
     #[must_use]
     pub fn needs_number(&self) -> bool {
         self.spare_number.is_none()
+    }
+
+    /// Returns the keys that would submit `command` now.
+    #[must_use]
+    pub fn submission(&self, command: &str) -> Submission {
+        self.plan.shell.submit(command, &self.plan.key, self.screen.modes().bracketed_paste)
+    }
+
+    /// Takes the number for a command that is submitted now, so that numbers follow time.
+    pub fn take_number(&mut self) -> Option<u64> {
+        self.spare_number.take()
+    }
+
+    /// Gives the number for the next command that begins by itself.
+    pub fn give_number(&mut self, number: u64) {
+        self.spare_number = Some(number);
+    }
+
+    /// Returns the next thing the outside must do.
+    #[must_use]
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.effects.pop_front()
     }
 }

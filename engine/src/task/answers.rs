@@ -348,7 +348,16 @@ impl Owner {
             Some(Startup::Command(command)) => {
                 (Principal { role: Role::Operator, label: "config".into() }, command)
             }
-            Some(Startup::TakeOver(who, beside)) => (who, self.session.plan().shell.take_over(beside)),
+            Some(Startup::TakeOver(who, beside)) => {
+                let shell = self.session.plan().shell;
+                let Some(command) = shell.take_over(beside) else {
+                    let name = shell.name();
+                    return self.warn(format!(
+                        "nothing was copied: {name} has no way to read what another shell exports"
+                    ));
+                };
+                (who, command)
+            }
             None => return,
         };
         let order = RunOrder { command, wait: Duration::ZERO, kill_after: None, key: None };

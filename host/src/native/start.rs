@@ -3,6 +3,7 @@
 //! All of it is one line for the account's shell, in which nothing is unquoted; the process stays the same from the
 //! first to the last of the programs that it names.
 
+use cotty_core::dialect::Shell;
 use cotty_core::names::is_variable;
 
 use crate::native::exec::{ExecError, quoted};
@@ -38,7 +39,10 @@ impl Start {
             script += &format!("export {name}={}\n", quoted(value, "the value of a variable")?);
         }
         script += &match &self.shell {
-            Some(shell) => format!("exec {} -l", quoted(shell, "the shell")?),
+            Some(shell) => {
+                let applet = Shell::applet(shell).map(|it| format!(" {it}")).unwrap_or_default();
+                format!("exec {}{applet} -l", quoted(shell, "the shell")?)
+            }
             None => r#"exec "${SHELL:-/bin/sh}" -l"#.to_owned(),
         };
         // Whatever the account's shell speaks, it hands this on as it is.

@@ -26,7 +26,7 @@ pub static DEFINITION: Definition = Definition {
         Param::optional("target", Kind::Text, "user@host:port, alias, device, local"),
         Param::optional("name", Kind::Text, "As web1"),
         Param::optional("fork", Kind::Text, "A session: new shell beside it, same host, cwd, variables"),
-        Param::optional("shell", Kind::Text, "bash, zsh, dash, a path"),
+        Param::optional("shell", Kind::Text, "bash, fish, ash, ..., a path"),
         Param::optional("cols", Kind::Integer, "Width"),
         Param::optional("rows", Kind::Integer, "Height"),
         Param::optional("cwd", Kind::Text, "Start directory"),

@@ -12,11 +12,14 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 13] = [
+const PROGRAMS: [(&str, &str); 16] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
     ("tcsh", "tcsh"),
+    ("busybox", "busybox"),
+    ("mksh", "mksh"),
+    ("ksh93", "ksh93u+m"),
     ("vim", "vim"),
     ("less", "less"),
     ("ps", "procps"),

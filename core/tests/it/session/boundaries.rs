@@ -10,18 +10,18 @@ use cotty_core::run::RunState;
 
 use super::played::{Played, agent, mark, person, prompt, waits};
 
-const EACH: [Shell; 3] = Shell::ALL;
+const EACH: [Shell; 8] = Shell::ALL;
 
 /// The serial that the first command is settled by: dash counts prompts, the others commands.
 fn first(shell: Shell) -> u64 {
-    if shell == Shell::Dash { 2 } else { 1 }
+    if shell.counts_prompts() { 2 } else { 1 }
 }
 
 /// What the shell prints when it has read a typed line and begins to carry it out.
 fn begins(shell: Shell, serial: u64, typed: &str) -> String {
     match shell {
-        Shell::Dash => format!("{typed}\r\n"),
-        Shell::Bash | Shell::Zsh => format!("{typed}\r\n{}", mark(&format!("C;c={serial}"))),
+        shell if shell.marks_starts() => format!("{typed}\r\n{}", mark(&format!("C;c={serial}"))),
+        _ => format!("{typed}\r\n"),
     }
 }
 
@@ -105,7 +105,7 @@ fn a_damaged_mark_costs_one_verdict_and_never_the_session() {
 
 #[test]
 fn only_a_new_prompt_number_says_that_nothing_ran() {
-    for shell in [Shell::Bash, Shell::Zsh] {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         let mut it = Played::at_prompt(shell);
         let run = it.run("# only words");
         // readline draws the line again, with the number that the prompt had.
@@ -171,7 +171,7 @@ fn what_a_person_types_at_the_prompt_is_a_command_too() {
             it.types(&person(), keys).unwrap();
             it.prints(if keys == "\r" { "\r\n" } else { keys });
         }
-        if shell != Shell::Dash {
+        if shell.marks_starts() {
             it.prints(mark(&format!("C;c={serial}")));
         }
         let run = *it.carried.began.first().unwrap();
@@ -212,11 +212,11 @@ fn an_unfinished_line_is_told_by_the_second_prompt_and_stays_usable() {
         let (mut it, serial) = (Played::at_prompt(shell), first(shell));
         let run = it.run("echo 'open");
         it.prints("echo 'open\r\n\x1b]133;S;k=key\x07> \x1b]133;T;k=key\x07");
-        it.is_watched_and_sees(&waits(shell.name(), shell == Shell::Dash, shell == Shell::Dash));
+        it.is_watched_and_sees(&waits(shell.name(), !shell.edits_lines(), !shell.edits_lines()));
         let waits_for = RunState::NeedsInput { kind: InputKind::IncompleteSyntax };
         assert_eq!(it.state(run), &waits_for, "{shell:?}");
         it.types(&agent(), "\x03").unwrap();
-        let serial = if shell == Shell::Dash { serial } else { serial - 1 };
+        let serial = if shell.counts_prompts() { serial } else { serial - 1 };
         it.prints(format!("^C\r\n{}", prompt(shell, 130, serial, 2)));
         assert_eq!(it.state(run), &RunState::Interrupted { signal: 2, exit: 130 }, "{shell:?}");
         assert!(it.session.is_at_prompt());

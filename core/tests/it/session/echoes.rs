@@ -1,6 +1,7 @@
 //! What belongs to a command's output, and what is only its echo or the shell's own drawing.
 
 use cotty_core::dialect::Shell;
+use cotty_core::marks::Key;
 use cotty_core::run::RunState;
 use cotty_core::session::Seen;
 
@@ -44,7 +45,7 @@ fn the_echo_of_one_line_is_no_output() {
 fn the_echo_of_many_pieces_is_no_output_in_whatever_order_it_comes() {
     let command = "echo one\necho two\n".repeat(120);
     let second = "\x1b]133;S;k=key\x07> \x1b]133;T;k=key\x07";
-    let typed = Shell::Dash.submit(&command, false);
+    let typed = Shell::Dash.submit(&command, &Key::new("key"), false);
     let echo = String::from_utf8(typed.keys).unwrap().replace('\n', "\r\n");
     let lines: Vec<&str> = echo.split_inclusive('\n').collect();
     assert!(lines.len() > 3);

@@ -317,7 +317,7 @@ proptest! {
         let play = |pieces: Vec<&[u8]>| {
             let mut it = if is_new { Played::opened(shell) } else { Played::at_prompt(shell) };
             if is_new {
-                it.sees(&facts(usize::from(shell == Shell::Dash)));
+                it.sees(&facts(usize::from(!shell.edits_lines())));
             }
             drop(it.types(&person(), keys));
             drop(it.try_run(typed));

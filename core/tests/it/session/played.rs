@@ -74,6 +74,11 @@ pub(crate) fn prompt(shell: Shell, status: i32, serial: u64, number: u64) -> Str
         Shell::Bash => format!("{directory}{done}$ {numbered}{end}"),
         Shell::Zsh => format!("{directory}{numbered}\r\x1b[K% {end}"),
         Shell::Dash => format!("{directory}{done}$ {end}"),
+        Shell::Fish => format!("{directory}{numbered}$ {end}\x1b[K"),
+        Shell::Ash | Shell::Mksh | Shell::Ksh93 | Shell::Tcsh => {
+            let numbered = mark(&format!("D;{status};c={serial};n={serial}"));
+            format!("{directory}{numbered}$ {end}")
+        }
     }
 }
 
@@ -107,7 +112,7 @@ impl Played {
         let kept = Kept { sequence: 1, ..Kept::default() };
         let now = some_moment();
         let mut played = Self::of(Session::resume(plan(shell), now, kept, 0, 1, b""), now);
-        played.prints(prompt(shell, 0, u64::from(shell == Shell::Dash), 1));
+        played.prints(prompt(shell, 0, u64::from(shell.counts_prompts()), 1));
         assert!(played.session.is_at_prompt());
         played.carried = Carried::default();
         played

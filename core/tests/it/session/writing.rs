@@ -69,7 +69,7 @@ fn a_draft_is_put_aside_after_quiet_and_typed_again_after_the_command() {
         let run = it.run("ls");
         assert_eq!(it.look(run).beside.as_deref(), Some("attach pts/3"));
         let typed = it.typed();
-        let serial = if shell == Shell::Dash { 2 } else { 1 };
+        let serial = if shell.counts_prompts() { 2 } else { 1 };
         it.prints(prompt(shell, 0, serial, 2));
         it.session.put_draft_back(it.now);
         it.carry();
@@ -215,9 +215,9 @@ fn keys_typed_ahead_are_a_draft_until_the_facts_deny_it() {
 #[test]
 fn a_line_typed_ahead_gets_its_own_verdict_and_never_the_agents() {
     for shell in Shell::ALL {
-        let serial = if shell == Shell::Dash { 2 } else { 1 };
+        let serial = if shell.counts_prompts() { 2 } else { 1 };
         let begins =
-            |serial: u64| if shell == Shell::Dash { String::new() } else { mark(&format!("C;c={serial}")) };
+            |serial: u64| if !shell.marks_starts() { String::new() } else { mark(&format!("C;c={serial}")) };
         let mut it = Played::at_prompt(shell);
         let first = it.run("sleep 1");
         it.prints(format!("sleep 1\r\n{}", begins(serial)));
@@ -230,7 +230,7 @@ fn a_line_typed_ahead_gets_its_own_verdict_and_never_the_agents() {
         it.prints(format!("false\r\n{}", begins(serial + 1)));
         it.prints(prompt(shell, 1, serial + 1, 3));
         assert!(matches!(it.try_run("ls"), Err(Refusal::NotAtPrompt { .. })), "{shell:?}");
-        it.sees(&waits(shell.name(), shell == Shell::Dash, shell == Shell::Dash));
+        it.sees(&waits(shell.name(), !shell.edits_lines(), !shell.edits_lines()));
         let run = it.run("true");
         it.prints(format!("true\r\n{}", begins(serial + 2)));
         it.prints(prompt(shell, 0, serial + 2, 4));
@@ -246,7 +246,7 @@ fn an_interrupt_at_the_prompt_gives_a_new_one_before_a_command_is_taken() {
         it.types(&agent(), "\x03").unwrap();
         // The prompt that it gives would be taken for the command's end.
         assert!(matches!(it.try_run("ls"), Err(Refusal::NotAtPrompt { .. })), "{shell:?}");
-        let serial = if shell == Shell::Dash { 2 } else { 0 };
+        let serial = if shell.counts_prompts() { 2 } else { 0 };
         it.prints(format!("^C\r\n{}", prompt(shell, 130, serial, 2)));
         assert!(it.try_run("ls").is_ok(), "{shell:?}");
         assert_eq!(it.carried.settled, []);
@@ -258,7 +258,7 @@ fn a_shell_that_ignores_an_interrupt_is_usable_again() {
     for shell in Shell::ALL {
         let mut it = Played::at_prompt(shell);
         it.types(&person(), "\x03").unwrap();
-        it.sees(&waits(shell.name(), shell == Shell::Dash, shell == Shell::Dash));
+        it.sees(&waits(shell.name(), !shell.edits_lines(), !shell.edits_lines()));
         assert!(it.try_run("ls").is_ok(), "{shell:?}");
     }
 }

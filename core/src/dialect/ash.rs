@@ -1,0 +1,28 @@
+//! busybox ash: dash's prompt and a line editor, which holds 1,023 bytes a line.
+//!
+//! The serial is the number of the prompt. What has no width stands between `\[` and `\]`. The editor prints a prompt
+//! again as it was expanded, so its number tells that it is the same.
+//!
+//! The editor keeps every line that it reads, and cannot forget one. Without echo ash reads without it (1.35), so two
+//! lines are typed: only `stty -echo` is kept.
+
+use super::pieces;
+
+/// A command up to this length is typed as it is.
+const LINE_BYTES_MAX: usize = 900;
+
+pub(super) fn hook(key: &str) -> String {
+    let ended = format!(r"${{__e}}D;\$?;c=\$((__c=__c+1));k={key};p=\$\$;t=$__t;n=\$__c$__b");
+    [
+        " stty -echo\n".to_owned(),
+        r" __e='\['$(printf '\033]133;');__b=$(printf '\007')'\]';__t=$(tty);__c=0;".to_owned(),
+        format!(r#"PS1="${{__e}}P;k={key};d=\$PWD$__b{ended}$PS1${{__e}}B;k={key};p=\$\$$__b";"#),
+        format!(r#"PS2="${{__e}}S;k={key}$__b$PS2${{__e}}T;k={key}$__b";"#),
+        "stty echo\n".to_owned(),
+    ]
+    .concat()
+}
+
+pub(super) fn submit(command: &str, key: &str) -> String {
+    pieces::submit(command, key, LINE_BYTES_MAX)
+}

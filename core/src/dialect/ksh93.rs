@@ -1,0 +1,33 @@
+//! ksh93: a line editor, `PS1` expanded at every prompt, no hook before a command.
+//!
+//! The serial is the number of the prompt, and a discipline of `PS1` signs a prompt that replaces ours. A status of a
+//! signal is 256 and its number here; other programs see 128 and its number, and so do we. The editor prints a
+//! prompt again without its sequences (93u+m 1.0.4).
+//!
+//! Every line is in the history file before it runs. So the file is cut where our line begins, by the shell itself, and
+//! read again; that happens only when the name of the file changes.
+
+use super::pieces;
+
+/// A command up to this length is typed as it is.
+const LINE_BYTES_MAX: usize = 900;
+
+pub(super) fn hook(key: &str) -> String {
+    let status = r"\$((\$?>256?\$?-128:\$?))";
+    let ended = format!(r"${{__e}}D;{status};c=\$((__c=__c+1));k={key};p=\$\$;t=$__t;n=\$__c$__b");
+    let signed = format!(r#""${{__e}}P;k={key};d=\$PWD$__b{ended}$1${{__e}}B;k={key};p=\$\$$__b""#);
+    [
+        r" __e=$'\033]133;';__b=$'\007';__t=$(tty);__c=0;".to_owned(),
+        format!("function __s {{ __r={signed};}};__s \"$PS1\";PS1=$__r;"),
+        format!("function PS1.set {{ [[ ${{.sh.value}} = *{key}* ]]||{{ __s \"${{.sh.value}}\";.sh.value=$__r;}};}};"),
+        format!(r#"PS2="${{__e}}S;k={key}$__b$PS2${{__e}}T;k={key}$__b";"#),
+        format!(r#"__h=${{HISTFILE:-$HOME/.sh_history}};eval 'true 3<>;"$__h" 3<#*{key}*' 2>/dev/null;"#),
+        "HISTFILE=/dev/null;HISTFILE=$__h;unset __h".to_owned(),
+        "\n".to_owned(),
+    ]
+    .concat()
+}
+
+pub(super) fn submit(command: &str, key: &str) -> String {
+    pieces::submit(command, key, LINE_BYTES_MAX)
+}

@@ -1,0 +1,74 @@
+//! Long and multi-line commands for shells whose lines are short: quoted pieces in one group, which is one command
+//! with one prompt after it.
+
+use super::quote;
+
+/// A typed line stays below 1,023 bytes, also with its quoting: so much does the editor of busybox ash hold, and a
+/// terminal's line discipline holds four times that.
+const PIECE_BYTES_MAX: usize = 900;
+
+/// The pieces between single quotes, for a shell that reads whole lines of its terminal.
+pub(super) fn plain(command: &str) -> String {
+    let cost = |it: char| if it == '\'' { 4 } else { it.len_utf8() };
+    // The group's text is expanded before it runs, so the variable can go first.
+    group("", &cut(command, cost), quote::single, "eval \"unset __q\n$__q\"")
+}
+
+/// The pieces between `$'` and `'`, for a shell that edits its line: no key in them means anything to an editor. What
+/// is drawn meanwhile tells nothing, so the group marks by itself where its command starts.
+pub(super) fn escaped(command: &str, key: &str) -> String {
+    let cost = |it: char| quote::ansi_c_bytes(it);
+    let start = format!(r"printf '\033]133;C;c=%s;k={key}\007' $((__c+1))");
+    group(" ", &cut(command, cost), quote::ansi_c, &format!("{start};eval \"unset __q;$__q\""))
+}
+
+fn group(before: &str, pieces: &[String], quoted: impl Fn(&str) -> String, run: &str) -> String {
+    let assigned = pieces.iter().map(|piece| quoted(piece)).collect::<Vec<_>>().join("\n__q=$__q");
+    format!("{before}{{ __q={assigned}\n{run}; }}\n")
+}
+
+/// Cuts the text so that each piece, quoted, stays below the limit; never inside a character.
+pub(super) fn cut(text: &str, cost: impl Fn(char) -> usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut quoted_bytes = 0;
+    for it in text.chars() {
+        if quoted_bytes + cost(it) > PIECE_BYTES_MAX {
+            pieces.push(String::new());
+            quoted_bytes = 0;
+        }
+        quoted_bytes += cost(it);
+        if let Some(last) = pieces.last_mut() {
+            last.push(it);
+        }
+    }
+    pieces
+}
+
+/// How a shell that edits its line, and has no bracketed paste, is given a command.
+pub(super) fn submit(command: &str, key: &str, line_bytes_max: usize) -> String {
+    let plain = command.len() <= line_bytes_max
+        && !command.contains(['\n', '\t'])
+        && !quote::ends_in_backslash(command);
+    if plain { format!("{command}\n") } else { escaped(command, key) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_typed_line_is_longer_than_the_shortest_editor_holds() {
+        for command in ["x".repeat(5_000), "'".repeat(5_000), "a\nb".to_owned(), "é\t\\".repeat(3_000)] {
+            for typed in [plain(&command), escaped(&command, "0123456789abcdef0123456789abcdef")] {
+                assert!(typed.lines().all(|line| line.len() < 1_023), "{typed}");
+                assert!(typed.ends_with("; }\n"));
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_of_an_editor_is_in_what_is_typed() {
+        let typed = escaped("a\tb\nc\\", "k");
+        assert!(typed.starts_with(r" { __q=$'a\tb\nc\\'"), "{typed}");
+    }
+}

@@ -1,0 +1,192 @@
+//! tcsh 6.
+//!
+//! `precmd` counts prompts and marks the end of a command, `postcmd` its start; both may do so several times for one
+//! command, and the first start counts. `%{…%}` belongs to the character that follows it and cannot be the last in a
+//! prompt, so the mark of a prompt's end goes before its last character and is printed as if it stood behind it.
+//! tcsh keeps `$status` over its hooks. An interrupted command leaves 1.
+//!
+//! The history is emptied after our line and read again from its file, if it was read from there at all.
+//!
+//! A prompt knows no comments and repeats what `!` names; `-c` has comments and nothing to repeat. So comments are left
+//! out here and `!` is quoted. Several lines go as one `eval`; that reads no loop and no here-document, so these go into
+//! the body of a loop of one turn (6.24).
+
+pub(super) fn hook(key: &str) -> String {
+    let mark = |body: &str| format!("${{__e}}{body};k={key};p=$__p");
+    [
+        r#" set __e="`printf '\033]133;'`" __b="`printf '\007'`" __t="`tty`" __p=$$ __c=0 __d=1 __r=x;"#
+            .to_owned(),
+        format!(r#"set __k="`printf '%%{{\033[C\033]133;B;k={key}\007\033[D%%}}'`";"#),
+        "if(! $?echo_style)set echo_style=both;".to_owned(),
+        r"alias __w 'set __o=$echo_style;set echo_style=bsd;echo -n \!:1;set echo_style=$__o';".to_owned(),
+        format!("alias __j '{}';", marked("prompt", "")),
+        format!("alias __l '{}';", marked("prompt2", r"|sed s/B\;k/T\;k/")),
+        format!(r#"alias __n 'if("$prompt:q" \!~ *{key}*)set prompt="`__j`"';"#),
+        r#"alias __z 'set __s=$status';alias __y '(exit $__s)';alias __m 'if("$__r" != x)set __s=$__r;set __r=x;@ __c++;@ __d=$__c + 1;"#
+            .to_owned(),
+        format!(r#"__w "${{__e}}P;k={key};d=$cwd:q$__b{};t=$__t;n=$__c$__b";__n';"#, mark("D;$__s;c=$__c")),
+        format!(r#"alias __x '__w "{}$__b"';"#, mark("C;c=$__d")),
+        // What the user does there still sees the status, and may change it.
+        adopt("precmd", "__z;", "__y;", "__m"),
+        adopt("postcmd", "", "", "__x"),
+        format!(r#"set prompt2="%{{${{__e}}S;k={key}$__b%}}`__l`";"#),
+        "if(`history|wc -l` > 1)set __h;history -c;if($?__h)history -L;unset __h".to_owned(),
+        "\r".to_owned(),
+    ]
+    .concat()
+}
+
+/// Prints a prompt with the mark before its last character. In an alias nothing of it is read as a command.
+fn marked(prompt: &str, then: &str) -> String {
+    format!(r#"printf %s "${prompt}:q"|sed -E "s/^((%.|[^%])*)(%.|[^%])/\1$__k:q\3/"{then}"#)
+}
+
+/// Puts `after` behind what the user has there, and `before` in front of it.
+fn adopt(event: &str, before: &str, between: &str, after: &str) -> String {
+    format!(
+        r#"if("`alias {event}`" != "")alias {event} "{before}{between}`alias {event}`;{after}";if("`alias {event}`" == "")alias {event} "{before}{after}";"#
+    )
+}
+
+pub(super) fn submit(command: &str) -> String {
+    let logical = logical_lines(command);
+    let has_document = logical.iter().any(|line| bare(line).contains("<<"));
+    let lines: Vec<String> = logical
+        .iter()
+        .map(|line| if has_document { line.clone() } else { without_comment(line) })
+        .filter(|line| has_document || !line.trim().is_empty())
+        .map(|line| without_events(&line))
+        .collect();
+    let is_body = has_document || lines.iter().any(|line| line.contains('\n') || is_block(line));
+    let is_long = lines.iter().any(|line| line.len() > LINE_BYTES_MAX);
+    match lines.as_slice() {
+        [] => "\r".to_owned(),
+        [line] if !is_long => format!("{}\r", typed(line)),
+        lines if is_body || is_long => {
+            let body = lines.iter().map(|line| in_pieces(line)).collect::<String>();
+            format!("foreach __i (1)\r__x\r{body}set __r=$status\rend\r")
+        }
+        lines => format!("eval {}\r", typed(&quoted(&lines.join("\n")))),
+    }
+}
+
+/// What the editor takes in one line; what is longer it cuts, with a beep, and runs the rest.
+const LINE_BYTES_MAX: usize = 900;
+
+/// A line of a loop's body; a long one is put together first.
+fn in_pieces(line: &str) -> String {
+    if line.len() <= LINE_BYTES_MAX {
+        return typed(line) + "\r";
+    }
+    let cost = |it: char| if matches!(it, '\'' | '!') { 4 } else { it.len_utf8() + usize::from(it == '\n') };
+    let pieces = super::pieces::cut(line, cost);
+    let assigned = pieces.iter().enumerate().map(|(place, piece)| {
+        let before = if place == 0 { "" } else { "\"$__q:q\"" };
+        format!("set __q={before}{}\r", typed(&quoted(piece)))
+    });
+    assigned.collect::<String>() + "eval \"$__q:q\"\r"
+}
+
+fn quoted(text: &str) -> String {
+    let text = text.replace('\'', r"'\''").replace('!', r"'\!'").replace('\n', "\\\n");
+    format!("'{text}'")
+}
+
+/// Cuts the text into lines; one that ends in a backslash goes on.
+fn logical_lines(command: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut goes_on = false;
+    for line in command.lines() {
+        match lines.last_mut().filter(|_| goes_on) {
+            Some(last) => {
+                last.push('\n');
+                last.push_str(line);
+            }
+            None => lines.push(line.to_owned()),
+        }
+        goes_on = super::quote::ends_in_backslash(line);
+    }
+    lines
+}
+
+/// The editor completes at a tab, unless it is quoted.
+fn typed(line: &str) -> String {
+    line.replace('\t', "\x16\t").replace('\n', "\r")
+}
+
+/// Returns whether the line begins or ends what is read over several lines.
+fn is_block(line: &str) -> bool {
+    const WORDS: [&str; 9] =
+        ["foreach", "while", "switch", "end", "endif", "endsw", "else", "case", "breaksw"];
+    let line = bare(line);
+    let first = line.split(|it: char| !it.is_ascii_alphanumeric()).find(|word| !word.is_empty());
+    let opens = line.trim_end().ends_with(" then") || line.trim_end().ends_with(")then");
+    opens || first.is_some_and(|word| WORDS.contains(&word))
+}
+
+/// Leaves out a comment.
+fn without_comment(line: &str) -> String {
+    bare(line).find(COMMENT).map_or(line, |place| line[..place].trim_end()).to_owned()
+}
+
+/// What stands for the `#` that begins a comment.
+const COMMENT: char = '\0';
+
+/// Returns the line with `x` for every byte that is quoted.
+fn bare(line: &str) -> String {
+    let (mut quote, mut escaped, mut begins) = (None, false, true);
+    let mut bare = String::with_capacity(line.len());
+    for it in line.chars() {
+        let is_quoted = escaped || quote.is_some();
+        let shown = if it == '#' && begins && !is_quoted { COMMENT } else { it };
+        (0..it.len_utf8()).for_each(|_| bare.push(if is_quoted || it.len_utf8() > 1 { 'x' } else { shown }));
+        begins = !is_quoted && (it.is_whitespace() || ";&|()<>".contains(it));
+        match quote {
+            Some(open) if it == open && !escaped => quote = None,
+            None if !escaped && matches!(it, '\'' | '"' | '`') => quote = Some(it),
+            _ => {}
+        }
+        escaped = it == '\\' && !escaped && quote.is_none();
+    }
+    bare
+}
+
+/// Quotes each `!` that would name an event of the history.
+fn without_events(line: &str) -> String {
+    let mut quoted = String::with_capacity(line.len());
+    let mut characters = line.chars().peekable();
+    let mut escaped = false;
+    while let Some(it) = characters.next() {
+        let next = characters.peek().copied();
+        let names = !matches!(next, None | Some(' ' | '\t' | '\n' | '=' | '(' | '~'));
+        if it == '!' && names && !escaped {
+            quoted.push('\\');
+        }
+        quoted.push(it);
+        escaped = it == '\\' && !escaped;
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn comments_are_left_out_and_no_event_is_named() {
+        assert_eq!(submit("echo hi # don't"), "echo hi\r");
+        assert_eq!(submit("echo '# a' a#b \\# c"), "echo '# a' a#b \\# c\r");
+        assert_eq!(submit("# only"), "\r");
+        assert_eq!(submit("echo wow! a!b \\!c"), "echo wow! a\\!b \\!c\r");
+    }
+
+    #[test]
+    fn several_lines_are_one_command() {
+        assert_eq!(submit("echo 'a'\necho\tb"), "eval 'echo '\\''a'\\''\\\recho\x16\tb'\r");
+        for block in ["foreach i (1 2)\necho $i\nend", "cat <<E\na\nE", "echo a\necho 'b\\\nc'"] {
+            let typed = submit(block);
+            assert!(typed.starts_with("foreach __i (1)\r__x\r"), "{typed}");
+        }
+        assert_eq!(submit("echo 'b\\\nc <<d'"), "echo 'b\\\rc <<d'\r");
+    }
+}
