@@ -26,3 +26,22 @@ pub(super) fn hook(key: &str) -> String {
 pub(super) fn submit(command: &str, key: &str) -> String {
     pieces::submit(command, key, LINE_BYTES_MAX)
 }
+/// The line editor asks for the cursor's place after each prompt, and takes `ESC [ 1 ; 1 R` for no answer, but for one
+/// that goes on with what is typed next (busybox 1.35). With two digits each it reads it.
+pub(super) fn readable(answers: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(answers.len() + 2);
+    let mut rest = answers;
+    while let [first, after @ ..] = rest {
+        match *rest {
+            [0x1b, b'[', row @ b'0'..=b'9', b';', column @ b'0'..=b'9', b'R', ..] => {
+                out.extend_from_slice(&[0x1b, b'[', b'0', row, b';', b'0', column, b'R']);
+                rest = &rest[6..];
+            }
+            _ => {
+                out.push(*first);
+                rest = after;
+            }
+        }
+    }
+    out
+}

@@ -164,6 +164,12 @@ impl Shell {
         self == Self::Fish
     }
 
+    /// Returns what the terminal answers as this shell's line editor reads it.
+    #[must_use]
+    pub fn readable(self, answers: Vec<u8>) -> Vec<u8> {
+        if self == Self::Ash { ash::readable(&answers) } else { answers }
+    }
+
     /// Returns whether its line editor takes a terminal's late answers for text, so that they stand in the next line.
     #[must_use]
     pub fn takes_answers_for_text(self) -> bool {

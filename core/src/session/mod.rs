@@ -576,7 +576,7 @@ impl Session {
     fn answer_queries(&mut self) {
         let answers = self.screen.take_answers();
         if !answers.is_empty() {
-            self.write(answers.into(), false);
+            self.write(self.plan.shell.readable(answers).into(), false);
         }
     }
 
