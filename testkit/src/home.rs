@@ -40,11 +40,7 @@ impl Home {
         for sub in ["state", "work"] {
             fs::create_dir(folder.path().join(sub)).expect("a folder in it");
         }
-        // At its first start fish would read every manual page for completions.
-        let fish = folder.path().join(".config/fish");
-        fs::create_dir_all(&fish).expect("a folder for fish");
-        let known = "# VERSION: 3.0\nSETUVAR __fish_initialized:3400\n";
-        fs::write(fish.join("fish_variables"), known).expect("what fish knows");
+        spare_fish(folder.path());
         let home = Self { folder, instance: None };
         private(&home.state());
         home
@@ -183,6 +179,14 @@ impl Home {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
+}
+
+/// At its first start in a home fish would read every manual page for completions.
+pub(crate) fn spare_fish(home: &Path) {
+    let fish = home.join(".config/fish");
+    fs::create_dir_all(&fish).expect("a folder for fish");
+    let known = "# VERSION: 3.0\nSETUVAR __fish_initialized:3400\n";
+    fs::write(fish.join("fish_variables"), known).expect("what fish knows");
 }
 
 impl Drop for Home {

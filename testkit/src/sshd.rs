@@ -9,6 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::home::spare_fish;
 use crate::not_run::not_run;
 use crate::wait::until;
 
@@ -70,6 +71,7 @@ impl Sshd {
         key(folder.path(), "user_ed25519", &["-t", "ed25519"]);
         // What the account's own rc files print, and how slow they are, is no part of any story.
         fs::create_dir(folder.path().join("home")).expect("a home without rc files");
+        spare_fish(&folder.path().join("home"));
         let public = fs::read(folder.path().join("user_ed25519.pub")).expect("a public key");
         fs::write(folder.path().join("authorized_keys"), public).expect("the authorized keys");
         // Another process may take the port between our look and sshd's: then it ends at once, and the next is tried.

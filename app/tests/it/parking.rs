@@ -32,7 +32,7 @@ fn story(mut desk: Desk) {
             assert!(said.notes().join(" ").contains("was put aside for this and is put back"), "{said:?}");
         }
         has_draft(&mut desk, shell);
-        person.line("ft-$((40 + 2))");
+        person.line("ft-\"4\"2");
         person.wait_text("draft-42");
         drop(person);
         desk.is_exact(shell);
@@ -41,8 +41,11 @@ fn story(mut desk: Desk) {
 
 #[test]
 fn an_unsent_line_stands_aside_after_quiet_and_comes_back_as_it_was() {
-    story(Desk::new());
-    if let Some(sshd) = Sshd::start("an_unsent_line_stands_aside_after_quiet_and_comes_back_as_it_was") {
-        story(Desk::over(&sshd));
-    }
+    let sshd = Sshd::start("an_unsent_line_stands_aside_after_quiet_and_comes_back_as_it_was");
+    std::thread::scope(|scope| {
+        scope.spawn(|| story(Desk::new()));
+        if let Some(sshd) = &sshd {
+            scope.spawn(|| story(Desk::over(sshd)));
+        }
+    });
 }

@@ -28,12 +28,12 @@ fn what_a_person_runs_has_a_number_and_is_told_to_the_agent_once() {
     in_every_shell(|desk, shell| {
         choose(desk, shell, "common");
         let tty = person(desk, shell);
-        tty.line("echo by-a-person; (exit 4)");
+        tty.line("sh -c 'echo by-a-person; exit 4'");
         let listed = until("it is listed", || {
             let runs = runs(desk);
             runs.lines().find(|it| it.contains(&format!(" {shell}: exit 4"))).map(str::to_owned)
         });
-        assert!(listed.starts_with('h') && listed.contains("echo by-a-person; (exit 4)"), "{listed}");
+        assert!(listed.starts_with('h') && listed.contains("sh -c 'echo by-a-person; exit 4'"), "{listed}");
         let handle = listed.split(' ').next().unwrap();
         let said = desk.run(shell, "echo by-an-agent");
         let news = said.notes().join(" ");
