@@ -187,6 +187,7 @@ pub(crate) fn spare_fish(home: &Path) {
     fs::create_dir_all(&fish).expect("a folder for fish");
     let known = "# VERSION: 3.0\nSETUVAR __fish_initialized:3400\n";
     fs::write(fish.join("fish_variables"), known).expect("what fish knows");
+    fs::create_dir_all(home.join(".local/share/fish/generated_completions")).expect("no completions to make");
 }
 
 impl Drop for Home {
