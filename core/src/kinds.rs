@@ -2,8 +2,9 @@
 //!
 //! Words only refine `line`. They never say that a program waits, and never that it asks for anything but a line.
 
-use crate::facts::{Facts, Inner};
+use crate::facts::Facts;
 use crate::names::InputKind;
+use crate::probe;
 use crate::screen::Screen;
 
 /// So many rows above the cursor may belong to a menu.
@@ -54,10 +55,7 @@ pub fn question(kind: InputKind, screen: &Screen) -> Option<String> {
 }
 
 fn asks_about_keys(facts: &Facts) -> bool {
-    let members = match &facts.inner {
-        Inner::Terminal(inner) => &inner.members,
-        Inner::None | Inner::Opaque => &facts.members,
-    };
+    let members = &probe::innermost(facts).unwrap_or(facts).members;
     members.iter().any(|it| ASK_ABOUT_KEYS.contains(&it.program.comm.as_str()))
 }
 

@@ -117,8 +117,18 @@ pub fn reader_of(facts: &Facts) -> Option<&str> {
     Some(&reader.program.comm)
 }
 
+/// Returns whether the shell whose prompt counts stands in front itself.
+pub(crate) fn has_in_front(facts: &Facts, front: Front) -> bool {
+    let pid = match front {
+        Front::Own => facts.shell.pid,
+        Front::Inside(pid) => pid,
+        Front::Beyond => return false,
+    };
+    innermost(facts).is_some_and(|it| it.members.iter().any(|member| member.program.pid == pid))
+}
+
 /// Returns the terminal of the program in front; nothing if it may not be read.
-fn innermost(facts: &Facts) -> Option<&Facts> {
+pub(crate) fn innermost(facts: &Facts) -> Option<&Facts> {
     match &facts.inner {
         Inner::None => Some(facts),
         Inner::Terminal(inner) => innermost(inner),

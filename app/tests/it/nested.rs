@@ -57,6 +57,21 @@ fn nests_are_as_deep_as_somebody_makes_them_and_told_in_order() {
 }
 
 #[test]
+fn a_nested_shell_that_runs_a_command_by_itself_is_spared_what_would_end_it() {
+    let mut desk = Desk::new();
+    desk.open("web1", "bash");
+    desk.run("web1", "bash --norc");
+    let own = desk.run_for(
+        "web1",
+        "trap '' INT; SECONDS=0; while ((SECONDS < 6)); do :; done; trap - INT; echo lived on",
+        1,
+    );
+    desk.tool("ssh_close", json!({"id": own.handle()}));
+    let said = desk.tool("ssh_wait", json!({"command": own.handle(), "wait_s": 20}));
+    assert_eq!((said.exit(), said.output().as_str()), (Some(0), "lived on"), "{said:?}");
+}
+
+#[test]
 fn a_nest_outlives_the_daemon() {
     for inner in inner_shells() {
         let mut desk = Desk::new();
@@ -138,6 +153,11 @@ fn a_second_hop_is_adopted_by_its_own_signature() {
     assert_eq!(desk.run("web1", "(exit 3)").exit(), Some(3));
     let said = desk.run("web1", "echo ${SSH_CONNECTION:+there}");
     assert_eq!((said.exit(), said.output().as_str()), (Some(0), "there"), "{said:?}");
+    // What ends a command there is a key, not a signal that would end the way there.
+    let said = desk.run_for("web1", "sleep 1000", 1);
+    let said = desk.tool("ssh_close", json!({"id": said.handle()}));
+    assert!(said.state().starts_with("interrupted by SIGINT"), "{said:?}");
+    assert_eq!(desk.run("web1", "echo ${SSH_CONNECTION:+there}").output(), "there");
     desk.run("web1", "exit 9");
     let outer = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 10}));
     assert_eq!(outer.exit(), Some(9), "{outer:?}");

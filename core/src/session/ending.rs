@@ -7,8 +7,10 @@ use bytes::Bytes;
 use super::frames::Below;
 use super::{Effect, RECENT_RUNS_MAX, Session, Stage};
 use crate::evidence::{Kind, Step};
+use crate::gate;
 use crate::ladder::{self, Front, Rung};
 use crate::names::{Boundary, InputKind, RunId};
+use crate::probe;
 use crate::refusal::Refusal;
 use crate::run::RunState;
 
@@ -45,10 +47,15 @@ impl Session {
 
     fn climb(&mut self, now: Instant) {
         let asked = self.asked_for();
-        let front = Front {
-            shell: self.shell_in_front,
-            seen: self.has_looked() || asked.is_some(),
-            leave: asked.and_then(|kind| ladder::leave(kind, &self.waiting_program)),
+        let front = if self.front == probe::Front::Beyond {
+            // A signal here would end what carries the terminal there. Ctrl-C is the far terminal's to read.
+            Front { shell: true, seen: true, leave: Some(&[gate::INTERRUPT]) }
+        } else {
+            Front {
+                shell: self.shell_in_front,
+                seen: self.has_looked() || asked.is_some(),
+                leave: asked.and_then(|kind| ladder::leave(kind, &self.waiting_program)),
+            }
         };
         let Some(run) = &mut self.run else { return };
         let was_over = run.ladder.is_over();

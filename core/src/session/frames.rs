@@ -73,6 +73,8 @@ pub(super) struct Asked {
     front: Front,
     executable: Option<(u64, u64)>,
     who: Option<String>,
+    /// It has said which shell it is, where no kernel shows that.
+    is_named: bool,
     /// What is said of the command if there is no answer.
     otherwise: RunState,
     /// What was printed meanwhile.
@@ -312,8 +314,18 @@ impl Session {
         if let Some(run) = &mut self.run {
             run.note(now, self.end, Step::new(Kind::Said).with("asked", shell.name()));
         }
-        let (who, held, bytes) = (None, Vec::new(), 0);
-        self.asked = Some(Asked { since: now, key, shell, front, executable, who, otherwise, held, bytes });
+        self.asked = Some(Asked {
+            since: now,
+            key,
+            shell,
+            front,
+            executable,
+            who: None,
+            is_named: false,
+            otherwise,
+            held: Vec::new(),
+            bytes: 0,
+        });
     }
 
     fn type_nested_hook(&mut self, shell: Shell) {
@@ -341,9 +353,9 @@ impl Session {
     fn take_answer(&mut self, now: Instant, found: &Found) -> bool {
         let Some(asked) = &mut self.asked else { return false };
         match &found.mark.kind {
-            MarkKind::Identity { who } if asked.front == Front::Beyond && asked.who.is_none() => {
+            MarkKind::Identity { who } if asked.front == Front::Beyond && !asked.is_named => {
                 let shell = if who.is_empty() { Some(Shell::Dash) } else { Shell::of_login(who) };
-                asked.who = Some(String::new());
+                asked.is_named = true;
                 asked.since = now;
                 match shell {
                     Some(shell) => {
@@ -385,7 +397,7 @@ impl Session {
             shell: asked.shell,
             key: asked.key,
             front: asked.front,
-            who: asked.who.filter(|it| !it.is_empty()),
+            who: asked.who,
             serial: 0,
             prompt: 0,
             pid: None,

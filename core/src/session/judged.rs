@@ -24,10 +24,7 @@ impl Session {
             return self.go_without_facts(now, &facts.shell.comm);
         }
         self.without_facts = false;
-        self.shell_in_front = match self.front() {
-            Front::Own => facts.members.iter().any(|member| member.program.pid == facts.shell.pid),
-            Front::Inside(_) | Front::Beyond => false,
-        };
+        self.shell_in_front = probe::has_in_front(facts, self.front());
         let unanswered = self.run.as_ref().is_some_and(|run| !run.has_started());
         let around = Surroundings {
             front: self.front(),
