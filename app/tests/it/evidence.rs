@@ -67,7 +67,9 @@ fn what_is_waited_for_shows_what_the_kernel_said() {
         let lines = String::from_utf8_lossy(&lines.stdout).into_owned();
         assert!(lines.contains("needs input (line)") && lines.contains("facts"), "{lines}");
         assert_eq!(desk.press(shell, "ctrl-d").exit(), Some(4));
-        assert_eq!(steps(&why(&desk.home, &run), "facts").len(), 1);
+        // What was seen on the way to the end may be more; what was answered then is still there.
+        let kept = steps(&why(&desk.home, &run), "facts");
+        assert!(kept.contains(&facts), "{kept:?}");
     });
 }
 

@@ -1,10 +1,11 @@
 //! One look at a terminal and its processes, through what the kernel shows.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
-use cotty_core::facts::{Facts, Inner, Member, Program};
+use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
 use rustix::termios::LocalModes;
 
@@ -57,7 +58,8 @@ impl<'terminal> Look<'terminal> {
         let shell = shell.map(Stat::program).unwrap_or_default();
         let user = kernel::owner(shell.pid);
         let scene = Scene { tree: &tree, user, eyes: self.eyes };
-        scene.facts(shell, self.pty.tty_device, foreground, &self.pty.master, 0)
+        let slave = slave_side(self.pty.tty_device);
+        scene.facts(shell, self.pty.tty_device, foreground, (&self.pty.master, slave.as_ref()), 0)
     }
 
     /// Returns every live process of the session but its shell.
@@ -109,17 +111,31 @@ struct Scene<'tree> {
 }
 
 impl Scene<'_> {
-    fn facts(&self, shell: Program, tty: u64, foreground: u32, side: impl AsFd, depth: usize) -> Facts {
-        let modes = rustix::termios::tcgetattr(side).map(|it| it.local_modes);
+    /// `sides` are one to ask for the modes, and the slave side where it can be had.
+    fn facts(
+        &self,
+        shell: Program,
+        tty: u64,
+        foreground: u32,
+        sides: (impl AsFd, Option<&File>),
+        depth: usize,
+    ) -> Facts {
+        let modes = rustix::termios::tcgetattr(sides.0).map(|it| it.local_modes);
         let modes = modes.unwrap_or(LocalModes::empty());
         let in_group = |it: &&Stat| foreground != 0 && it.group == foreground && it.is_live();
         let members: Vec<&Stat> = self.tree.iter().filter(in_group).take(MEMBERS_MAX).collect();
+        let told = |(at, it): (usize, &&Stat)| self.member(at, it, tty);
+        let mut told: Vec<Member> = members.iter().enumerate().map(told).collect();
+        // Asked last: who was blocked on the terminal then, with input at hand, is just being woken.
+        if sides.1.is_some_and(holds_input) {
+            told.iter_mut().for_each(|it| it.blocked = Blocked::Elsewhere);
+        }
         Facts {
             shell,
             foreground,
             echo: modes.contains(LocalModes::ECHO),
             canonical: modes.contains(LocalModes::ICANON),
-            members: members.iter().enumerate().map(|(at, it)| self.member(at, it, tty)).collect(),
+            members: told,
             inner: if depth < INNER_DEPTH_MAX { self.inner(&members, tty, depth) } else { Inner::None },
         }
     }
@@ -177,13 +193,74 @@ impl Scene<'_> {
         let tty = rustix::fs::makedev(136, index);
         let on_it = || self.tree.iter().filter(|it| it.tty == tty && it.is_live());
         let leader = on_it().find(|it| it.session == it.pid).or(on_it().next())?;
-        let flags = OFlags::NOCTTY | OFlags::NONBLOCK;
-        let flags = i32::try_from(flags.bits()).unwrap_or(0);
-        let slave = OpenOptions::new().read(true).custom_flags(flags).open(format!("/dev/pts/{index}"));
-        // In another mount namespace another terminal may have this name.
-        let slave = slave.ok().filter(|it| it.metadata().is_ok_and(|it| it.rdev() == tty));
-        Some(slave.map_or(Inner::Opaque, |slave| {
-            Inner::Terminal(Box::new(self.facts(leader.program(), tty, leader.foreground, slave, depth + 1)))
+        Some(slave_side(tty).map_or(Inner::Opaque, |slave| {
+            let (leader, group) = (leader.program(), leader.foreground);
+            Inner::Terminal(Box::new(self.facts(leader, tty, group, (&slave, Some(&slave)), depth + 1)))
         }))
+    }
+}
+
+/// Opens the slave side of a terminal, without becoming its owner.
+fn slave_side(tty: u64) -> Option<File> {
+    let flags = i32::try_from((OFlags::NOCTTY | OFlags::NONBLOCK).bits()).ok()?;
+    let path = format!("/dev/pts/{}", rustix::fs::minor(tty));
+    let slave = OpenOptions::new().read(true).custom_flags(flags).open(path).ok()?;
+    // In another mount namespace another terminal may have this name.
+    slave.metadata().is_ok_and(|it| it.rdev() == tty).then_some(slave)
+}
+
+/// Returns whether something was typed that a read of this slave side would give, and that nobody has read: on a busy
+/// machine a program sleeps on for a while after it was.
+fn holds_input(slave: &File) -> bool {
+    let mut polled = [PollFd::new(slave, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    rustix::event::poll(&mut polled, Some(&now)).is_ok_and(|ready| ready > 0)
+        && polled[0].revents() == PollFlags::IN
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::termios::OptionalActions;
+
+    use super::*;
+
+    /// A terminal's two sides, and its number.
+    fn terminal() -> (std::os::fd::OwnedFd, File) {
+        let flags = rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY;
+        let master = rustix::pty::openpt(flags).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        let rdev = std::fs::metadata(name.to_str().unwrap()).unwrap().rdev();
+        (master, slave_side(rdev).unwrap())
+    }
+
+    fn read(mut slave: &File) -> usize {
+        std::io::Read::read(&mut slave, &mut [0; 64]).unwrap()
+    }
+
+    #[test]
+    fn what_was_typed_is_held_until_somebody_reads_it() {
+        let (master, slave) = terminal();
+        assert!(!holds_input(&slave));
+        rustix::io::write(&master, b"half a line").unwrap();
+        assert!(!holds_input(&slave), "a read would wait for the rest");
+        rustix::io::write(&master, b"\r").unwrap();
+        assert!(holds_input(&slave));
+        assert_eq!((read(&slave), holds_input(&slave)), (12, false));
+        rustix::io::write(&master, b"\x04").unwrap();
+        assert!(holds_input(&slave), "an end of file is something to read");
+        assert_eq!((read(&slave), holds_input(&slave)), (0, false));
+    }
+
+    #[test]
+    fn without_whole_lines_a_key_is_enough() {
+        let (master, slave) = terminal();
+        let mut modes = rustix::termios::tcgetattr(&slave).unwrap();
+        modes.local_modes.remove(LocalModes::ICANON);
+        rustix::termios::tcsetattr(&slave, OptionalActions::Now, &modes).unwrap();
+        rustix::io::write(&master, b"q").unwrap();
+        assert!(holds_input(&slave));
+        drop(master);
+        assert!(!holds_input(&slave), "a terminal that ended has nothing to give");
     }
 }
