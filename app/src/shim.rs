@@ -193,9 +193,8 @@ impl Shim {
         let replies = match seen {
             Seen::Nothing | Seen::Lines => Vec::new(),
             Seen::Up => {
-                for line in self.client.replay().chain(self.calls.lines()) {
-                    self.pipe.send_if_up(line);
-                }
+                self.client.replay().for_each(|line| self.pipe.send_if_up(line));
+                self.calls.lines().for_each(|line| self.pipe.send_if_up(&line));
                 Vec::new()
             }
             Seen::Broken => self.calls.count_break(),

@@ -414,8 +414,8 @@ const NOBODY: RunId = RunId { kind: cotty_core::names::RunKind::Command, number:
 impl Hub {
     /// A call with the same key joins the command that it started before.
     async fn join(&self, order: &RunOrder) -> Result<Option<RunReport>, Refusal> {
-        let Some(key) = &order.key else { return Ok(None) };
-        let Some(run) = self.0.store.call(&key.0)?.and_then(|call| call.run) else { return Ok(None) };
+        let Some(key) = order.key.as_ref().filter(|it| !it.is_new) else { return Ok(None) };
+        let Some(run) = self.0.store.call(&key.name)?.and_then(|call| call.run) else { return Ok(None) };
         let run = RunId { kind: cotty_core::names::RunKind::Command, number: run };
         let wait = order.wait;
         if let Some(report) = self.join_isolated(run, wait).await? {

@@ -32,9 +32,14 @@ pub struct Caller {
     pub whole_env: Option<Vec<(OsString, OsString)>>,
 }
 
-/// Identifies one request over restarts of the daemon: the shim's nonce and its JSON-RPC id.
+/// Identifies one request over restarts of the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct CallKey(pub String);
+pub struct CallKey {
+    /// The shim's nonce and the number that it gave the request.
+    pub name: String,
+    /// It was never sent before, so nothing can be known of it.
+    pub is_new: bool,
+}
 
 /// How a session is named in a call.
 #[derive(Clone, Debug, Default)]

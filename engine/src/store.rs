@@ -111,10 +111,10 @@ impl Store {
         kept: Option<&(Kept, Vec<Frame>)>,
     ) -> Result<(), Refusal> {
         self.with(|db| {
-            let all = db.unchecked_transaction()?;
-            runs.iter().try_for_each(|run| run.update(db))?;
-            kept.map_or(Ok(()), |(kept, frames)| rows::update_kept(db, id, kept, frames))?;
-            all.commit()
+            whole(db, || {
+                runs.iter().try_for_each(|run| run.update(db))?;
+                kept.map_or(Ok(()), |(kept, frames)| rows::update_kept(db, id, kept, frames))
+            })
         })
     }
 
@@ -183,12 +183,10 @@ impl Store {
     /// Keeps a command before it is typed, and the call that gave it.
     pub(crate) fn add_run(&self, row: &RunRow, call: Option<&CallRow>) -> Result<(), Refusal> {
         self.with(|db| {
-            let both = db.unchecked_transaction()?;
-            if let Some(call) = call {
-                call.insert(db)?;
-            }
-            row.insert(db)?;
-            both.commit()
+            whole(db, || {
+                call.map_or(Ok(()), |call| call.insert(db))?;
+                row.insert(db)
+            })
         })
     }
 
@@ -258,6 +256,16 @@ impl Store {
         let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         act(&connection).map_err(|error| refused(&error))
     }
+}
+
+/// Does all of it or nothing. The statements around it are prepared once, not each time as the library's own are.
+fn whole(db: &Connection, act: impl FnOnce() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    db.prepare_cached("BEGIN")?.execute([])?;
+    let done = act().and_then(|()| db.prepare_cached("COMMIT")?.execute([]));
+    if done.is_err() && !db.is_autocommit() {
+        db.execute_batch("ROLLBACK")?;
+    }
+    done.map(drop)
 }
 
 /// Adds what a store of an earlier version lacks.

@@ -24,6 +24,8 @@ mod terminal;
 
 pub mod server;
 
+mod line;
+
 pub mod client;
 
 pub mod isolated;

@@ -25,6 +25,8 @@ use crate::{lists, render};
 ///
 /// A JSON-RPC id alone would not do: a client that uses one twice would be given its first call's result.
 pub const CALL_KEY: &str = "cotty/call";
+/// The `_meta` key by which the shim says that it sends a call for the first time: nothing can be known of it yet.
+pub const CALL_IS_NEW: &str = "cotty/new";
 /// No call lasts longer: the shortest time-out among clients is 60 s.
 const CALL_MAX: Duration = Duration::from_secs(50);
 /// After this long a caller who wants to know is told that we are at it.
@@ -70,7 +72,8 @@ impl Server {
             Some(number) => number.to_string(),
             None => context.id.clone().into_json_value().to_string(),
         };
-        let key = Some(CallKey(format!("{}:{number}", self.nonce)));
+        let is_new = context.meta.get(CALL_IS_NEW).is_some_and(|it| it == true);
+        let key = Some(CallKey { name: format!("{}:{number}", self.nonce), is_new });
         Call { hub: self.hub.clone(), caller: self.caller.clone(), key }
     }
 }

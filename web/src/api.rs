@@ -184,7 +184,7 @@ fn call_key(key: Option<String>) -> Result<Option<CallKey>, Refusal> {
             let why = format!("a key has 1 to {KEY_BYTES_MAX} printable characters");
             Err(Refusal::InvalidArgument { what: "key", why })
         }
-        key => Ok(key.map(CallKey)),
+        key => Ok(key.map(|name| CallKey { name, is_new: false })),
     }
 }
 

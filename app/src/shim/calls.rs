@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cotty_core::refusal::Refusal;
 use cotty_mcp::render;
-use cotty_mcp::server::CALL_KEY;
+use cotty_mcp::server::{CALL_IS_NEW, CALL_KEY};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
@@ -55,7 +55,7 @@ impl Calls {
         self.open.is_empty()
     }
 
-    /// Notes a call, and returns the line that asks the daemon for it.
+    /// Notes a call, and returns the line that asks the daemon for it for the first time.
     ///
     /// It carries its number in this shim, which with our nonce names it for good: a client may use an id twice.
     pub(super) fn open(&mut self, call: Call) -> Vec<u8> {
@@ -66,15 +66,16 @@ impl Calls {
             *meta = json!({});
         }
         meta[CALL_KEY] = json!(self.count);
+        meta[CALL_IS_NEW] = json!(true);
         let request = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
         let line = request.to_string().into_bytes();
         self.open.insert(self.count, Open { id, line: line.clone(), stateless, breaks: 0 });
         line
     }
 
-    /// Returns the lines of the open calls.
-    pub(super) fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        self.open.values().map(|it| it.line.as_slice())
+    /// Returns the lines that ask for the open calls once more.
+    pub(super) fn lines(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.open.values().map(|it| once_more(&it.line))
     }
 
     /// Forgets a call; `false` where there is none of that id.
@@ -105,6 +106,13 @@ impl Calls {
     pub(super) fn refuse(&mut self, words: &str) -> Vec<String> {
         answered(std::mem::take(&mut self.open), words)
     }
+}
+
+/// Returns the line of a call that may have been sent before.
+fn once_more(line: &[u8]) -> Vec<u8> {
+    let mut request: Value = serde_json::from_slice(line).unwrap_or_default();
+    request["params"]["_meta"][CALL_IS_NEW] = json!(false);
+    request.to_string().into_bytes()
 }
 
 fn answered(calls: BTreeMap<u64, Open>, words: &str) -> Vec<String> {

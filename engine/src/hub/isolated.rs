@@ -112,7 +112,7 @@ impl Hub {
         let mailbox = self.0.lane.begin(number, &place.target)?;
         let (run, row) = rows(caller, place, order, number, ready.cwd);
         let call = order.run.key.as_ref().map(|key| CallRow {
-            key: key.0.clone(),
+            key: key.name.clone(),
             session: run.session.clone(),
             run: Some(number),
             sequence: None,

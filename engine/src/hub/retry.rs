@@ -139,7 +139,7 @@ impl Hub {
 
 /// The first attempt has the call's own key, so that a call without a retry and with one are told apart by nothing.
 fn key_of(key: &CallKey, number: u32) -> CallKey {
-    if number == 1 { key.clone() } else { CallKey(format!("{}~{number}", key.0)) }
+    if number == 1 { key.clone() } else { CallKey { name: format!("{}~{number}", key.name), ..*key } }
 }
 
 fn with_notes(mut report: RunReport, told: Vec<String>) -> RunReport {

@@ -4,7 +4,7 @@ use cotty_core::refusal::Refusal;
 use rusqlite::{Connection, Row, params};
 
 use super::rows::{CallRow, RunRow};
-use super::{Store, found};
+use super::{Store, found, whole};
 
 pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS isolated (
@@ -33,23 +33,21 @@ impl Store {
         call: Option<&CallRow>,
     ) -> Result<(), Refusal> {
         self.with(|db| {
-            let all = db.unchecked_transaction()?;
-            if let Some(call) = call {
-                call.insert(db)?;
-            }
-            run.insert(db)?;
-            row.write(db)?;
-            all.commit()
+            whole(db, || {
+                call.map_or(Ok(()), |call| call.insert(db))?;
+                run.insert(db)?;
+                row.write(db)
+            })
         })
     }
 
     /// Keeps what became of an isolated command.
     pub(crate) fn keep_isolated(&self, run: &RunRow, row: &IsolatedRow) -> Result<(), Refusal> {
         self.with(|db| {
-            let both = db.unchecked_transaction()?;
-            run.update(db)?;
-            row.write(db)?;
-            both.commit()
+            whole(db, || {
+                run.update(db)?;
+                row.write(db)
+            })
         })
     }
 
@@ -73,12 +71,13 @@ impl Store {
     pub(crate) fn forget_isolated(&self, number: u64) -> Result<(), Refusal> {
         let newest = self.newest_number();
         self.with(|db| {
-            let all = db.unchecked_transaction()?;
-            db.execute("INSERT OR REPLACE INTO counters VALUES ('runs', ?)", [newest])?;
-            for (table, column) in [("isolated", "number"), ("runs", "number"), ("calls", "run")] {
-                db.execute(&format!("DELETE FROM {table} WHERE {column} = ?"), [number])?;
-            }
-            all.commit()
+            whole(db, || {
+                db.execute("INSERT OR REPLACE INTO counters VALUES ('runs', ?)", [newest])?;
+                let tables = [("isolated", "number"), ("runs", "number"), ("calls", "run")];
+                tables.into_iter().try_for_each(|(table, column)| {
+                    db.execute(&format!("DELETE FROM {table} WHERE {column} = ?"), [number]).map(drop)
+                })
+            })
         })
     }
 }

@@ -140,7 +140,7 @@ impl Owner {
             kill_after,
         };
         let call = order.key.as_ref().map(|key| CallRow {
-            key: key.0.clone(),
+            key: key.name.clone(),
             session: row.session.clone(),
             run: Some(id.number),
             sequence: Some(row.sequence),
@@ -205,8 +205,8 @@ impl Owner {
     fn try_send(&mut self, now: Instant, who: &Principal, order: &SendOrder) -> Result<Typing, Refusal> {
         self.has_room_to_wait()?;
         let bytes = self.keys_of(order)?;
-        if let Some(key) = &order.key
-            && let Some(call) = self.store.call(&key.0)?
+        if let Some(key) = order.key.as_ref().filter(|it| !it.is_new)
+            && let Some(call) = self.store.call(&key.name)?
         {
             let sequence = call.sequence.unwrap_or(0);
             if sequence <= self.session.kept().sequence {
@@ -221,8 +221,8 @@ impl Owner {
         let (sequence, at) = (self.session.kept().sequence + 1, self.session.end().byte);
         if let Some(key) = &order.key {
             let session = self.row.id.clone();
-            let call = CallRow { key: key.0.clone(), session, run: None, sequence: Some(sequence), at };
-            if self.store.call(&key.0)?.is_none() {
+            let call = CallRow { key: key.name.clone(), session, run: None, sequence: Some(sequence), at };
+            if key.is_new || self.store.call(&key.name)?.is_none() {
                 self.store.add_call(&call)?;
             }
         }

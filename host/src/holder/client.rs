@@ -2,24 +2,27 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use cotty_core::names::Offset;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::UnixStream;
 
 use crate::holder::frame::{Attached, Event, Listed, Malformed, OpenTerminal, Order, RefusalKind, VERSION};
-use crate::holder::socket_name;
+use crate::holder::{line, socket_name};
 use crate::state_dir::{StateDir, StateError};
 
 /// A holder that was started listens within this time, or something is wrong with it.
 const START_MAX: Duration = Duration::from_secs(10);
 
-/// What is read at once: a holder sends output in pieces of up to 128 KiB.
-const READ_BYTES: usize = 128 << 10;
+/// What is read at once of a flood: a holder sends output in pieces of up to 128 KiB.
+const READ_BYTES_MAX: usize = 128 << 10;
+
+/// What is read at once else. While a read fills what it was given the next is given twice as much.
+const READ_BYTES_MIN: usize = 4 << 10;
 
 /// Why a holder did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +94,7 @@ pub struct Terminal {
 pub struct Events {
     stream: Box<dyn AsyncRead + Send + Unpin>,
     buffer: BytesMut,
+    read_bytes: usize,
 }
 
 /// Collects and sends what the holder is told.
@@ -129,7 +133,7 @@ impl Holder {
     /// Lists the terminals; none if no holder runs.
     pub async fn list(&self) -> Result<Vec<Listed>, HolderError> {
         let Some(stream) = self.connect() else { return Ok(Vec::new()) };
-        match answer(&mut greeted(stream), &Order::List).await {
+        match answer(&mut greeted(stream)?, &Order::List).await {
             Ok(Event::Listed(list)) => Ok(list),
             Err(HolderError::Closed) => Ok(Vec::new()),
             other => Err(unexpected(other)),
@@ -139,7 +143,7 @@ impl Holder {
     /// Ends the holder; with its terminals only if forced. Nothing to do if none runs.
     pub async fn stop(&self, force: bool) -> Result<(), HolderError> {
         let Some(stream) = self.connect() else { return Ok(()) };
-        match answer(&mut greeted(stream), &Order::Stop { force }).await {
+        match answer(&mut greeted(stream)?, &Order::Stop { force }).await {
             Ok(Event::Done) | Err(HolderError::Closed) => Ok(()),
             other => Err(unexpected(other)),
         }
@@ -157,7 +161,7 @@ impl Holder {
     fn connect(&self) -> Option<UnixStream> {
         let stream = self.state.connect(&socket_name()).ok()?;
         stream.set_nonblocking(true).ok()?;
-        UnixStream::from_std(stream).ok()
+        Some(stream)
     }
 
     async fn start(&self) -> Result<UnixStream, HolderError> {
@@ -220,7 +224,7 @@ impl Terminal {
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
     ) -> Self {
-        let events = Events { stream: Box::new(reader), buffer: BytesMut::new() };
+        let events = Events { stream: Box::new(reader), buffer: BytesMut::new(), read_bytes: READ_BYTES_MIN };
         Self { events, orders: Orders { stream: Box::new(writer), buffer: BytesMut::new() } }
     }
 }
@@ -235,14 +239,17 @@ impl Events {
             if let Some(event) = Event::take(&mut self.buffer)? {
                 return Ok(Some(event));
             }
-            self.buffer.reserve(READ_BYTES);
-            let read = self.stream.read_buf(&mut self.buffer).await;
+            self.buffer.reserve(self.read_bytes);
+            let read = self.stream.read_buf(&mut (&mut self.buffer).limit(self.read_bytes)).await;
             // A holder that closes while something of ours is on its way resets: no less an end than any other.
             let reset = |error: &io::Error| error.kind() == io::ErrorKind::ConnectionReset;
-            if read.or_else(|error| if reset(&error) { Ok(0) } else { Err(error) })? == 0 {
+            let read = read.or_else(|error| if reset(&error) { Ok(0) } else { Err(error) })?;
+            if read == 0 {
                 let whole = self.buffer.is_empty();
                 return if whole { Ok(None) } else { Err(HolderError::Closed) };
             }
+            let next = if read == self.read_bytes { read * 2 } else { read };
+            self.read_bytes = next.clamp(READ_BYTES_MIN, READ_BYTES_MAX);
         }
     }
 }
@@ -285,18 +292,18 @@ impl std::fmt::Debug for Orders {
 }
 
 async fn ask(stream: UnixStream, order: &Order) -> Result<(Attached, Terminal), HolderError> {
-    let mut terminal = greeted(stream);
+    let mut terminal = greeted(stream)?;
     match answer(&mut terminal, order).await {
         Ok(Event::Attached(attached)) => Ok((attached, terminal)),
         other => Err(unexpected(other)),
     }
 }
 
-fn greeted(stream: UnixStream) -> Terminal {
-    let (reader, writer) = stream.into_split();
-    let mut terminal = Terminal::of(reader, writer);
+fn greeted(stream: UnixStream) -> io::Result<Terminal> {
+    let (hearing, telling) = line::halves(stream)?;
+    let mut terminal = Terminal::of(hearing, telling);
     terminal.orders.push(Order::Hello { version: VERSION });
-    terminal
+    Ok(terminal)
 }
 
 async fn answer(terminal: &mut Terminal, order: &Order) -> Result<Event, HolderError> {

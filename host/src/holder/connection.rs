@@ -30,6 +30,10 @@ const HELD_BYTES: usize = 128 << 10;
 /// The end of a flood is held back for this long at most.
 const HELD_FOR: Duration = Duration::from_millis(1);
 
+/// What can wait for the next thing to be told waits for this long at most: mostly the echo of a key follows at once,
+/// and a client that is woken for both does twice the work.
+const PATIENCE: Duration = Duration::from_millis(1);
+
 /// What is read in one turn.
 const READ_BYTES: usize = 16 << 10;
 
@@ -40,6 +44,8 @@ pub(super) struct Connection {
     incoming: BytesMut,
     outgoing: BytesMut,
     held: Option<Held>,
+    /// Until then nothing is to be sent that could not wait.
+    patient_until: Option<Instant>,
     /// When the present measure of a flood began, and how much was printed since.
     measured: (Instant, usize),
     /// The version was said and is spoken.
@@ -69,6 +75,7 @@ impl Connection {
             incoming: BytesMut::new(),
             outgoing: BytesMut::new(),
             held: None,
+            patient_until: None,
             measured: (Instant::now(), 0),
             greeted: false,
             terminal: None,
@@ -108,6 +115,14 @@ impl Connection {
         event.encode(&mut self.outgoing);
     }
 
+    /// Puts an event into the queue that is to be sent with the next one.
+    pub(super) fn send_with_next(&mut self, event: &Event, now: Instant) {
+        let alone = self.outgoing.is_empty() && self.held.is_none();
+        let until = self.patient_until.or(alone.then(|| now + PATIENCE));
+        self.send(event);
+        self.patient_until = until;
+    }
+
     /// Puts output into the queue.
     pub(super) fn send_output(&mut self, offset: Offset, bytes: &[u8]) {
         self.release();
@@ -133,11 +148,12 @@ impl Connection {
 
     /// Returns when what is held back is due.
     pub(super) fn timeout(&self) -> Option<Instant> {
-        self.held.as_ref().map(|held| held.until)
+        self.held.as_ref().map(|held| held.until).into_iter().chain(self.patient_until).min()
     }
 
     /// Puts what was held back into the queue. All that is sent after it comes after it.
     pub(super) fn release(&mut self) {
+        self.patient_until = None;
         if let Some(held) = self.held.take() {
             coding::put_output(held.offset, &held.bytes, &mut self.outgoing);
         }
@@ -161,6 +177,9 @@ impl Connection {
 
     /// Sends what the client takes now.
     pub(super) fn flush(&mut self) -> io::Result<()> {
+        if self.patient_until.is_some() && !self.closing {
+            return Ok(());
+        }
         while !self.outgoing.is_empty() {
             match self.stream.write(&self.outgoing) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -180,7 +199,7 @@ impl Connection {
         if !self.closing && !self.is_deaf() {
             wanted |= EventFlags::IN;
         }
-        if !self.outgoing.is_empty() {
+        if !self.outgoing.is_empty() && (self.patient_until.is_none() || self.closing) {
             wanted |= EventFlags::OUT;
         }
         wanted

@@ -251,13 +251,14 @@ impl<'state> Server<'state> {
 
     fn after_orders(&mut self, token: u64, open: bool, now: Instant) {
         let Some(connection) = self.connections.get_mut(&token) else { return };
-        if let Some(terminal) = connection.terminal {
-            self.touched.insert(terminal);
-        }
+        let terminal = connection.terminal.filter(|it| self.terminals.contains_key(it));
+        self.touched.extend(terminal);
         if !open || (connection.terminal.is_none() && connection.flush().is_err()) {
             self.close(token, now);
         }
-        self.watch_connection(token);
+        if terminal.is_none() {
+            self.watch_connection(token); // Else when its terminal is settled, in this very turn.
+        }
     }
 
     fn serve_terminal(&mut self, token: u64, flags: EventFlags, now: Instant) {
@@ -293,7 +294,7 @@ impl<'state> Server<'state> {
         let Some(terminal) = self.terminals.get_mut(&token) else { return };
         let client = terminal.attachment.as_ref().map(|it| it.connection);
         let mut connection = client.and_then(|it| self.connections.get_mut(&it));
-        terminal.write_input(connection.as_deref_mut());
+        terminal.write_input(connection.as_deref_mut(), now);
         let mut broken = false;
         if let Some(connection) = connection {
             broken = connection.flush().is_err();

@@ -188,7 +188,7 @@ impl Terminal {
     }
 
     /// Writes what waits, as far as the program takes it, and tells what was applied.
-    pub(super) fn write_input(&mut self, mut connection: Option<&mut Connection>) {
+    pub(super) fn write_input(&mut self, mut connection: Option<&mut Connection>, now: Instant) {
         while let Some(mut waiting) = self.input.pop_front() {
             if !waiting.begun {
                 waiting.applied = self.applied_now(waiting.applied.sequence);
@@ -219,7 +219,7 @@ impl Terminal {
                 }
             }
             if let Some(connection) = &mut connection {
-                connection.send(&Event::Applied(waiting.applied));
+                connection.send_with_next(&Event::Applied(waiting.applied), now);
             }
         }
         self.input = VecDeque::new();
