@@ -67,11 +67,12 @@ const fn row(
 }
 
 /// All rows. BENCHMARKS.md says in words what floor and ours are.
-pub const ROWS: [Row; 23] = [
+pub const ROWS: [Row; 24] = [
     row("start", "cotty mcp: initialize", Seconds, Difference(0.001), time::start),
     row("first", "the first ssh_run true, with daemon start", Seconds, Figure(0.050), time::first),
     row("call", "ssh_list, no sessions", Seconds, Nothing, time::call),
     row("command", "ssh_run true", Seconds, Difference(0.000_25), time::command),
+    row("hops", "true through as many bare processes", Seconds, Nothing, time::hops),
     row("input", "ssh_run cat, to needs input", Seconds, Difference(0.030), time::input),
     row("echo", "p95 of keys in attach beside yes", Seconds, Figure(0.005), time::echo),
     row("twenty", "20 × ssh_run sleep 0.5 at once", Seconds, Figure(0.6), time::twenty),

@@ -1,7 +1,7 @@
 //! What the rows have in common: an agent with a session, a raw terminal with the same hook, a program of lines.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
@@ -77,6 +77,57 @@ impl RawBash {
         let text = self.tty.text();
         self.tty.forget();
         text
+    }
+}
+
+/// The same bash behind as many processes as a command passes on its way through cotty, which only pass bytes on: what
+/// waking them costs on this machine.
+pub struct Chain {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    serial: usize,
+}
+
+impl Chain {
+    /// Starts it and waits for its first prompt.
+    pub fn start(home: &Home) -> Self {
+        let hook = write_hook(home);
+        let bash = format!("bash --noprofile --rcfile {} -i", hook.display());
+        let chain = format!("cat | cat | script -qfc '{bash}' /dev/null | cat | cat");
+        let mut command = home.program("sh");
+        command.args(["-c", &chain]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("starting it");
+        let stdin = child.stdin.take().expect("piped above");
+        let stdout = child.stdout.take().expect("piped above");
+        let mut chain = Self { child, stdin, stdout, serial: 0 };
+        chain.read_to(b"133;B;");
+        chain
+    }
+
+    /// Types a command and waits until the next prompt is whole.
+    pub fn run(&mut self, command: &str) {
+        self.serial += 1;
+        self.stdin.write_all(format!("{command}\r").as_bytes()).expect("it listens");
+        let mark = format!("133;D;0;c={};", self.serial);
+        self.read_to(mark.as_bytes());
+    }
+
+    /// Reads until these bytes, and what ends a prompt, have come.
+    fn read_to(&mut self, wanted: &[u8]) {
+        let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+        while !(contains(&seen, wanted) && contains(&seen, b"133;B;")) {
+            let length = self.stdout.read(&mut buffer).expect("it answers");
+            assert!(length > 0, "it ended instead of answering");
+            seen.extend_from_slice(&buffer[..length]);
+        }
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

@@ -7,7 +7,7 @@ use cotty_testkit::{Home, Ticket, Tty, until};
 use serde_json::json;
 
 use super::scene::{
-    INITIALIZE, INITIALIZED, Lines, RawBash, agent, agent_with_session, contains, run, timed,
+    Chain, INITIALIZE, INITIALIZED, Lines, RawBash, agent, agent_with_session, contains, run, timed,
 };
 
 /// Pairs of a row whose samples are short.
@@ -73,6 +73,17 @@ pub fn command() -> Pairs {
         MANY,
         || middle(ROUNDS, || drop(bash.run("true"))),
         || middle(ROUNDS, || drop(run(&mut agent, "local", "true"))),
+    )
+}
+
+/// The same through as many processes that only pass bytes on.
+pub fn hops() -> Pairs {
+    let home = Home::new();
+    let (mut bash, mut chain) = (RawBash::start(&home), Chain::start(&home));
+    Pairs::measure(
+        MANY,
+        || middle(ROUNDS, || drop(bash.run("true"))),
+        || middle(ROUNDS, || chain.run("true")),
     )
 }
 
