@@ -158,11 +158,8 @@ impl Hub {
         let opening = self.0.opening.lock().await;
         let is_new = copy.is_some() && order.name.is_none();
         let matching = if is_new { None } else { self.matching(order.name.as_deref(), &wanted) };
-        let (how, handle, mut notes, ready) = match matching {
-            Some((handle, by)) => {
-                let notes = self.reuse(&handle, &order, &wanted).await?;
-                (How::Reused(by), handle, notes, None)
-            }
+        let (how, handle, mut notes, ready) = match self.reusable(matching, &order, &wanted).await? {
+            Some((by, handle, notes)) => (How::Reused(by), handle, notes, None),
             None => {
                 let (handle, ready) = self.create(caller, &order, &wanted, person, copy).await?;
                 self.make_only_default(&handle, &order).await?;
@@ -323,6 +320,21 @@ impl Hub {
             }
         });
         handle
+    }
+
+    /// Takes the session that is meant; nothing where it ends at this very moment, for then its name is free.
+    async fn reusable(
+        &self,
+        matching: Option<(SessionHandle, &'static str)>,
+        order: &Connect,
+        wanted: &Wanted,
+    ) -> Result<Option<(&'static str, SessionHandle, Vec<String>)>, Refusal> {
+        let Some((handle, by)) = matching else { return Ok(None) };
+        match self.reuse(&handle, order, wanted).await {
+            Ok(notes) => Ok(Some((by, handle, notes))),
+            Err(_) if handle.is_gone() => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     async fn reuse(
