@@ -122,8 +122,8 @@ impl Scene<'_> {
     ) -> Facts {
         let modes = rustix::termios::tcgetattr(sides.0).map(|it| it.local_modes);
         let modes = modes.unwrap_or(LocalModes::empty());
-        let in_group = |it: &&Stat| foreground != 0 && it.group == foreground && it.is_live();
-        let members: Vec<&Stat> = self.tree.iter().filter(in_group).take(MEMBERS_MAX).collect();
+        let members = self.members(foreground);
+        let in_group: Vec<&Stat> = members.iter().copied().filter(|it| it.group == foreground).collect();
         let told = |(at, it): (usize, &&Stat)| self.member(at, it, tty);
         let mut told: Vec<Member> = members.iter().enumerate().map(told).collect();
         // Asked last: who was blocked on the terminal then, with input at hand, is just being woken.
@@ -136,8 +136,21 @@ impl Scene<'_> {
             echo: modes.contains(LocalModes::ECHO),
             canonical: modes.contains(LocalModes::ICANON),
             members: told,
-            inner: if depth < INNER_DEPTH_MAX { self.inner(&members, tty, depth) } else { Inner::None },
+            inner: if depth < INNER_DEPTH_MAX { self.inner(&in_group, tty, depth) } else { Inner::None },
         }
+    }
+
+    /// The foreground group, and what it has below it without a terminal to control it: `su -c` gives a session of its own
+    /// to what it starts, which reads this terminal all the same (util-linux 2.38).
+    fn members(&self, foreground: u32) -> Vec<&Stat> {
+        let mut members: Vec<&Stat> = Vec::new();
+        for stat in self.tree.iter().filter(|it| foreground != 0 && it.is_live()) {
+            let is_below = || stat.tty == 0 && members.iter().any(|it| it.pid == stat.parent);
+            if members.len() < MEMBERS_MAX && (stat.group == foreground || is_below()) {
+                members.push(stat);
+            }
+        }
+        members
     }
 
     fn member(&self, at: usize, stat: &Stat, tty: u64) -> Member {

@@ -11,7 +11,13 @@ tree() {
       look "$p" || continue
       seen=$((seen + 1))
       set -- ${s##*) }
-      [ "$3" = "$fg" ] && [ "$1" != Z ] && members="$members $p"
+      # Of the foreground group, or below it without a terminal of its own, as what `su -c` starts.
+      case $3:$5 in
+        "$fg":*) ;;
+        *:0) case " $members " in *" $2 "*) ;; *) set -- Z ;; esac ;;
+        *) set -- Z ;;
+      esac
+      [ "$1" != Z ] && members="$members $p"
       for f in /proc/$p/task/*/children; do k=; read -r k <"$f"; todo="$todo $k"; done
     done
   done

@@ -265,13 +265,14 @@ impl Sight {
 
     // What stands behind a terminal that a member serves is not looked at from here: it is said that there is one.
     fn inner(&self, tty: u64) -> Inner {
+        let controlled = |looked: &&Looked| self.stats.iter().any(|it| it.pid == looked.pid && it.tty == tty);
         let serves = |looked: &Looked| match self.descriptors.get(&looked.pid) {
             Some(descriptors) if !descriptors.is_empty() && !self.by_ps => {
                 descriptors.iter().any(|(_, target)| target.ends_with("ptmx"))
             }
             _ => self.has_child_elsewhere(looked.pid, tty),
         };
-        if self.members.iter().any(serves) { Inner::Opaque } else { Inner::None }
+        if self.members.iter().filter(controlled).any(serves) { Inner::Opaque } else { Inner::None }
     }
 
     fn has_child_elsewhere(&self, pid: u32, tty: u64) -> bool {
