@@ -95,6 +95,7 @@ impl Gate {
             return Err(Refusal::DraftOnTheLine {
                 session: session.to_owned(),
                 who: draft.who.label.clone(),
+                role: draft.who.role,
                 seconds: now.saturating_duration_since(draft.since).as_secs(),
             });
         }

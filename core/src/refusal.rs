@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::names::{Mode, RunId};
+use crate::names::{Mode, Role, RunId};
 
 mod host;
 
@@ -98,6 +98,8 @@ pub enum Refusal {
         session: String,
         /// Whose line it is.
         who: String,
+        /// What they are.
+        role: Role,
         /// Its age.
         seconds: u64,
     },
@@ -368,6 +370,9 @@ impl Refusal {
                 format!(
                     "Next: ssh_wait command={run}, ssh_close id={run}, or another session (ssh_connect name=...); ssh_status session={session} tells more"
                 )
+            }
+            Self::DraftOnTheLine { session, role: Role::Agent, .. } => {
+                format!("Next: ssh_send session={session} keys=ctrl-u clears it, keys=enter sends it")
             }
             Self::DraftOnTheLine { session, .. } => {
                 format!(

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Offset, RunId, RunKind};
+use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Offset, Role, RunId, RunKind};
 use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage};
 use cotty_engine::report::{Excerpt, Isolated, RunReport, RunState, Stretch};
 use cotty_mcp::render::output::Origin;
@@ -28,7 +28,8 @@ fn refusals() -> Vec<Refusal> {
         Refusal::ClosedByOperator { session: session(), mode: Mode::HumanOnly },
         Refusal::ClosedByOperator { session: session(), mode: Mode::AgentOnly },
         Refusal::RunInProgress { session: session(), run },
-        Refusal::DraftOnTheLine { session: session(), who: who(), seconds: 12 },
+        Refusal::DraftOnTheLine { session: session(), who: who(), role: Role::Operator, seconds: 12 },
+        Refusal::DraftOnTheLine { session: session(), who: who(), role: Role::Agent, seconds: 12 },
         Refusal::PersonTyping { session: session(), who: who(), seconds: 2 },
         Refusal::NotAtPrompt { session: session(), state: "vim runs".to_owned() },
         Refusal::AtSecret { session: session() },
