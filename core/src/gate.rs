@@ -226,6 +226,17 @@ pub fn leaves_nothing(keys: &[u8]) -> bool {
     keys.last().is_none_or(|&key| matches!(key, b'\r' | b'\n' | INTERRUPT | 0x04 | 0x1a | 0x1c))
 }
 
+/// Returns whether these keys hold output back in a terminal that heeds them, or let it through again; nothing where they
+/// do neither. What sends a signal lets it through too.
+#[must_use]
+pub fn holds_output(keys: &[u8]) -> Option<bool> {
+    keys.iter().rev().find_map(|&key| match key {
+        0x13 => Some(true),
+        0x11 | INTERRUPT | 0x1a | 0x1c => Some(false),
+        _ => None,
+    })
+}
+
 /// Returns whether these keys send what is on the line.
 #[must_use]
 pub fn sends_line(keys: &[u8]) -> bool {

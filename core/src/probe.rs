@@ -48,6 +48,8 @@ pub struct Surroundings {
     pub unanswered: bool,
     /// The screen has been addressed since the command was given.
     pub addressed: bool,
+    /// Somebody holds the output back (Ctrl-S): who prints then sleeps like who reads.
+    pub held: bool,
 }
 
 /// What the foreground does.
@@ -117,6 +119,14 @@ pub fn reader_of(facts: &Facts) -> Option<&str> {
     Some(&reader.program.comm)
 }
 
+/// Returns whether the shell that reads in raw mode does so by a builtin that takes single keys, `read -n1` or `read -k`: a
+/// line editor turns the echo off as well.
+pub(crate) fn reads_a_key(facts: &Facts, shell: Shell) -> bool {
+    let Some(terminal) = innermost(facts).filter(|it| !it.canonical) else { return false };
+    let by_byte = |member: &Member| member.blocked == Blocked::OnTerminalByte;
+    terminal.echo || shell.polls_at_prompt() && terminal.members.iter().any(by_byte)
+}
+
 /// Returns whether the shell whose prompt counts stands in front itself.
 pub(crate) fn has_in_front(facts: &Facts, front: Front) -> bool {
     let pid = match front {
@@ -140,6 +150,11 @@ fn judge_foreground(facts: &Facts, around: &Surroundings, shell: u32) -> (Judged
     let shell_in_front = facts.members.iter().any(|member| member.program.pid == shell);
     let reader = facts.members.iter().find(|member| waits(member, facts, shell_in_front));
     let boundary = Boundary::Probed;
+    // A read of a terminal and a write to it wait in one place: only the system call tells them apart.
+    let in_doubt = |it: &&Member| around.held && matches!(it.blocked, Blocked::Unseen { .. });
+    if facts.canonical && reader.as_ref().is_some_and(in_doubt) {
+        return (Judged::Running { because: Some("output held") }, boundary);
+    }
     let Some(reader) = reader else {
         let unseen = facts.members.iter().any(|member| matches!(member.blocked, Blocked::Unseen { .. }));
         return (Judged::Running { because: unseen.then_some("unseen") }, boundary);
@@ -248,9 +263,7 @@ fn waits(member: &Member, facts: &Facts, shell_in_front: bool) -> bool {
         Blocked::Elsewhere => false,
         // Another user's process hides what it is blocked on: asleep with the echo off is called a secret.
         // A shell's line editor makes its terminal raw only to read it.
-        Blocked::Unseen { .. } if member.foreign => {
-            !facts.echo && (facts.canonical || edits_lines(member) && is_interactive(member))
-        }
+        Blocked::Unseen { .. } if member.foreign && hides_what_it_reads(member, facts) => true,
         Blocked::Unseen { channel, terminal, socket } => {
             *terminal
                 && !*socket
@@ -265,6 +278,10 @@ fn waits(member: &Member, facts: &Facts, shell_in_front: bool) -> bool {
                 }
         }
     }
+}
+
+fn hides_what_it_reads(member: &Member, facts: &Facts) -> bool {
+    !facts.echo && (facts.canonical || edits_lines(member) && is_interactive(member))
 }
 
 /// Decides when to ask for facts, and when two answers make a verdict.
@@ -358,6 +375,7 @@ mod tests {
         more_wanted: false,
         unanswered: false,
         addressed: false,
+        held: false,
     };
 
     fn facts(comm: &str, canonical: bool, echo: bool) -> Facts {
@@ -381,6 +399,46 @@ mod tests {
         assert_eq!(judged("vim", false, false), Judged::Waits(InputKind::Editor));
         assert_eq!(judged("python3", false, false), Judged::Waits(InputKind::Line));
         assert!(matches!(judged("dash", true, true), Judged::Nested(it) if it.comm == "dash"));
+    }
+
+    #[test]
+    fn who_prints_against_a_held_terminal_is_not_called_a_reader() {
+        let mut facts = facts("cat", true, true);
+        let judged = |facts: &Facts, held| judge(facts, &Surroundings { held, ..AROUND }).0;
+        assert_eq!(judged(&facts, true), Judged::Waits(InputKind::Line), "its system call is seen");
+        let channel = "wait_woken".to_owned();
+        facts.members[0].blocked = Blocked::Unseen { channel, terminal: true, socket: false };
+        assert_eq!(judged(&facts, false), Judged::Waits(InputKind::Line));
+        assert_eq!(judged(&facts, true), Judged::Running { because: Some("output held") });
+        facts.canonical = false;
+        assert_eq!(
+            judged(&facts, true),
+            Judged::Waits(InputKind::Line),
+            "there Ctrl-S is a key like another"
+        );
+    }
+
+    #[test]
+    fn a_builtin_that_takes_single_keys_is_told_from_a_line_editor() {
+        let mut facts = facts("bash", false, false);
+        (facts.shell.pid, facts.members[0].program.pid) = (2, 2);
+        assert!(!reads_a_key(&facts, Shell::Bash), "its line editor");
+        facts.members[0].blocked = Blocked::OnTerminalByte;
+        assert!(reads_a_key(&facts, Shell::Bash) && !reads_a_key(&facts, Shell::Zsh));
+        facts.echo = true;
+        assert!(reads_a_key(&facts, Shell::Zsh));
+        facts.canonical = true;
+        assert!(!reads_a_key(&facts, Shell::Zsh));
+    }
+
+    #[test]
+    fn another_user_s_reader_counts_where_it_may_be_looked_into() {
+        let mut facts = facts("cat", true, true);
+        let blocked = |terminal| Blocked::Unseen { channel: "wait_woken".into(), terminal, socket: false };
+        (facts.members[0].foreign, facts.members[0].blocked) = (true, blocked(true));
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Waits(InputKind::Line));
+        facts.members[0].blocked = blocked(false);
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Running { because: Some("unseen") });
     }
 
     #[test]

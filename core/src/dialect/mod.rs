@@ -145,6 +145,13 @@ impl Shell {
         matches!(self, Self::Fish | Self::Ksh93)
     }
 
+    /// Returns whether its line editor waits for several things at once, where a builtin that reads a key waits in a read
+    /// (bash 5.2, whose readline has pselect).
+    #[must_use]
+    pub fn polls_at_prompt(self) -> bool {
+        self == Self::Bash
+    }
+
     /// Returns whether a prompt that replaces ours is signed again before it is printed. Elsewhere there is no place for
     /// that: with another prompt the session is no longer exact.
     #[must_use]

@@ -33,12 +33,14 @@ impl Session {
             more_wanted: self.more_wanted,
             unanswered,
             addressed: self.screen.modes().addressed,
+            held: self.output_held,
         };
         let (judged, boundary) = probe::judge(facts, &around);
         let Some(judged) = self.prober.answer(now, number, judged, facts.foreground) else { return };
         self.has_looked = true;
         if matches!(judged, Judged::Waits(_)) {
             self.waiting_program = probe::reader_of(facts).map(str::to_owned).unwrap_or_default();
+            self.waits_for_keys = probe::innermost(facts).is_some_and(|it| !it.canonical);
         }
         match &self.stage {
             Stage::Waiting { .. } | Stage::Late { .. } => {
@@ -151,7 +153,10 @@ impl Session {
             Judged::Nested(it) | Judged::Remote(it) => {
                 RunState::Nested { shell: it.comm.clone(), signs: false }
             }
-            Judged::AtShell if self.plan.shell.reads_by_editor() && run.has_started() => {
+            Judged::AtShell
+                if run.has_started()
+                    && (self.plan.shell.reads_by_editor() || probe::reads_a_key(facts, self.plan.shell)) =>
+            {
                 RunState::NeedsInput { kind: kinds::refine(InputKind::Line, facts, &self.screen) }
             }
             Judged::AtShell => {

@@ -233,8 +233,7 @@ impl Session {
             }
             return;
         }
-        self.prompt_due = false;
-        self.more_wanted = false;
+        (self.prompt_due, self.more_wanted, self.output_held) = (false, false, false);
         self.stage = super::Stage::Ready;
         self.doubt = self.doubt.filter(|doubt| *doubt == super::Doubt::LineAhead);
         self.kept.at_prompt = self.doubt.is_none();

@@ -234,6 +234,10 @@ pub struct Session {
     waiting_program: String,
     /// What asked for a secret was interrupted: the echo may still be off.
     echo_lost: bool,
+    /// Ctrl-S was typed, and nothing since that lets output through again.
+    output_held: bool,
+    /// What waits for somebody takes each key by itself, as far as facts told.
+    waits_for_keys: bool,
     /// Since when facts say that the shell reads, with a command of ours not settled.
     at_shell_since: Option<Instant>,
     unwritten: usize,
@@ -329,6 +333,8 @@ impl Session {
             shell_in_front: false,
             waiting_program: String::new(),
             echo_lost: false,
+            output_held: false,
+            waits_for_keys: false,
             at_shell_since: None,
             unwritten: 0,
             last_active: now,

@@ -22,8 +22,10 @@ impl Session {
             }
             if keys.contains(&0x03) {
                 run.ladder.note_interrupt();
+                self.echo_lost |= run.state == RunState::NeedsInput { kind: InputKind::Secret };
             }
         }
+        self.output_held = gate::holds_output(&keys).unwrap_or(self.output_held);
         let sends_line = gate::sends_line(&keys);
         let is_taken = self.a_program_takes(&keys);
         self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys) && !is_taken;
@@ -53,8 +55,7 @@ impl Session {
     fn a_program_takes(&self, keys: &[u8]) -> bool {
         let one =
             keys.first() == Some(&0x1b) || std::str::from_utf8(keys).is_ok_and(|it| it.chars().count() == 1);
-        let raw = [InputKind::Pager, InputKind::Editor, InputKind::FullScreen];
-        let waits = |run: &Run| raw.iter().any(|kind| run.state == RunState::NeedsInput { kind: *kind });
+        let waits = |run: &Run| matches!(run.state, RunState::NeedsInput { .. }) && self.waits_for_keys;
         one && self.run.as_ref().is_some_and(waits)
     }
 }
