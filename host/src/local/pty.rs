@@ -135,9 +135,12 @@ impl Pty {
         Ok(rustix::termios::tcsetwinsize(&self.master, size(cols, rows))?)
     }
 
-    /// Lets the terminal show again what is typed.
+    /// Lets the terminal show again what is typed, unless a line editor does that by itself: it would stand there twice.
     pub fn show_typed(&self) -> io::Result<()> {
         let mut modes = rustix::termios::tcgetattr(&self.master)?;
+        if !modes.local_modes.contains(LocalModes::ICANON) {
+            return Ok(());
+        }
         modes.local_modes.insert(LocalModes::ECHO);
         Ok(rustix::termios::tcsetattr(&self.master, OptionalActions::Now, &modes)?)
     }

@@ -40,6 +40,14 @@ pub(super) struct Looker {
     quiet_at: Option<Instant>,
 }
 
+/// What was heard of a look.
+pub(super) enum Looked {
+    /// An answer for the engine.
+    Told(Event),
+    /// The terminal shows again what is typed, or cannot be made to.
+    Echoes,
+}
+
 #[derive(Debug)]
 enum Order {
     /// So many questions for facts, the last of them after so much was sent.
@@ -59,9 +67,11 @@ struct Ordered {
     counted: Arc<AtomicUsize>,
 }
 
+#[derive(Default)]
 struct Answer {
     event: Option<Event>,
     prompt: Option<(u64, Option<Applied>)>,
+    echoes: bool,
 }
 
 impl Looker {
@@ -87,9 +97,9 @@ impl Looker {
         self.order(Order::Processes);
     }
 
-    /// Lets the terminal show again what is typed.
-    pub(super) fn restore_echo(&self) {
-        self.order(Order::Echo);
+    /// Lets the terminal show again what is typed; returns whether [`Looked::Echoes`] will follow.
+    pub(super) fn restore_echo(&self) -> bool {
+        self.order(Order::Echo)
     }
 
     /// Sends a signal.
@@ -97,8 +107,8 @@ impl Looker {
         self.order(Order::Signal(to, signal));
     }
 
-    /// Waits for the next answer to the engine. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Event> {
+    /// Waits for the next answer. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<Looked> {
         loop {
             let answer = tokio::select! {
                 biased;
@@ -115,8 +125,11 @@ impl Looker {
             {
                 self.prompt = prompt;
             }
-            if answer.event.is_some() {
-                return answer.event;
+            if answer.echoes {
+                return Some(Looked::Echoes);
+            }
+            if let Some(event) = answer.event {
+                return Some(Looked::Told(event));
             }
         }
     }
@@ -147,10 +160,12 @@ impl Looker {
         self.prompt.unwrap_or_default()
     }
 
-    fn order(&self, order: Order) {
-        if let Err(error) = self.orders.try_send(order) {
+    fn order(&self, order: Order) -> bool {
+        let taken = self.orders.try_send(order);
+        if let Err(error) = &taken {
             tracing::warn!(%error, "too many looks are asked for");
         }
+        taken.is_ok()
     }
 }
 
@@ -208,23 +223,25 @@ async fn look(
                 let prompt = Some((sent, at_prompt(&facts)));
                 for _ in 1..told {
                     let event = Some(Event::Facts(Box::new(facts.clone())));
-                    if tell.send(Answer { event, prompt: None }).await.is_err() {
+                    if tell.send(Answer { event, ..Answer::default() }).await.is_err() {
                         return;
                     }
                 }
-                Answer { event: (told > 0).then(|| Event::Facts(Box::new(facts))), prompt }
+                let event = (told > 0).then(|| Event::Facts(Box::new(facts)));
+                Answer { event, prompt, ..Answer::default() }
             }
-            Order::Processes => Answer { event: Some(processes(seen, &known).await), prompt: None },
+            Order::Processes => Answer { event: Some(processes(seen, &known).await), ..Answer::default() },
             Order::Echo => {
                 if let Some((probe, pid)) = seen {
                     drop(probe.ask(Question::Echo(pid)).await); // Where it cannot be done it stays as it is.
                 }
-                Answer { event: None, prompt: None }
+                Answer { echoes: true, ..Answer::default() }
             }
             Order::Signal(to, signal) => {
                 // What outlives its parent is found under nobody any more: it is remembered before.
                 remember(seen, &mut known).await;
-                Answer { event: kill(probe.as_ref(), birth.pid(), to, signal).await, prompt: None }
+                let event = kill(probe.as_ref(), birth.pid(), to, signal).await;
+                Answer { event, ..Answer::default() }
             }
         };
         if tell.send(answer).await.is_err() {

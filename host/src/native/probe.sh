@@ -52,7 +52,12 @@ facts() {
 echo_on() {
   s=; IFS= read -r s </proc/$1/stat || return
   set -- ${s##*) }
-  stty echo -F "/dev/pts/$(($5 & 255 | $5 >> 12 & 1048320))" && say done
+  # What is in front by now may have turned it off itself.
+  [ "$3" = "$6" ] || return
+  t=/dev/pts/$(($5 & 255 | $5 >> 12 & 1048320))
+  # A line editor shows by itself what is typed: with the terminal's echo it would stand there twice.
+  case $(stty -a -F "$t") in *-icanon*) return ;; esac
+  stty echo -F "$t" && say done
 }
 # The processes that left the tree of a shell or a command: those of its session, and those with the environment that the
 # server gave to this shell alone, after their parents have gone.

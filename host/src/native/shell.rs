@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use cotty_core::names::Epoch;
@@ -20,7 +20,7 @@ use crate::holder::kept::Kept;
 use crate::native::channel::{Heard, Lane, LaneWriter, RequestError, Terminal};
 use crate::native::connect::{ChannelError, Connection};
 use crate::native::exec::ExecError;
-use crate::native::looker::Looker;
+use crate::native::looker::{Looked, Looker};
 use crate::native::outbox::Outbox;
 use crate::native::start::Start;
 use crate::native::watcher::Ended;
@@ -33,6 +33,9 @@ const KEYS_BYTES_MAX: usize = 64;
 
 /// So many inputs may wait, however short.
 const INPUTS_MAX: usize = 4096;
+
+/// A host that takes longer to turn the echo on keeps nobody from typing.
+const ECHO_LIMIT: Duration = Duration::from_secs(2);
 
 /// What may be on its way between the engine and this task.
 const PIPE_BYTES: usize = 256 << 10;
@@ -121,6 +124,10 @@ struct Served {
     sequence: u64,
     // What was taken and not yet written, with what the terminal was like then.
     written_in: VecDeque<Applied>,
+    // Inputs that wait until the echo is on again: what they start may turn it off, and is not to be undone. At the latest
+    // they go at this moment.
+    held: VecDeque<(u64, Bytes)>,
+    held_until: Option<Instant>,
 }
 
 impl Served {
@@ -143,6 +150,8 @@ impl Served {
             waiting_bytes: 0,
             sequence: 0,
             written_in: VecDeque::new(),
+            held: VecDeque::new(),
+            held_until: None,
         }
     }
 
@@ -161,7 +170,8 @@ impl Served {
                     Ok(_) | Err(_) => return,
                 },
                 Some(written) = self.applied.recv() => self.note_written(written),
-                Some(event) = self.looker.next() => self.outbox.push(&event),
+                Some(looked) = self.looker.next() => self.take_look(looked),
+                () = passed(self.held_until) => self.let_inputs_go(),
                 sent = writer.write_buf(self.outbox.frames()), if waiting => {
                     if sent.is_err() { return }
                 }
@@ -220,7 +230,11 @@ impl Served {
             Order::Acknowledge { byte } => self.outbox.acknowledge(byte),
             Order::Facts => self.looker.facts(),
             Order::Processes => self.looker.processes(),
-            Order::RestoreEcho => self.looker.restore_echo(),
+            Order::RestoreEcho => {
+                if self.looker.restore_echo() {
+                    self.held_until = Some(Instant::now() + ECHO_LIMIT);
+                }
+            }
             Order::Resize { cols, rows } => self.writer.resize(cols, rows).await,
             Order::Signal { to, signal } => {
                 // Not by the channel: sshd would send it to the shell's own group, and for root to nobody.
@@ -258,10 +272,32 @@ impl Served {
         self.waiting_bytes += bytes.len();
         self.written_in.push_back(Applied { sequence, ..self.looker.seen() });
         self.looker.note_input(&bytes);
+        if self.held_until.is_some() {
+            self.held.push_back((sequence, bytes)); // As many as there is room for in `written_in`.
+        } else {
+            self.type_now(sequence, bytes);
+        }
+    }
+
+    fn type_now(&mut self, sequence: u64, bytes: Bytes) {
         // Bytes for a shell that has ended go nowhere, and are told as applied like any other.
         let length = bytes.len();
         if self.typed.try_send((sequence, bytes)).is_err() {
             self.note_written((sequence, length));
+        }
+    }
+
+    fn take_look(&mut self, looked: Looked) {
+        match looked {
+            Looked::Told(event) => self.outbox.push(&event),
+            Looked::Echoes => self.let_inputs_go(),
+        }
+    }
+
+    fn let_inputs_go(&mut self) {
+        self.held_until = None;
+        while let Some((sequence, bytes)) = self.held.pop_front() {
+            self.type_now(sequence, bytes);
         }
     }
 
