@@ -1,6 +1,7 @@
 //! An agent's desk: a home, a client at `cotty mcp`, and what its replies say.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use cotty_core::dialect::Shell;
 use cotty_testkit::Sshd;
@@ -63,11 +64,21 @@ pub(crate) fn posix(shell: &str, command: &str) -> String {
 /// A home and an agent in it.
 pub(crate) struct Desk {
     pub(crate) agent: Mcp,
-    pub(crate) home: Home,
+    pub(crate) home: Arc<Home>,
     /// What its sessions are opened on.
     pub(crate) target: String,
     /// What each session's shell is.
     languages: BTreeMap<String, String>,
+    /// What its calls have cost.
+    pub(crate) spent: Spent,
+}
+
+/// What calls cost a model that makes them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Spent {
+    pub(crate) calls: usize,
+    /// Of arguments and replies, as JSON.
+    pub(crate) chars: usize,
 }
 
 /// What a tool said, taken apart.
@@ -124,8 +135,20 @@ impl Desk {
     }
 
     /// The desk of this client.
-    pub(crate) fn of(agent: Mcp, home: Home) -> Self {
-        Self { agent, home, target: "local".to_owned(), languages: BTreeMap::new() }
+    pub(crate) fn of(agent: Mcp, home: impl Into<Arc<Home>>) -> Self {
+        Self {
+            agent,
+            home: home.into(),
+            target: "local".to_owned(),
+            languages: BTreeMap::new(),
+            spent: Spent::default(),
+        }
+    }
+
+    /// A desk of another client in the same home, with the same target.
+    pub(crate) fn beside(&self) -> Self {
+        let other = Self::of(client(&self.home), Arc::clone(&self.home));
+        Self { target: self.target.clone(), ..other }
     }
 
     /// A desk whose sessions are opened on this server.
@@ -159,7 +182,11 @@ impl Desk {
 
     /// Calls a tool.
     pub(crate) fn tool(&mut self, tool: &str, arguments: Value) -> Said {
-        self.agent.call(tool, arguments).into()
+        let asked = arguments.to_string().len() + tool.len();
+        let said: Said = self.agent.call(tool, arguments).into();
+        self.spent.calls += 1;
+        self.spent.chars += asked + json!(said.text).to_string().chars().count();
+        said
     }
 
     /// Runs a command and waits for it as long as a call may.

@@ -22,6 +22,7 @@ mod keys;
 mod ladder;
 mod parking;
 mod retry;
+mod cancel;
 
 mod survival;
 mod remote;

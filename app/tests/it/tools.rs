@@ -201,20 +201,6 @@ fn background_answers_at_once_and_progress_is_told() {
 }
 
 #[test]
-fn a_cancelled_call_lets_the_command_go_on() {
-    let mut desk = desk();
-    let ticket = desk.begin("web1", "sleep 2; echo went on; (exit 4)");
-    until("it runs", || {
-        let status = desk.tool("ssh_status", json!({"session": "web1"}));
-        status.text.contains("running").then_some(())
-    });
-    desk.agent.cancel(ticket);
-    let said = desk.wait("web1");
-    assert_eq!((said.exit(), said.output().as_str()), (Some(4), "went on"), "{said:?}");
-    assert!(!desk.agent.has_reply(ticket));
-}
-
-#[test]
 fn three_clients_with_other_surroundings_see_the_same_sessions() {
     let mut desk = desk();
     let mut second = client(&desk.home);

@@ -73,7 +73,8 @@ impl Hub {
                 which = Which { session: Some(report.session.clone()), target: None };
             }
             let RunState::Completed { exit } = report.state else {
-                told.push(format!("attempt {number}: {}, not ended, so not tried again", report.run));
+                let how = without_failing(&report.state);
+                told.push(format!("attempt {number}: {} {how}, so not tried again", report.run));
                 return Ok(with_notes(report, told));
             };
             let failed = self.fails(&report, exit, retry).await?;
@@ -134,6 +135,21 @@ impl Hub {
             }
         }
         Ok(false)
+    }
+}
+
+/// Says how a command stands that has not proven to have failed.
+fn without_failing(state: &RunState) -> &'static str {
+    match state {
+        RunState::Running => "is handed over",
+        RunState::NeedsInput { .. } => "needs input",
+        RunState::Nested { .. } => "opened a shell",
+        RunState::Interrupted { .. } => "was interrupted",
+        RunState::Completed { .. } | RunState::Left { .. } => "has ended",
+        RunState::RanNothing => "ran nothing",
+        RunState::ShellExited { .. } => "ended its shell",
+        RunState::Lost { .. } => "was lost",
+        RunState::Unknown { .. } => "may have ended",
     }
 }
 
