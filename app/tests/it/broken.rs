@@ -243,15 +243,7 @@ fn rc_files_that_never_end_or_ask_are_not_typed_at_and_can_be_answered() {
 #[test]
 fn what_a_program_waits_for_is_told_without_the_file_that_yama_refuses() {
     let test = "what_a_program_waits_for_is_told_without_the_file_that_yama_refuses";
-    if std::path::Path::new("/bin/sh").canonicalize().is_ok_and(|it| !it.ends_with("dash")) {
-        return not_run(test, "sh is not dash here");
-    }
-    // The probe is an `sh` that reads its text: there it reads another name for that file.
-    let before = "cp /bin/sh {folder}/dash\n\
-        printf '%s\\n' '#!/bin/bash' '[ $# -gt 0 ] && exec {folder}/dash \"$@\"' \
-        'exec {folder}/dash < <(exec sed -u s,/syscall,/refused,)' >{folder}/sh\n\
-        chmod 755 {folder}/sh\nmount --bind {folder}/sh /bin/sh";
-    let Some(sshd) = Sshd::start_in_namespace(test, "", before) else { return };
+    let Some(sshd) = sshd_without_system_calls(test) else { return };
     let mut desk = Desk::over(&sshd);
     for shell in shells().into_iter().filter(|it| *it != "dash") {
         desk.open(shell, shell);
@@ -273,4 +265,18 @@ fn what_a_program_waits_for_is_told_without_the_file_that_yama_refuses() {
         desk.press(shell, "ctrl-d");
         desk.is_exact(shell);
     }
+}
+
+/// A server on whose machine the file of system calls may not be read.
+pub(crate) fn sshd_without_system_calls(test: &str) -> Option<Sshd> {
+    if std::path::Path::new("/bin/sh").canonicalize().is_ok_and(|it| !it.ends_with("dash")) {
+        not_run(test, "sh is not dash here");
+        return None;
+    }
+    // The probe is an `sh` that reads its text: there it reads another name for that file.
+    let before = "cp /bin/sh {folder}/dash\n\
+        printf '%s\\n' '#!/bin/bash' '[ $# -gt 0 ] && exec {folder}/dash \"$@\"' \
+        'exec {folder}/dash < <(exec sed -u s,/syscall,/refused,)' >{folder}/sh\n\
+        chmod 755 {folder}/sh\nmount --bind {folder}/sh /bin/sh";
+    Sshd::start_in_namespace(test, "", before)
 }

@@ -18,6 +18,7 @@ mod isolated;
 mod drives;
 mod evidence;
 mod input;
+mod kinds;
 mod keys;
 mod ladder;
 mod parking;
