@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::desk::{Desk, Said, in_every_shell};
 
 /// A REPL with a prompt of its own, an unfinished statement, a pager-like table and a question at its end.
-const SQL: &str = r#"
+pub(crate) const SQL: &str = r#"
 import readline, sys
 print("Welcome. Statements end with ;")
 statement = ""
@@ -32,7 +32,7 @@ while True:
 "#;
 
 /// Asks as package managers do, and works for a moment after the answer.
-const INSTALL: &str = r#"
+pub(crate) const INSTALL: &str = r#"
 echo 'Reading package lists... Done'
 echo 'The following NEW packages will be installed:'
 echo '  hello'

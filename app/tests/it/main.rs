@@ -16,6 +16,7 @@ mod tools;
 mod shared;
 mod isolated;
 mod drives;
+mod tasks;
 mod evidence;
 mod input;
 mod kinds;

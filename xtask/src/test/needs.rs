@@ -12,7 +12,7 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 16] = [
+const PROGRAMS: [(&str, &str); 22] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
@@ -21,7 +21,13 @@ const PROGRAMS: [(&str, &str); 16] = [
     ("mksh", "mksh"),
     ("ksh93", "ksh93u+m"),
     ("vim", "vim"),
+    ("nano", "nano"),
     ("less", "less"),
+    ("git", "git"),
+    ("htop", "htop"),
+    ("sqlite3", "sqlite3"),
+    ("whiptail", "whiptail"),
+    ("sudo", "sudo"),
     ("ps", "procps"),
     ("setsid", "util-linux"),
     ("ssh", "openssh-client"),
