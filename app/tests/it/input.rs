@@ -106,3 +106,24 @@ fn a_living_session_is_resized() {
         assert_eq!(desk.run(shell, "stty size").output(), "17 91");
     });
 }
+
+#[test]
+fn the_screen_is_a_grid_with_its_cursor_its_title_and_its_kind() {
+    in_every_shell(|desk, shell| {
+        let draws = "printf '\\033]2;my title\\007\\033[?1049h\\033[2J\\033[3;5Hhere'; read -r x; printf '\\033[?1049l'";
+        desk.run(shell, draws).needs("line");
+        let screen = desk.tool("ssh_read", json!({"session": shell, "view": "screen"}));
+        assert!(screen.head().ends_with("alternate screen 120x40, cursor in row 3 column 9"), "{screen:?}");
+        assert_eq!(screen.output(), "title: my title\n\n\n    here", "{screen:?}");
+        assert_eq!(desk.press(shell, "enter").exit(), Some(0));
+        let screen = desk.tool("ssh_read", json!({"session": shell, "view": "screen"}));
+        assert!(screen.head().contains("] screen 120x40, cursor in row "), "{screen:?}");
+    });
+}
+
+#[test]
+fn no_pager_is_forced_on_a_shared_shell() {
+    in_every_shell(|desk, shell| {
+        assert_eq!(desk.run(shell, "env | grep -c PAGER=").output(), "0");
+    });
+}
