@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::home::spare_fish;
+use crate::home::{Home, spare_fish};
 use crate::not_run::not_run;
 use crate::wait::until;
 
@@ -142,6 +142,23 @@ impl Sshd {
         command.args(["-p", &self.port.to_string(), &format!("{}@127.0.0.1", self.user())]);
         command.env_remove("SSH_AUTH_SOCK").stdin(Stdio::null());
         command
+    }
+
+    /// How it is named, as `user@host:port`.
+    #[must_use]
+    pub fn target(&self) -> String {
+        format!("{}@127.0.0.1:{}", self.user(), self.port)
+    }
+
+    /// A fresh home whose account knows this server and may log in there.
+    #[must_use]
+    pub fn home(&self) -> Home {
+        let home = Home::new();
+        let ssh = home.path().join("account/.ssh");
+        fs::create_dir_all(&ssh).expect("a folder for ssh");
+        fs::copy(self.known_hosts(), ssh.join("known_hosts")).expect("a known host");
+        fs::copy(self.file("user_ed25519"), ssh.join("id_ed25519")).expect("a key");
+        home
     }
 
     /// The process id of the server that listens.
