@@ -3,11 +3,11 @@
 #![allow(clippy::print_stdout, reason = "the figures are what this is for")]
 #![allow(clippy::expect_used, reason = "what cannot be arranged ends it")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::time::Duration;
 
-use cotty_testkit::{Home, Mcp, Sshd};
+use cotty_testkit::{Home, Mcp, Sshd, switches};
 use serde_json::json;
 
 /// So long it is counted.
@@ -30,13 +30,13 @@ fn count_in(home: &Home, place: &str, target: &str, roots: &[u32]) {
     agent.call("ssh_connect", json!({"target": target, "name": "web1", "shell": "bash"}));
     agent.call("ssh_run", json!({"session": "web1", "command": "true"}));
     std::thread::sleep(REST);
-    let count = |meanwhile: &str, agent: &mut Mcp, waited_for: bool| {
+    let tell = |meanwhile: &str, agent: &mut Mcp, waited_for: bool| {
         let call = json!({"session": "web1", "until": "done", "wait_s": 20});
         let ticket = waited_for.then(|| agent.start_call("ssh_wait", call));
         std::thread::sleep(REST);
-        let before = switches(home, roots);
+        let before = count(home, roots);
         std::thread::sleep(SPAN);
-        let after = switches(home, roots);
+        let after = count(home, roots);
         let woken = |(it, more): (&String, &u64)| {
             let count = more.saturating_sub(before.get(it).copied().unwrap_or(0));
             (count > 0).then(|| format!("{it} {count}"))
@@ -50,46 +50,24 @@ fn count_in(home: &Home, place: &str, target: &str, roots: &[u32]) {
             agent.await_reply(ticket);
         }
     };
-    count("at its prompt", &mut agent, false);
+    tell("at its prompt", &mut agent, false);
     agent.call("ssh_run", json!({"session": "web1", "command": "sleep 100", "background": true}));
-    count("sleep, nobody waits", &mut agent, false);
-    count("sleep, a caller waits", &mut agent, true);
+    tell("sleep, nobody waits", &mut agent, false);
+    tell("sleep, a caller waits", &mut agent, true);
 }
 
 /// The switches of each process that lives in this home or below these, by what it is.
-fn switches(home: &Home, roots: &[u32]) -> BTreeMap<String, u64> {
-    let mut pids: Vec<u32> = home.processes().into_iter().collect();
-    let mut below = roots.to_vec();
-    while let Some(pid) = below.pop() {
-        pids.extend((!pids.contains(&pid)).then_some(pid));
-        below.extend(children(pid));
-    }
+fn count(home: &Home, roots: &[u32]) -> BTreeMap<String, u64> {
     let mut told = BTreeMap::new();
+    let pids: BTreeSet<u32> =
+        home.processes().into_iter().chain(roots.iter().flat_map(|it| switches::below(*it))).collect();
     for pid in pids {
         let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words: Vec<&str> = line.split('\0').filter(|it| !it.is_empty()).collect();
         let is_ours = words.first().is_some_and(|it| it.ends_with("/cotty"));
         let name = words.iter().find(|it| !is_ours || ["mcp", "daemon", "hold"].contains(it));
-        *told.entry(name.map_or("-", |it| it.trim_end_matches(':')).to_owned()).or_default() += of(pid);
+        *told.entry(name.map_or("-", |it| it.trim_end_matches(':')).to_owned()).or_default() +=
+            switches::of(pid);
     }
     told
-}
-
-fn children(pid: u32) -> Vec<u32> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let read = |it: fs::DirEntry| fs::read_to_string(it.path().join("children")).unwrap_or_default();
-    let list: String = tasks.map(read).collect();
-    list.split_ascii_whitespace().filter_map(|it| it.parse().ok()).collect()
-}
-
-/// The voluntary switches of all threads of a process.
-fn of(pid: u32) -> u64 {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-    let read = |it: fs::DirEntry| fs::read_to_string(it.path().join("status")).unwrap_or_default();
-    let count = |it: String| {
-        let line =
-            it.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?.trim().to_owned();
-        line.parse::<u64>().ok()
-    };
-    tasks.map(read).filter_map(count).sum()
 }

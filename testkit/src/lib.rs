@@ -17,6 +17,7 @@ pub mod plain;
 pub mod mcp;
 pub mod not_run;
 pub mod pairs;
+pub mod switches;
 pub mod sshd;
 pub mod account;
 pub mod agent;

@@ -18,6 +18,7 @@ mod isolated;
 mod drives;
 mod tasks;
 mod evidence;
+mod idle;
 mod input;
 mod kinds;
 mod keys;
