@@ -100,12 +100,12 @@ fn home(instead: &str) -> Result<PathBuf, Refusal> {
 fn path_variable(name: &'static str) -> Result<Option<PathBuf>, Refusal> {
     let Some(value) = env::var_os(name).filter(|it| !it.is_empty()) else { return Ok(None) };
     if !Path::new(&value).is_absolute() {
-        return Err(Refusal::InvalidArgument {
-            what: name,
+        return Err(Refusal::Config {
             why: format!(
-                "{} is not an absolute path, and would mean another place for each caller",
+                "{name} is {:?}, which is no absolute path, and would mean another place for each caller",
                 value.display()
             ),
+            remedy: format!("Set {name} to a path that begins with /"),
         });
     }
     Ok(Some(PathBuf::from(value)))

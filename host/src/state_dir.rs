@@ -49,6 +49,9 @@ pub enum StateError {
     /// The last entry is a symlink or a file.
     #[error("{0} is not a directory; remove it or choose another COTTY_STATE_DIR")]
     NotADirectory(PathBuf),
+    /// A link stands among our files: what we write would go elsewhere.
+    #[error("{0} is a symlink, and cotty makes none there: remove it")]
+    PlantedLink(PathBuf),
     /// The system would not.
     #[error("cannot {what} {path}: {source}; check its permissions and the free space")]
     Io {
@@ -71,6 +74,7 @@ impl StateDir {
     /// Opens the directory, and makes it and its parents if they are missing.
     ///
     /// Every entry of the path is looked at: it belongs to us or to root, and where everyone may write it is sticky.
+    /// Nothing in it may be a link: it may have been open to others before it was ours alone.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StateError> {
         let path = path.as_ref();
         if !path.is_absolute() {
@@ -96,6 +100,7 @@ impl StateDir {
                 .set_permissions(std::fs::Permissions::from_mode(0o700))
                 .map_err(|error| failed("chmod 0700", error))?;
         }
+        refuse_links(path)?;
         Ok(Self { path: path.to_owned(), directory: Arc::new(directory) })
     }
 
@@ -118,6 +123,11 @@ impl StateDir {
     pub fn make(&self, name: impl AsRef<Path>) -> Result<PathBuf, StateError> {
         let path = self.path.join(name);
         make_directories(&path)?;
+        for folder in path.ancestors().take_while(|it| *it != self.path) {
+            if folder.is_symlink() {
+                return Err(StateError::PlantedLink(folder.to_owned()));
+            }
+        }
         Ok(path)
     }
 
@@ -223,6 +233,19 @@ fn make_directories(path: &Path) -> Result<(), StateError> {
     })
 }
 
+/// Looks at what a directory holds, not at what that holds.
+fn refuse_links(directory: &Path) -> Result<(), StateError> {
+    let failed = |source| StateError::Io { what: "look into", path: directory.to_owned(), source };
+    for entry in std::fs::read_dir(directory).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        // An entry that is gone meanwhile is none.
+        if entry.file_type().is_ok_and(|it| it.is_symlink()) {
+            return Err(StateError::PlantedLink(entry.path()));
+        }
+    }
+    Ok(())
+}
+
 fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)
@@ -300,6 +323,26 @@ mod tests {
         std::os::unix::fs::symlink("real", scratch.path().join("link")).unwrap();
         let error = StateDir::open(scratch.path().join("link")).unwrap_err();
         assert!(matches!(error, StateError::NotADirectory(_)), "{error}");
+    }
+
+    #[test]
+    fn a_symlink_among_our_files_is_refused() {
+        let scratch = scratch();
+        let state = StateDir::open(scratch.path().join("a")).unwrap();
+        let elsewhere = scratch.path().join("elsewhere");
+        std::fs::create_dir(&elsewhere).unwrap();
+        state.make("sessions/one").unwrap();
+        std::os::unix::fs::symlink(&elsewhere, state.path().join("sessions/two")).unwrap();
+        let error = state.make("sessions/two").unwrap_err();
+        assert!(matches!(error, StateError::PlantedLink(_)), "{error}");
+        for name in ["daemon.log", "sessions-of-old"] {
+            let link = state.path().join(name);
+            std::os::unix::fs::symlink(&elsewhere, &link).unwrap();
+            let error = StateDir::open(state.path()).unwrap_err();
+            assert!(matches!(&error, StateError::PlantedLink(path) if *path == link), "{error}");
+            std::fs::remove_file(&link).unwrap();
+        }
+        StateDir::open(state.path()).unwrap();
     }
 
     #[test]

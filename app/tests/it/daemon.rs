@@ -70,6 +70,12 @@ fn without_home_it_says_which_variable_is_missing() {
     assert_eq!(output.status.code(), Some(78));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("HOME is not set") && text.contains("COTTY_STATE_DIR"), "{text}");
+    // What depends on where somebody stands is no home.
+    let output =
+        home.cotty(&["ls"]).env("HOME", "some/where").env_remove("COTTY_STATE_DIR").output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("some/where") && text.contains("Set HOME to a path that begins with /"), "{text}");
 }
 
 #[test]
@@ -133,6 +139,27 @@ fn a_planted_symlink_is_no_state_directory() {
     let output = home.cotty(&["ls"]).env("COTTY_STATE_DIR", &link).output().unwrap();
     assert_eq!(output.status.code(), Some(69), "{output:?}");
     assert_eq!(std::fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
+
+#[test]
+fn a_link_planted_among_its_files_is_refused_and_nothing_is_written_through_it() {
+    let home = Home::new();
+    let (file, folder) = (home.path().join("victim"), home.path().join("folder"));
+    std::fs::write(&file, "precious").unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    let planted = [("daemon.log", &file), ("store.db", &file), ("daemon.sock", &file), ("sessions", &folder)];
+    for (name, victim) in planted {
+        let link = home.state().join(name);
+        std::os::unix::fs::symlink(victim, &link).unwrap();
+        let output = home.run(&["up", "web1"]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(69), "{name}: {text}");
+        assert!(text.contains(&format!("{name} is a symlink")) && text.contains("remove it"), "{text}");
+        std::fs::remove_file(link).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    assert!(home.run(&["up", "web1"]).status.success());
 }
 
 #[test]
