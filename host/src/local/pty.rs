@@ -46,8 +46,8 @@ pub enum SpawnError {
         /// What the system said.
         source: io::Error,
     },
-    /// There is no such directory to start in.
-    #[error("cannot start in {directory}: {source}; name a directory that exists")]
+    /// There is no such directory to start in, or it may not be entered.
+    #[error("cannot start in {directory}: {source}; name a directory that exists and may be entered")]
     Directory {
         /// Where it was to start.
         directory: String,
@@ -166,7 +166,11 @@ pub(super) fn examine_directory(spawn: &Spawn) -> Result<(), SpawnError> {
     let failed =
         |source| SpawnError::Directory { directory: spawn.cwd.to_string_lossy().into_owned(), source };
     let found = std::fs::metadata(&spawn.cwd).map_err(failed)?;
-    if found.is_dir() { Ok(()) } else { Err(failed(io::ErrorKind::NotADirectory.into())) }
+    if !found.is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
+    // Else the child could not enter it, and its shell would be blamed.
+    rustix::fs::access(&spawn.cwd, rustix::fs::Access::EXEC_OK).map_err(|error| failed(error.into()))
 }
 
 fn open_pair(spawn: &Spawn) -> rustix::io::Result<(OwnedFd, OwnedFd, String)> {
@@ -328,6 +332,18 @@ mod tests {
     #[test]
     fn a_directory_that_is_gone_is_not_called_a_missing_shell() {
         let spawn = Spawn { cwd: "/no/such/place".into(), ..shell("") };
+        assert!(matches!(Pty::open(&spawn).unwrap_err(), SpawnError::Directory { .. }));
+    }
+
+    #[test]
+    fn a_directory_that_may_not_be_entered_is_named_and_the_shell_is_not_blamed() {
+        use std::os::unix::fs::PermissionsExt;
+        if rustix::process::geteuid().is_root() {
+            return; // Root enters everything.
+        }
+        let closed = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(closed.path(), PermissionsExt::from_mode(0o600)).unwrap();
+        let spawn = Spawn { cwd: closed.path().into(), ..shell("") };
         assert!(matches!(Pty::open(&spawn).unwrap_err(), SpawnError::Directory { .. }));
     }
 }
