@@ -261,15 +261,24 @@ impl Arguments {
     /// Returns how many characters the reply may have, cut to what is allowed.
     #[must_use]
     pub fn chars_max(&self) -> usize {
-        let wanted = self.integer("max_chars").map(|it| usize::try_from(it).unwrap_or(usize::MAX));
-        wanted.map_or(CHARS_DEFAULT, |it| it.clamp(*CHARS_RANGE.start(), *CHARS_RANGE.end()))
+        self.integer("max_chars").map_or(CHARS_DEFAULT, within_chars)
     }
 
     /// Returns what the caller should know about how its arguments were taken.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        self.notes.clone()
+        let wanted = self.integer("max_chars").unwrap_or(CHARS_DEFAULT as u64);
+        let (taken, least, most) = (within_chars(wanted), CHARS_RANGE.start(), CHARS_RANGE.end());
+        let changed = (taken as u64 != wanted).then(|| {
+            format!("max_chars {wanted} was taken for {taken}: from {least} to {most} are possible")
+        });
+        self.notes.iter().cloned().chain(changed).collect()
     }
+}
+
+/// Cuts a number of characters to what is allowed.
+fn within_chars(wanted: u64) -> usize {
+    usize::try_from(wanted).unwrap_or(usize::MAX).clamp(*CHARS_RANGE.start(), *CHARS_RANGE.end())
 }
 
 fn refuse_secret(name: &str) -> Result<(), Refusal> {

@@ -83,10 +83,13 @@ fn what_is_wrong_is_named_with_what_belongs_there() {
 fn numbers_are_cut_to_what_a_call_may_have() {
     let mut long = read("ssh_run", json!({"command": "x", "wait_s": 900, "max_chars": 9_000_000})).unwrap();
     assert!(long.wait() < Duration::from_secs(50) && long.chars_max() == 2_000_000);
-    assert_eq!(long.notes().len(), 1);
+    assert!(long.notes()[0].starts_with("wait_s 900 was cut to 50"));
+    assert!(long.notes()[1].starts_with("max_chars 9000000 was taken for 2000000"));
     let mut plain =
         read("ssh_run", json!({"command": "x", "wait_s": "7", "max_chars": 1, "cwd": null})).unwrap();
     assert_eq!((plain.wait(), plain.chars_max()), (Duration::from_secs(7), 200));
+    assert_eq!(plain.notes(), ["max_chars 1 was taken for 200: from 200 to 2000000 are possible"]);
+    assert!(read("ssh_run", json!({"command": "x"})).unwrap().notes().is_empty());
 }
 
 #[test]
