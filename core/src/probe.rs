@@ -191,6 +191,10 @@ fn judge_shell(facts: &Facts, around: &Surroundings, reader: &Member) -> Judged 
     }
     match (facts.canonical, facts.echo) {
         (true, _) if !around.shell.reads_whole_lines() => Judged::Running { because: None },
+        // Somebody has turned the echo off (`stty -echo`): its prompt asks for more than its `read` does.
+        (true, false) if !around.shell.restores_echo() && reader.blocked == Blocked::OnTerminal => {
+            Judged::AtShell
+        }
         (true, false) => Judged::Waits(InputKind::Secret),
         (true, true) if around.shell.edits_lines() || reader.blocked == Blocked::OnTerminalByte => {
             Judged::Waits(InputKind::Line)
@@ -439,6 +443,20 @@ mod tests {
         assert_eq!(judge(&facts, &AROUND).0, Judged::Waits(InputKind::Line));
         facts.members[0].blocked = blocked(false);
         assert_eq!(judge(&facts, &AROUND).0, Judged::Running { because: Some("unseen") });
+    }
+
+    #[test]
+    fn without_echo_a_shell_without_an_editor_is_at_its_prompt_or_asks_for_a_secret() {
+        let judged = |blocked: Blocked| {
+            let mut facts = facts("dash", true, false);
+            facts.members[0].blocked = blocked;
+            facts.shell.pid = facts.members[0].program.pid;
+            judge(&facts, &Surroundings { shell: Shell::Dash, executable: None, ..AROUND }).0
+        };
+        assert_eq!(judged(Blocked::OnTerminal), Judged::AtShell);
+        assert_eq!(judged(Blocked::OnTerminalByte), Judged::Waits(InputKind::Secret));
+        let unseen = Blocked::Unseen { channel: "n_tty_read".into(), terminal: true, socket: false };
+        assert_eq!(judged(unseen), Judged::Waits(InputKind::Secret));
     }
 
     #[test]

@@ -54,6 +54,25 @@ fn a_secret_is_a_persons_to_type() {
 }
 
 #[test]
+fn a_line_sent_ahead_does_not_hide_the_prompt_of_a_shell_without_echo() {
+    in_every_shell(|desk, shell| {
+        // Where `read` looks like the prompt, only a terminal that shows what is typed tells which of them it is.
+        if dialect(shell).reads_by_editor() {
+            return;
+        }
+        assert_eq!(desk.run(shell, "stty -echo").exit(), Some(0));
+        for _ in 0..2 {
+            let said = desk.run_for(shell, "sleep 0.2; (exit 3)", 0);
+            desk.send(shell, "");
+            let said = desk.tool("ssh_wait", json!({"command": said.handle()}));
+            assert_eq!(said.exit(), Some(3), "{said:?}");
+            desk.is_exact(shell);
+        }
+        assert_eq!(desk.run(shell, "stty echo").exit(), Some(0));
+    });
+}
+
+#[test]
 fn a_person_answers_and_what_was_typed_is_not_told() {
     in_every_shell(|desk, shell| {
         desk.run(shell, ask_secret(shell)).needs("secret");

@@ -20,7 +20,7 @@ impl Session {
             if who.role == Role::Operator {
                 run.typed_during = true;
             }
-            if keys.contains(&0x03) {
+            if keys.contains(&gate::INTERRUPT) {
                 run.ladder.note_interrupt();
                 self.echo_lost |= run.state == RunState::NeedsInput { kind: InputKind::Secret };
             }
