@@ -28,6 +28,8 @@ use crate::texts;
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What is read of a session's output where its screen was not kept.
 const REREAD_BYTES_MAX: u64 = 1024 * 1024;
+/// Of a session that is gone so much of its end is read: there stand the marks of an end that nobody kept.
+const LAST_BYTES: u64 = 64 * 1024;
 /// Longer directories than the kernel takes.
 const PATH_BYTES_MAX: usize = 4096;
 
@@ -122,6 +124,44 @@ pub(crate) async fn resume(
     let hidden = store.hidden(&row.id, row.epoch)?;
     let screen = screen_at(state_dir, row, at, &hidden);
     Ok((found(store, row, at.byte, attached.applied_sequence, &screen)?, terminal))
+}
+
+/// Reads what the terminal of a session that is gone printed after the last that was kept: marks that stand there prove
+/// an end all the same, or where the output of a command begins.
+pub(crate) fn read_to_the_end(
+    store: &Store,
+    state_dir: &StateDir,
+    row: &SessionRow,
+    end: u64,
+    reason: &str,
+) -> Result<Session, Refusal> {
+    let newest = store.runs(Some(&row.id), 1)?.pop().filter(|run| !run.state.is_settled());
+    let begin = newest.map_or(end, |run| run.typed_at.min(end));
+    let mut session = found(store, row, begin, row.kept.sequence, &[])?;
+    // The first of it tells where output begins, and the last of it whether it ended.
+    let head = end.min(begin + REREAD_BYTES_MAX);
+    let tail = end.saturating_sub(LAST_BYTES).max(head);
+    for (from, to) in [(begin, head), (tail, end)] {
+        let offset = |byte| Offset { epoch: row.epoch, byte };
+        let stretch = crate::report::Stretch {
+            session_id: row.id.clone(),
+            from: offset(from),
+            to: offset(to),
+            cols: row.size.0,
+            paged: None,
+        };
+        let mut at = from;
+        let read = texts::read_shown(state_dir, &stretch, &[], |bytes| {
+            session.handle_output(clock::now(), at, &Bytes::copy_from_slice(bytes));
+            at += bytes.len() as u64;
+        });
+        // A place where something is missing is none that anything can be told from.
+        if read? > 0 {
+            break;
+        }
+    }
+    session.handle_lost(clock::now(), reason);
+    Ok(session)
 }
 
 /// Makes a session of what is kept of it, with the command that was under way.

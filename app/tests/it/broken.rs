@@ -33,9 +33,11 @@ fn when_the_daemon_dies_its_sessions_on_hosts_are_lost_and_stay_readable() {
     let mut desk = Desk::over(&sshd);
     desk.open("web1", "bash");
     let kept = desk.run("web1", "seq 3; echo kept");
-    let under_way = desk.begin("web1", "echo begun; touch begun; sleep 100");
-    let begun = desk.home.work().join("begun");
-    until("the command has begun", || begun.exists().then_some(()));
+    let under_way = desk.begin("web1", "echo begun; sleep 100");
+    until("what it printed has arrived", || {
+        let said = desk.tool("ssh_read", json!({"session": "web1", "view": "command"}));
+        (said.output() == "begun").then_some(())
+    });
     kill(pid(&desk.home));
     let said = desk.finish(under_way);
     assert!(said.state().starts_with("lost: the daemon ended"), "{said:?}");
@@ -49,6 +51,37 @@ fn when_the_daemon_dies_its_sessions_on_hosts_are_lost_and_stay_readable() {
     desk.run("web1", "true").refuses("lost", &["the daemon ended", "ssh_connect target="]);
     desk.open("web1", "bash");
     desk.is_exact("web1");
+}
+
+#[test]
+fn what_was_printed_before_the_daemon_died_proves_what_it_proves_over_ssh_too() {
+    let Some(sshd) = Sshd::start("what_was_printed_before_the_daemon_died_proves_what_it_proves") else {
+        return;
+    };
+    let mut desk = Desk::over(&sshd);
+    for shell in shells() {
+        for time in 0..2 {
+            desk.open(shell, shell);
+            // What was answered is not lost, though nobody had the time to keep it.
+            let command = format!("echo said; (exit {time})");
+            let answered = desk.run(shell, &command);
+            assert_eq!((answered.exit(), answered.output().as_str()), (Some(time), "said"), "{answered:?}");
+            kill(pid(&desk.home));
+            let said = desk.tool("ssh_read", json!({"command": answered.handle(), "view": "command"}));
+            assert_eq!((said.exit(), said.output().as_str()), (Some(time), "said"), "{shell}: {said:?}");
+        }
+        // What was under way is, without our own line in what it printed.
+        desk.open(shell, shell);
+        let under_way = desk.begin(shell, "echo begun; sleep 100");
+        until("what it printed has arrived", || {
+            let said = desk.tool("ssh_read", json!({"session": shell, "view": "command"}));
+            (said.output() == "begun").then_some(())
+        });
+        kill(pid(&desk.home));
+        let said = desk.finish(under_way);
+        assert!(said.state().starts_with("lost: the daemon ended"), "{said:?}");
+        assert_eq!(said.output(), "begun", "{shell}: {said:?}");
+    }
 }
 
 #[test]

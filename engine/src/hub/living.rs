@@ -9,6 +9,7 @@ use super::Hub;
 use crate::clock;
 use crate::opening;
 use crate::remote::DAEMON_ENDED;
+use crate::report::RunState;
 use crate::request::Request;
 use crate::store::SessionRow;
 use crate::task::Keeper;
@@ -44,6 +45,13 @@ impl Hub {
             return Ok(());
         }
         let listed = self.0.holder.list().await.map_err(|error| opening::refused(&error))?;
+        // One that has others of ours did not die: this one was closed where nothing could be kept, or forgotten after a day.
+        let lives = listed.iter().any(|it| rows.iter().any(|row| row.id == it.id));
+        let gone = if lives {
+            "its shell has ended, and how was not kept"
+        } else {
+            "the holder died, and its shells with it"
+        };
         for row in rows {
             let found = listed.iter().find(|it| it.id == row.id);
             let resumed = match found {
@@ -53,7 +61,7 @@ impl Hub {
                 None => Err(Refusal::Lost {
                     session: row.name.clone(),
                     target: row.target.clone(),
-                    reason: "the holder died, and its shells with it".into(),
+                    reason: gone.into(),
                 }),
             };
             match resumed {
@@ -68,14 +76,22 @@ impl Hub {
         Ok(())
     }
 
-    /// A session that cannot be found again: its open command is settled as lost, its output is kept.
+    /// A session that cannot be found again: what its output still proves is settled by that, the rest as lost; its
+    /// output is kept.
     fn write_off(&self, row: &SessionRow, refusal: &Refusal) -> Result<(), Refusal> {
         let reason =
             if let Refusal::Lost { reason, .. } = refusal { reason.clone() } else { refusal.to_string() };
-        for mut run in self.0.store.runs(Some(&row.id), 8)? {
-            if !run.state.is_settled() {
-                run.state = crate::report::RunState::Lost { reason: reason.clone() };
-                run.to = run.to.or(Some(self.end_of(row)));
+        let mut open = self.0.store.runs(Some(&row.id), 8)?;
+        open.retain(|run| !run.state.is_settled());
+        if !open.is_empty() {
+            let end = self.end_of(row);
+            let last = opening::read_to_the_end(&self.0.store, &self.0.state_dir, row, end, &reason)?;
+            for mut run in open {
+                match last.run(run.id) {
+                    Some(seen) => run.settle_as(seen),
+                    None => run.state = RunState::Lost { reason: reason.clone() },
+                }
+                run.to = run.to.or(Some(end));
                 self.0.store.keep_run(&run)?;
             }
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use cotty_core::dialect::Shell;
 use cotty_core::evidence::Evidence;
 use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Principal, Role, RunId, RunKind};
-use cotty_core::run::RunState;
+use cotty_core::run::{Run, RunState};
 use cotty_core::session::{Frame, Kept};
 use rusqlite::{Connection, Row, params};
 
@@ -227,6 +227,14 @@ const RUN_COLUMNS: &str = "number, kind, session, epoch, role, who, command, key
      begins, ends, cols, at_ms, took_ms, state, boundary, cwd, evidence, blank, eol_mark, kill_after_ms";
 
 impl RunRow {
+    /// Takes over how it ended.
+    pub(crate) fn settle_as(&mut self, run: &Run) {
+        (self.state, self.boundary) = (run.state.clone(), run.boundary);
+        (self.from, self.to, self.took) = (run.from, run.to, run.took);
+        (self.cwd, self.evidence, self.eol_mark) =
+            (run.cwd.clone().or(self.cwd.take()), run.evidence.clone(), run.eol_mark);
+    }
+
     pub(super) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
         let sql = format!(
             "INSERT INTO runs ({RUN_COLUMNS}) VALUES \
