@@ -171,7 +171,8 @@ fn remedy(resolved: &Resolved, denied: &Denied) -> String {
             Trouble::NoPassphrase(_) | Trouble::WrongPassphrase(_) | Trouble::NoAnswer(_) => {
                 return person_opens(&resolved.typed);
             }
-            Trouble::Directory(_)
+            Trouble::NotThere(_)
+            | Trouble::Directory(_)
             | Trouble::OpenToOthers(_)
             | Trouble::PublicKey(_)
             | Trouble::NoKey { .. }

@@ -83,6 +83,10 @@ impl Login<'_> {
                 Err(trouble) => self.denied.troubles.push(trouble),
             }
         }
+        if self.settings.identities_only && files.is_empty() && self.denied.troubles.is_empty() {
+            // Nothing else may be used, and none of it is there.
+            self.denied.troubles.extend(self.settings.identity_files.first().cloned().map(Trouble::NotThere));
+        }
         let (mut agent, held) = self.agent().await;
         let in_file = |key: &PublicKey| {
             files.iter().position(|it| it.public().is_some_and(|it| it.key_data() == key.key_data()))
@@ -207,8 +211,12 @@ impl Login<'_> {
             let prompt = format!("Passphrase of {}", file.display());
             let Some(passphrase) = self.answer(Ask { kind, account: self.account(), prompt, failed }).await?
             else {
-                let trouble = if failed == 0 { Trouble::NoPassphrase } else { Trouble::WrongPassphrase };
-                self.denied.troubles.push(trouble(file.to_owned()));
+                let wrong = Trouble::WrongPassphrase(file.to_owned());
+                if failed == 0 && !self.denied.troubles.contains(&wrong) {
+                    self.denied.troubles.push(Trouble::NoPassphrase(file.to_owned()));
+                } else if failed > 0 {
+                    self.denied.troubles.push(wrong);
+                }
                 return Ok(None);
             };
             if let Some(key) = decrypted(&text, passphrase).await {

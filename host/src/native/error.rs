@@ -102,6 +102,9 @@ pub struct Denied {
 /// Why a key, an agent or a password could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
+    /// There is no such key file, and only what is named may be used.
+    #[error("there is no key file {}", .0.display())]
+    NotThere(PathBuf),
     /// The key file is a directory.
     #[error("{} is a directory; name the key file in it", .0.display())]
     Directory(PathBuf),

@@ -84,6 +84,8 @@ fn a_passphrase_is_asked_for_only_if_the_server_would_take_the_key() {
     let (ask, _) = answering(&["no", "nay", "never"]);
     assert!(denied(&target, &ask).troubles.contains(&Trouble::WrongPassphrase(sshd.file("locked"))));
     assert_eq!(denied(&target, &ask_nobody()).troubles, [Trouble::NoPassphrase(sshd.file("locked"))]);
+    let target = Settings { passphrase: Some(Arc::new(|| Ok(Secret::new("open barley".into())))), ..target };
+    assert_eq!(denied(&target, &ask_nobody()).troubles, [Trouble::WrongPassphrase(sshd.file("locked"))]);
 }
 
 #[test]
@@ -104,6 +106,9 @@ fn what_is_wrong_with_a_key_file_is_told() {
     assert!(matches!(&denied.troubles[2], Trouble::NoKey { file, .. } if *file == sshd.file("noise")));
     assert_eq!(denied.troubles[3], Trouble::PublicKey(file("user_ed25519.pub")));
     assert!(denied.offered.contains(&"publickey"), "{denied:?}");
+    // Where nothing else may be used, its absence is what is wrong.
+    let target = Settings { identities_only: true, ..with_files(&sshd, &["none"]) };
+    assert_eq!(self::denied(&target, &ask_nobody()).troubles, [Trouble::NotThere(file("none"))]);
 }
 
 #[test]
