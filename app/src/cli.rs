@@ -41,6 +41,10 @@ mod ending;
 
 mod send;
 
+mod sessions;
+
+mod setup;
+
 mod why;
 
 /// Carries out the command line.
@@ -68,8 +72,9 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         }
         Order::Config { what } => about_config(what, json),
         Order::Setup => {
-            print::line(&up::snippets());
-            Ok(ExitCode::SUCCESS)
+            let name = Instance::name(arguments.instance.as_deref()).map_err(|it| Failure::from(&it))?;
+            let snippets = setup::Snippets::of(&name);
+            shown(&snippets, json, |it| print::line(&it.to_string())).map(|()| ExitCode::SUCCESS)
         }
         // Reached where `--instance` stands before it; the first statement of `main` takes the rest.
         Order::Mcp => Ok(crate::shim::run(
@@ -173,7 +178,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         }
         Order::Ls { runs: false } => {
             let list: Sessions = named("ls")?.get("sessions", &Query::default()).await?;
-            shown(&list, json, |it| print::sessions(&it.sessions))
+            shown(&list, json, |it| sessions::list(&it.sessions))
         }
         Order::Device { what: Devices::List } => {
             let list: api::Devices = named("device")?.get("devices", &Query::default()).await?;
@@ -186,7 +191,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             return read(&named("read")?, view, &query, json).await;
         }
         Order::Status { name } => {
-            shown(&named("status")?.get::<Session>("status", &session(name)).await?, json, print::session)
+            shown(&named("status")?.get::<Session>("status", &session(name)).await?, json, sessions::one)
         }
         Order::Close { id, force } => {
             let closed: Closed = named("close")?.post("close", &CloseOrder { id, force }).await?;
@@ -317,6 +322,6 @@ async fn status(client: &Client, json: bool) -> Result<ExitCode, Failure> {
     print::line(&format!("state     {} (log: daemon.log)", daemon.state_dir));
     print::line(&format!("config    {}", daemon.config));
     print::line(&format!("you       {} ({})", daemon.you.role, daemon.because));
-    print::sessions(&list.sessions);
+    sessions::list(&list.sessions);
     Ok(ExitCode::SUCCESS)
 }

@@ -47,19 +47,25 @@ pub struct Card {
 impl Instance {
     /// Finds the instance that a flag or `COTTY_INSTANCE` names, and makes its state directory where it is missing.
     pub fn find(flag: Option<&str>) -> Result<Self, Refusal> {
+        let name = Self::name(flag)?;
+        let path = state_path(&name)?;
+        let state = StateDir::open(path).map_err(|error| storage(&error))?;
+        Ok(Self { name, state, config: config_path()? })
+    }
+
+    /// Returns the name that a flag or `COTTY_INSTANCE` says.
+    pub fn name(flag: Option<&str>) -> Result<String, Refusal> {
         let name = match flag {
             Some(name) => name.to_owned(),
             None => text_variable("COTTY_INSTANCE")?.unwrap_or_else(|| DEFAULT.to_owned()),
         };
-        if !is_a_name(&name) {
-            return Err(Refusal::InvalidArgument {
-                what: "instance",
-                why: format!("{name:?} is not a name of the form [a-z][a-z0-9-]{{0,31}}"),
-            });
+        if is_a_name(&name) {
+            return Ok(name);
         }
-        let path = state_path(&name)?;
-        let state = StateDir::open(path).map_err(|error| storage(&error))?;
-        Ok(Self { name, state, config: config_path()? })
+        Err(Refusal::InvalidArgument {
+            what: "instance",
+            why: format!("{name:?} is not a name of the form [a-z][a-z0-9-]{{0,31}}"),
+        })
     }
 
     /// Reads what the daemon last told of itself. It may be gone since.

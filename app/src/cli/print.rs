@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use cotty_core::target::host_port;
-use cotty_wire::api::{Device, Failure, History, Output, Run, Runs, Session, Text};
+use cotty_wire::api::{Device, Failure, History, Output, Run, Runs, Text};
 use serde::Serialize;
 
 use crate::cli::client::internal;
@@ -68,26 +68,6 @@ pub(crate) fn stands(run: &Run) -> String {
     format!("{} {how}", run.id)
 }
 
-/// Prints the list of sessions.
-pub(crate) fn sessions(sessions: &[Session]) {
-    if sessions.is_empty() {
-        aside("No session is open. cotty up opens one");
-        return;
-    }
-    let mut rows = vec![["NAME", "STATE", "SHELL", "MODE", "PEN", "DIRECTORY"].map(str::to_owned)];
-    for session in sessions {
-        let state = match &session.detail {
-            Some(detail) => format!("{} {detail}", session.state),
-            None => session.state.clone(),
-        };
-        let name = if session.is_default { format!("{}*", session.name) } else { session.name.clone() };
-        let pen = session.pen.clone().unwrap_or_else(|| "-".to_owned());
-        let cwd = session.cwd.clone().unwrap_or_else(|| "-".to_owned());
-        rows.push([name, state, session.shell.clone(), session.mode.clone(), pen, cwd]);
-    }
-    table(&rows);
-}
-
 /// Prints the list of devices.
 pub(crate) fn devices(devices: &[Device]) {
     if devices.is_empty() {
@@ -118,33 +98,6 @@ fn login(device: &Device) -> String {
     if words.is_empty() { "nothing".to_owned() } else { words }
 }
 
-/// Prints everything about one session.
-pub(crate) fn session(session: &Session) {
-    let state =
-        [Some(session.state.clone()), session.detail.clone()].into_iter().flatten().collect::<Vec<_>>();
-    line(&format!("session   {}{}", session.name, if session.is_default { " (default)" } else { "" }));
-    line(&format!("state     {}", clean(&state.join(" "))));
-    line(&format!(
-        "shell     {}{}",
-        session.shell,
-        session.pid.map(|it| format!(", pid {it}")).unwrap_or_default()
-    ));
-    line(&format!("directory {}", clean(session.cwd.as_deref().unwrap_or("-"))));
-    line(&format!("mode      {}", session.mode));
-    line(&format!("pen       {}", clean(session.pen.as_deref().unwrap_or("free"))));
-    line(&format!("size      {}x{}", session.cols, session.rows));
-    if let Some(run) = &session.running {
-        line(&format!("command   {}: {}", stands(run), clean(&run.command)));
-    }
-    for viewer in &session.viewers {
-        line(&format!("here      {}", clean(viewer)));
-    }
-    for warning in &session.warnings {
-        line(&format!("{}   {}", coloured("33", "warning"), clean(warning)));
-    }
-    line(&format!("follow    {}", session.follow));
-}
-
 /// Prints who typed what.
 pub(crate) fn history(history: &History) {
     for entry in &history.history {
@@ -171,7 +124,7 @@ pub(crate) fn runs(runs: &Runs) {
     }
 }
 
-fn table<const N: usize>(rows: &[[String; N]]) {
+pub(super) fn table<const N: usize>(rows: &[[String; N]]) {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|it| clean(it)).collect()).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..N).map(width).collect();
@@ -186,7 +139,7 @@ pub(crate) fn clean(text: &str) -> String {
     text.chars().map(|it| if it.is_control() { ' ' } else { it }).collect()
 }
 
-fn coloured(code: &str, text: &str) -> String {
+pub(super) fn coloured(code: &str, text: &str) -> String {
     let plain = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
     if plain || !io::stdout().is_terminal() { text.to_owned() } else { format!("\x1b[{code}m{text}\x1b[m") }
 }

@@ -11,6 +11,7 @@ use cotty_wire::socket::{FromClient, FromServer};
 
 use crate::cli::asking::{Waited, wait_for};
 use crate::cli::client::{Client, internal};
+use crate::cli::setup::Snippets;
 use crate::cli::{attach, print};
 
 /// How long a shell has for its first prompt before we go on without it: attaching works meanwhile.
@@ -49,7 +50,7 @@ pub(crate) async fn up(client: Client, order: Up, json: bool) -> Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     let name = connected.session.name.clone();
-    say(&connected, word.as_deref());
+    say(&connected, word.as_deref(), &client.instance.name);
     if at_terminal && !is_detached {
         return attach::attach(client, &name).await;
     }
@@ -102,7 +103,7 @@ pub(crate) async fn opened(
     }
 }
 
-fn say(connected: &Connected, word: Option<&str>) {
+fn say(connected: &Connected, word: Option<&str>, instance: &str) {
     let Connected { created, session, notes } = connected;
     let how = if *created { "is open" } else { "was open already" };
     match &session.account {
@@ -116,7 +117,7 @@ fn say(connected: &Connected, word: Option<&str>) {
     if let (Some(word), None) = (word, &session.account) {
         print::line(&format!("It is on this machine; a host of that name: cotty ssh {word}"));
     }
-    print::line(&snippets());
+    print::line(&Snippets::of(instance).to_string());
 }
 
 fn whole_environment() -> BTreeMap<String, String> {
@@ -124,43 +125,4 @@ fn whole_environment() -> BTreeMap<String, String> {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
     std::env::vars_os().filter_map(text).filter(|(name, _)| !name.starts_with("COTTY_")).collect()
-}
-
-/// Returns what makes each client start us.
-pub(crate) fn snippets() -> String {
-    let path = std::env::current_exe().map_or_else(|_| "cotty".to_owned(), |it| it.display().to_string());
-    let json = serde_json::Value::from(path.as_str()).to_string();
-    let shell = if path.bytes().all(|it| it.is_ascii_alphanumeric() || b"/._-+".contains(&it)) {
-        path
-    } else {
-        format!("'{}'", path.replace('\'', r"'\''"))
-    };
-    [
-        "Give an agent the same terminal:".to_owned(),
-        format!("  Claude Code   claude mcp add cotty -- {shell} mcp"),
-        // Codex gives a server no environment of its own accord; without this one no key of the agent can be used.
-        format!("  Codex         ~/.codex/config.toml:\n    [mcp_servers.cotty]\n    command = {json}\n    args = [\"mcp\"]\n    env_vars = [\"SSH_AUTH_SOCK\"]\n    tool_timeout_sec = 600"),
-        format!("  OpenCode      opencode.json: {{\"mcp\":{{\"cotty\":{{\"type\":\"local\",\"command\":[{json},\"mcp\"]}}}}}}"),
-        format!("  VS Code       .vscode/mcp.json: {{\"servers\":{{\"cotty\":{{\"type\":\"stdio\",\"command\":{json},\"args\":[\"mcp\"]}}}}}}"),
-    ]
-    .join("\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_copied_is_whole_and_absolute() {
-        let text = snippets();
-        let clients = text.lines().filter(|it| it.starts_with("  ") && !it.starts_with("   "));
-        assert_eq!(clients.count(), 4);
-        let path = std::env::current_exe().unwrap().display().to_string();
-        assert_eq!(text.matches(&path).count(), 4, "{text}");
-        for line in text.lines() {
-            if let Some((_, json)) = line.split_once(".json: ") {
-                serde_json::from_str::<serde_json::Value>(json).unwrap();
-            }
-        }
-    }
 }

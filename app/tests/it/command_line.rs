@@ -38,6 +38,27 @@ fn every_command_has_one_document() {
     assert_eq!(json(&home, &["stop", "--json"])["failure"]["kind"], "policy-blocked");
     assert_eq!(json(&home, &["close", "web1", "--json"])["sessions"][0], "web1");
     assert!(json(&home, &["config", "path", "--json"])["path"].is_string());
+    assert_eq!(
+        json(&home, &["--instance", "work", "setup", "--json"])["args"],
+        serde_json::json!(["mcp", "--instance", "work"])
+    );
+}
+
+#[test]
+fn a_session_is_told_with_its_target_its_age_and_who_is_there() {
+    let home = Home::new();
+    assert!(home.run(&["up", "web1", "--label", "the shop"]).status.success());
+    let person = home.tty(&["attach", "web1"]);
+    person.wait_text("pen free");
+    let said = |order: &[&str]| String::from_utf8_lossy(&home.run(order).stdout).into_owned();
+    let list = said(&["ls"]);
+    for word in ["TARGET", "local", "HERE", "attach pts/", "the shop"] {
+        assert!(list.contains(word), "{word}: {list}");
+    }
+    let status = said(&["status", "web1"]);
+    for line in ["target    local", "label     the shop", "opened    ", "idle      0 s", "here      "] {
+        assert!(status.contains(line), "{line}: {status}");
+    }
 }
 
 #[test]

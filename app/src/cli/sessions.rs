@@ -1,0 +1,108 @@
+//! How sessions are shown to people: the list, and everything about one of them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cotty_wire::api::Session;
+
+use crate::cli::print::{aside, clean, coloured, line, stands, table};
+
+/// Prints the list of sessions.
+pub(crate) fn list(sessions: &[Session]) {
+    if sessions.is_empty() {
+        aside("No session is open. cotty up opens one");
+        return;
+    }
+    let heads = ["NAME", "TARGET", "STATE", "SHELL", "MODE", "PEN", "HERE", "IDLE", "DIRECTORY", "LABEL"];
+    let mut rows = vec![heads.map(str::to_owned)];
+    for session in sessions {
+        let name = if session.is_default { format!("{}*", session.name) } else { session.name.clone() };
+        let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let here = if session.viewers.is_empty() { "-".to_owned() } else { session.viewers.join(", ") };
+        rows.push([
+            name,
+            target(session),
+            state(session),
+            session.shell.clone(),
+            session.mode.clone(),
+            or_none(&session.pen),
+            here,
+            time(Duration::from_millis(session.idle_ms)),
+            or_none(&session.cwd),
+            or_none(&session.label),
+        ]);
+    }
+    table(&rows);
+}
+
+/// Prints everything about one session.
+pub(crate) fn one(session: &Session) {
+    let said = |what: &str, words: &str| line(&format!("{what:9} {}", clean(words)));
+    said("session", &format!("{}{}", session.name, if session.is_default { " (default)" } else { "" }));
+    said("target", &target(session));
+    session.label.iter().for_each(|label| said("label", label));
+    said("state", &state(session));
+    if let (false, Some(why)) = (session.health.is_empty(), &session.health_why) {
+        said("health", &format!("{}: {why}", session.health));
+    }
+    let pid = session.pid.map(|it| format!(", pid {it}")).unwrap_or_default();
+    said("shell", &format!("{}{pid}", session.shell));
+    said("directory", session.cwd.as_deref().unwrap_or("-"));
+    said("mode", &session.mode);
+    said("pen", session.pen.as_deref().unwrap_or("free"));
+    said("size", &format!("{}x{}", session.cols, session.rows));
+    if let Some(run) = &session.running {
+        said("command", &format!("{}: {}", stands(run), run.command));
+    }
+    session.viewers.iter().for_each(|viewer| said("here", viewer));
+    let opened = UNIX_EPOCH + Duration::from_millis(session.opened_at_ms);
+    let age = SystemTime::now().duration_since(opened).unwrap_or_default();
+    let who = &session.opened_by;
+    said("opened", &format!("{} ago by {} {}", time(age), who.role, who.label));
+    let closes = session.idle_timeout_ms.map(Duration::from_millis);
+    let closes = closes.map(|it| format!(", closes after {} of it", time(it))).unwrap_or_default();
+    said("idle", &format!("{}{closes}", time(Duration::from_millis(session.idle_ms))));
+    for warning in &session.warnings {
+        line(&format!("{}   {}", coloured("33", "warning"), clean(warning)));
+    }
+    said("follow", &session.follow);
+}
+
+/// What it is opened on, with the account that this is.
+fn target(session: &Session) -> String {
+    match session.account.as_ref().filter(|it| **it != session.target) {
+        Some(account) => format!("{} ({account})", session.target),
+        None => session.target.clone(),
+    }
+}
+
+fn state(session: &Session) -> String {
+    match &session.detail {
+        Some(detail) => format!("{} {detail}", session.state),
+        None => session.state.clone(),
+    }
+}
+
+/// Says a time as roughly as people do.
+fn time(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds / 3_600 % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_said_as_roughly_as_people_do() {
+        let said = |seconds| time(Duration::from_secs(seconds));
+        assert_eq!(
+            [said(0), said(61), said(3_660), said(90_000)],
+            ["0 s", "1 min", "1 h 1 min", "1 d 1 h"].map(str::to_owned)
+        );
+    }
+}
