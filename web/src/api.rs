@@ -8,7 +8,7 @@ use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::meaning::Meaning;
 use cotty_engine::pattern;
-use cotty_engine::report::{self, CallKey, Caller, Enter, Part, Stretch, Until, Which};
+use cotty_engine::report::{self, CallKey, Caller, Enter, Part, SessionState, Stretch, Until, Which};
 use cotty_wire::api;
 
 use crate::answer::{Answer, Asked, Order};
@@ -244,8 +244,15 @@ pub(crate) async fn stop(State(served): State<Served>, caller: Calling) -> Answe
 }
 
 pub(crate) async fn restart(State(served): State<Served>, caller: Calling) -> Json<api::Daemon> {
+    // What cannot be listed is no reason to stay.
+    let sessions = served.hub.list(&caller).await.unwrap_or_default();
+    let over = |it: &SessionState| {
+        matches!(it, SessionState::Exited(_) | SessionState::Closed(_) | SessionState::Lost(_))
+    };
+    let on_hosts = sessions.into_iter().filter(|it| it.account.is_some() && !over(&it.state));
+    let ended_sessions = on_hosts.map(|it| it.name).collect();
     served.house.end(Ending::Restart);
-    Json(about(&served, &caller))
+    Json(api::Daemon { ended_sessions, ..about(&served, &caller) })
 }
 
 pub(crate) async fn alive() -> &'static str {

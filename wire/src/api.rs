@@ -465,6 +465,9 @@ pub struct Daemon {
     pub you: Who,
     /// Why.
     pub because: String,
+    /// After a restart: the sessions that ended with their connections, for they are on hosts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended_sessions: Vec<String>,
 }
 
 /// Names a session in a query string.

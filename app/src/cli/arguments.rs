@@ -154,7 +154,7 @@ pub(crate) enum Order {
     },
     /// End the daemon and every session. A person's to do.
     Stop,
-    /// Start the daemon anew; sessions live on. A person's to do.
+    /// Start the daemon anew; sessions on this machine live on. A person's to do.
     Restart,
     /// Look at the config.
     Config {

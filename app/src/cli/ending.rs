@@ -32,11 +32,16 @@ pub(crate) async fn stop(client: &Client, json: bool) -> Result<ExitCode, Failur
     Ok(ExitCode::SUCCESS)
 }
 
-/// Ends the daemon, of whatever version, and starts this one. Sessions live on.
+/// Ends the daemon, of whatever version, and starts this one. Sessions live on, but for those on hosts.
 pub(crate) async fn restart(client: &Client, json: bool) -> Result<ExitCode, Failure> {
     let card = client.instance.card();
+    let mut ended = Vec::new();
     match client.post_if_there::<serde_json::Value>("restart").await {
-        Ok(Some(_)) => gone(card.as_ref()).await?,
+        Ok(Some(about)) => {
+            // One of another version may say less.
+            ended = serde_json::from_value(about["ended_sessions"].clone()).unwrap_or_default();
+            gone(card.as_ref()).await?;
+        }
         Ok(None) => {}
         // One that cannot answer is ended by its number; one that refuses is obeyed.
         Err(failure) if failure.kind == "connection-failure" => {
@@ -45,13 +50,23 @@ pub(crate) async fn restart(client: &Client, json: bool) -> Result<ExitCode, Fai
         }
         Err(failure) => return Err(failure),
     }
-    let daemon: Daemon = client.get("daemon", &Query::default()).await?;
+    let about: Daemon = client.get("daemon", &Query::default()).await?;
+    let daemon = Daemon { ended_sessions: ended, ..about };
     if json {
         print::document(&daemon)?;
     } else {
-        print::line(&format!("restarted: cotty {}, pid {}; sessions were kept", daemon.version, daemon.pid));
+        print::line(&format!("restarted: cotty {}, pid {}; {}", daemon.version, daemon.pid, became(&daemon)));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what became of the sessions at a restart.
+fn became(daemon: &Daemon) -> String {
+    let Some(first) = daemon.ended_sessions.first() else { return "sessions were kept".to_owned() };
+    format!(
+        "sessions on this machine were kept; on hosts these ended: {}. cotty up {first} opens it anew, cotty read {first} shows its output",
+        daemon.ended_sessions.join(", "),
+    )
 }
 
 /// Says what a close did.

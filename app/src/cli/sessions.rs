@@ -12,7 +12,7 @@ pub(crate) fn list(sessions: &[Session]) {
         aside("No session is open. cotty up opens one");
         return;
     }
-    let heads = ["NAME", "TARGET", "STATE", "SHELL", "MODE", "PEN", "HERE", "IDLE", "DIRECTORY", "LABEL"];
+    let heads = ["NAME", "ON", "STATE", "SHELL", "MODE", "PEN", "HERE", "IDLE", "DIRECTORY", "ABOUT"];
     let mut rows = vec![heads.map(str::to_owned)];
     for session in sessions {
         let name = if session.is_default { format!("{}*", session.name) } else { session.name.clone() };
@@ -20,15 +20,15 @@ pub(crate) fn list(sessions: &[Session]) {
         let here = if session.viewers.is_empty() { "-".to_owned() } else { session.viewers.join(", ") };
         rows.push([
             name,
-            target(session),
-            state(session),
+            session.account.clone().unwrap_or_else(|| session.target.clone()),
+            if is_over(session) { session.state.clone() } else { state(session) },
             session.shell.clone(),
             session.mode.clone(),
             or_none(&session.pen),
             here,
-            time(Duration::from_millis(session.idle_ms)),
+            if is_over(session) { "-".to_owned() } else { time(Duration::from_millis(session.idle_ms)) },
             or_none(&session.cwd),
-            or_none(&session.label),
+            about(session),
         ]);
     }
     table(&rows);
@@ -77,9 +77,21 @@ fn target(session: &Session) -> String {
 
 fn state(session: &Session) -> String {
     match &session.detail {
+        Some(detail) if is_over(session) => format!("{}: {detail}", session.state),
         Some(detail) => format!("{} {detail}", session.state),
         None => session.state.clone(),
     }
+}
+
+/// Its label, and how it came to its end.
+fn about(session: &Session) -> String {
+    let end = session.detail.clone().filter(|_| is_over(session));
+    let words: Vec<String> = session.label.clone().into_iter().chain(end).collect();
+    if words.is_empty() { "-".to_owned() } else { words.join("; ") }
+}
+
+fn is_over(session: &Session) -> bool {
+    matches!(session.state.as_str(), "exited" | "closed" | "lost")
 }
 
 /// Says a time as roughly as people do.

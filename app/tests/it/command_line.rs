@@ -52,7 +52,7 @@ fn a_session_is_told_with_its_target_its_age_and_who_is_there() {
     person.wait_text("pen free");
     let said = |order: &[&str]| String::from_utf8_lossy(&home.run(order).stdout).into_owned();
     let list = said(&["ls"]);
-    for word in ["TARGET", "local", "HERE", "attach pts/", "the shop"] {
+    for word in ["ON", "local", "HERE", "attach pts/", "the shop"] {
         assert!(list.contains(word), "{word}: {list}");
     }
     let status = said(&["status", "web1"]);

@@ -133,3 +133,21 @@ fn a_host_that_was_connected_to_is_told_with_its_key_its_sessions_and_the_last_a
     desk.tool("ssh_close", json!({"id": "web1"}));
     says(&status(&mut desk), &["no session is open", "connections: 1"]);
 }
+
+#[test]
+fn a_restart_says_which_sessions_it_ends() {
+    let Some(sshd) = Sshd::start("a_restart_says_which_sessions_it_ends") else { return };
+    let mut desk = Desk::over(&sshd);
+    desk.open("far", "bash");
+    desk.tool("ssh_connect", json!({"target": "local", "name": "near"}));
+    let (code, text) = desk.home.run_as_person(&["restart"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("on hosts these ended: far"), "{text}");
+    let said = desk.run("near", "exit 3");
+    assert!(said.state().starts_with("shell exited 3"), "{said:?}");
+    let (_, text) = desk.home.run_as_person(&["restart"]);
+    assert!(text.contains("sessions were kept") && !text.contains("far"), "{text}");
+    let list = String::from_utf8_lossy(&desk.home.run(&["ls"]).stdout).into_owned();
+    let line = list.lines().find(|it| it.starts_with("far ")).unwrap_or_default();
+    assert!(line.contains(&desk.target) && line.contains("the daemon ended"), "{list}");
+}
