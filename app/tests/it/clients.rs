@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use cotty_testkit::{Home, binary, not_run};
 use serde_json::Value;
 
-/// Returns where the test run has installed the clients.
-fn clients(test: &str) -> Option<PathBuf> {
-    let place = std::env::var_os("COTTY_TEST_CLIENTS").map(PathBuf::from).filter(|it| it.is_dir());
+/// Returns where the test run has installed the clients, if it could: it notes there what it has installed.
+fn clients(test: &str, note: &str) -> Option<PathBuf> {
+    let place = std::env::var_os("COTTY_TEST_CLIENTS").map(PathBuf::from);
+    let place = place.filter(|it| it.join(note).is_file());
     if place.is_none() {
         not_run(test, "the MCP clients are not installed: cargo xtask test installs them");
     }
@@ -37,7 +38,10 @@ fn is_right(report: &Value, word: &str) {
 
 #[test]
 fn the_python_client_gets_an_exact_answer_in_every_mode() {
-    let Some(clients) = clients("the_python_client_gets_an_exact_answer_in_every_mode") else { return };
+    let Some(clients) = clients("the_python_client_gets_an_exact_answer_in_every_mode", "python/.provided")
+    else {
+        return;
+    };
     let home = Home::new();
     let python = clients.join("python/bin/python").display().to_string();
     for mode in ["legacy", "auto", "2026-07-28"] {
@@ -47,7 +51,8 @@ fn the_python_client_gets_an_exact_answer_in_every_mode() {
 
 #[test]
 fn the_typescript_clients_get_an_exact_answer_in_every_mode() {
-    let Some(clients) = clients("the_typescript_clients_get_an_exact_answer_in_every_mode") else { return };
+    let test = "the_typescript_clients_get_an_exact_answer_in_every_mode";
+    let Some(clients) = clients(test, "node/node_modules/.provided") else { return };
     let home = Home::new();
     for (sdk, mode) in [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto"), ("v2", "2026-07-28")] {
         let report = speak(&home, &clients, "node", &[&script("client.mjs"), sdk, mode]);

@@ -124,7 +124,9 @@ fn a_package_manager_s_question_is_answered_and_its_progress_folded() {
         assert_eq!(said.exit(), Some(0), "{said:?}");
         assert!(said.output().contains("Progress: [100%]") && !said.output().contains("[ 10%]"), "{said:?}");
         desk.run(shell, "sh install.sh").needs("confirm");
-        assert_eq!(desk.send(shell, "n").exit(), Some(1));
+        desk.send(shell, "n");
+        let said = until("it has ended", || Some(desk.wait(shell)).filter(|it| it.exit().is_some()));
+        assert_eq!(said.exit(), Some(1), "{said:?}");
     });
 }
 

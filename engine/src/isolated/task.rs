@@ -438,7 +438,11 @@ impl Owner {
         let now = clock::now();
         let present = Present {
             settled: self.settled,
-            ladder_over: self.ladder.is_over() && self.look_until.is_none() && self.survivors.is_some(),
+            // One that has ended is settled soon: only what still has its streams is waited for.
+            ladder_over: self.exit.is_none()
+                && self.ladder.is_over()
+                && self.look_until.is_none()
+                && self.survivors.is_some(),
             printed: self.printed(),
             last_printed: self.last_printed,
         };
