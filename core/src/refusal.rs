@@ -371,14 +371,7 @@ impl Refusal {
                     "Next: ssh_wait command={run}, ssh_close id={run}, or another session (ssh_connect name=...); ssh_status session={session} tells more"
                 )
             }
-            Self::DraftOnTheLine { session, role: Role::Agent, .. } => {
-                format!("Next: ssh_send session={session} keys=ctrl-u clears it, keys=enter sends it")
-            }
-            Self::DraftOnTheLine { session, .. } => {
-                format!(
-                    "The person ends the line (Enter, or Ctrl-U) at cotty attach {session}; or use another session: ssh_connect name=..."
-                )
-            }
+            Self::DraftOnTheLine { session, role, .. } => end_the_line(session, *role),
             Self::PersonTyping { session, .. } => {
                 format!(
                     "Next: the same call in a few seconds; or another session. ssh_read session={session} view=screen shows what is there"
@@ -436,6 +429,16 @@ impl Refusal {
                 "Call again; if it repeats, report it with the daemon's log (cotty status)".to_owned()
             }
         }
+    }
+}
+
+/// Who began a line ends it.
+fn end_the_line(session: &str, role: Role) -> String {
+    match role {
+        Role::Agent => format!("Next: ssh_send session={session} keys=ctrl-u clears it, keys=enter sends it"),
+        Role::Operator => format!(
+            "The person ends the line (Enter, or Ctrl-U) at cotty attach {session}; or use another session: ssh_connect name=..."
+        ),
     }
 }
 
