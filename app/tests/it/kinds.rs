@@ -1,6 +1,8 @@
 //! What a command waits for, kind by kind: a table of commands and of what is told of each, in every shell, here and over
 //! SSH, with the kernel's file of system calls and without it.
 
+#![expect(clippy::print_stdout, reason = "its table is read by people, beside the verdict")]
+
 use std::fs;
 
 use cotty_core::dialect::Shell;

@@ -1,6 +1,8 @@
 //! Everyday tasks in programs that ask, page, edit and redraw: each is driven to its end by a client that has nothing but
 //! the tools and does what the replies name. What each cost is printed: calls, and tokens at four characters each.
 
+#![expect(clippy::print_stdout, reason = "its table is read by people, beside the verdict")]
+
 use std::fs;
 use std::path::PathBuf;
 

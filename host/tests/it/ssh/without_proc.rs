@@ -76,6 +76,7 @@ fn judged(facts: &Facts) -> (Judged, Boundary) {
         more_wanted: false,
         unanswered: false,
         addressed: false,
+        held: false,
     };
     judge(facts, &around)
 }
