@@ -4,37 +4,76 @@ use cotty_testkit::Sshd;
 use cotty_testkit::not_run::{have, not_run};
 use serde_json::json;
 
-use crate::desk::{Desk, in_every_shell, inner_shells};
+use crate::desk::{Desk, dialect, in_every_shell, in_words_of, inner_shells, shells};
 use crate::survival::kill_daemon;
 
+/// How a shell is called inside another.
+fn command_of(inner: &str) -> &str {
+    if inner == "ash" { "busybox ash" } else { inner }
+}
+
 #[test]
-fn a_nested_shell_is_one_in_which_commands_end_exactly() {
+fn each_shell_in_each_shell_is_one_in_which_commands_end_exactly() {
     in_every_shell(|desk, shell| {
-        for inner in inner_shells() {
-            let opened = desk.run(shell, inner);
+        for inner in shells() {
+            let told = format!("{inner} in {shell}");
+            let opened = desk.run(shell, command_of(inner));
             let begins = format!("nested shell ({inner}) at its prompt. Next: ssh_run");
-            assert!(opened.state().starts_with(&begins), "{inner} in {shell}: {opened:?}");
-            assert!(!opened.text.contains("133;"), "{inner} in {shell}: {opened:?}");
+            assert!(opened.state().starts_with(&begins), "{told}: {opened:?}");
+            assert!(!opened.text.contains("133;"), "{told}: {opened:?}");
             desk.speaks(shell, inner);
-            assert_eq!(desk.run(shell, "cd /; x=5; (exit 3)").exit(), Some(3), "{inner} in {shell}");
-            let said = desk.run(shell, "echo $x in $PWD");
-            assert_eq!(
-                (said.exit(), said.output().as_str()),
-                (Some(0), "5 in /"),
-                "{inner} in {shell}: {said:?}"
+            let own = in_words_of(
+                inner,
+                "cd /; x=5; (exit 3)",
+                "cd /; set x 5; sh -c 'exit 3'",
+                "cd /; set x=5; (exit 3)",
             );
+            assert_eq!(desk.run_as_it_is(shell, own, 25).exit(), Some(3), "{told}");
+            let said = desk.run_as_it_is(shell, "echo $x in $PWD", 25);
+            assert_eq!((said.exit(), said.output().as_str()), (Some(0), "5 in /"), "{told}: {said:?}");
             desk.run(shell, "cat").needs("line");
             desk.press(shell, "ctrl-c");
             desk.is_exact(shell);
             let left = desk.run(shell, "exit 7");
-            assert!(left.state().starts_with("nested shell exited 7"), "{inner} in {shell}: {left:?}");
+            assert!(left.state().starts_with("nested shell exited 7"), "{told}: {left:?}");
             desk.speaks(shell, shell);
             let outer = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 10}));
-            assert_eq!(outer.exit(), Some(7), "{inner} in {shell}: {outer:?}");
+            assert_eq!(outer.exit(), Some(7), "{told}: {outer:?}");
             desk.is_exact(shell);
-            assert_ne!(desk.run(shell, "echo $x in $PWD").output(), "5 in /");
+            assert_ne!(desk.run(shell, "pwd").output(), "/", "{told}");
         }
     });
+}
+
+#[test]
+fn a_shell_that_inherits_a_prompt_and_all_variables_counts_for_itself() {
+    let exports = |shell: &&str| dialect(shell).is_posix();
+    let mut desk = Desk::new();
+    for shell in shells().into_iter().filter(exports) {
+        for all in ["export PS1 PS2 PS0 PROMPT_COMMAND", "set -a; cd ."] {
+            desk.open(shell, shell);
+            assert_eq!(desk.run(shell, all).exit(), Some(0), "{shell}");
+            desk.is_exact(shell);
+            let mut opened = Vec::new();
+            for _ in 0..2 {
+                let command =
+                    format!("{}{}", command_of(shell), if shell == "bash" { " --norc" } else { "" });
+                let said = desk.run(shell, &command);
+                assert!(said.state().starts_with("nested shell ("), "{shell}, {all}: {said:?}");
+                opened.push(said.handle());
+                desk.is_exact(shell);
+                desk.is_exact(shell);
+                desk.run(shell, "export PS1; true");
+            }
+            for handle in opened.into_iter().rev() {
+                desk.run(shell, "exit 7");
+                let outer = desk.tool("ssh_wait", json!({"command": handle, "wait_s": 10}));
+                assert_eq!(outer.exit(), Some(7), "{shell}, {all}: {outer:?}");
+                desk.is_exact(shell);
+            }
+            desk.tool("ssh_close", json!({"id": shell}));
+        }
+    }
 }
 
 #[test]

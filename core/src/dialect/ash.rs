@@ -12,10 +12,11 @@ use super::pieces;
 const LINE_BYTES_MAX: usize = 900;
 
 pub(super) fn hook(key: &str) -> String {
-    let ended = format!(r"${{__e}}D;\$?;c=\$((__c=__c+1));k={key};p=\$\$;t=$__t;n=\$__c$__b");
+    let count = super::count(key);
+    let ended = format!(r"${{__e}}D;\$?;c=\$(({count}={count}+1));k={key};p=\$\$;t=$__t;n=\${count}$__b");
     [
         " stty -echo\n".to_owned(),
-        r" __e='\['$(printf '\033]133;');__b=$(printf '\007')'\]';__t=$(tty);__c=0;".to_owned(),
+        format!(r" __e='\['$(printf '\033]133;');__b=$(printf '\007')'\]';__t=$(tty);{count}=0;"),
         format!(r#"PS1="${{__e}}P;k={key};d=\$PWD$__b{ended}$PS1${{__e}}B;k={key};p=\$\$$__b";"#),
         format!(r#"PS2="${{__e}}S;k={key}$__b$PS2${{__e}}T;k={key}$__b";"#),
         "stty echo\n".to_owned(),

@@ -14,6 +14,7 @@
 use super::quote;
 
 pub(super) fn hook(key: &str) -> String {
+    let count = super::count(key);
     let mark = |body: &str| format!(r"\e]133;{body};k={key}");
     let ended = format!(r"\033]133;P;k={key};d=%s\007\033]133;D;%s;c=%s;k={key};p=%s;t=%s\007");
     let again = |serial: &str, number: &str| {
@@ -23,17 +24,17 @@ pub(super) fn hook(key: &str) -> String {
         )
     };
     [
-        r" __c=0;__n=0;__f=0;__a=0;__t=$(tty);".to_owned(),
+        format!(" {count}=0;__n=0;__f=0;__a=0;__t=$(tty);"),
         "if mapfile -d '' __v </dev/null 2>/dev/null;then ".to_owned(),
-        format!(r#"__0=$'\e]133;C;c=$((__c+=1));k={key};p=$BASHPID\a';__1={};"#, again("$__c", "__n+=1")),
-        format!("else __f=1;__0=;__1={};", again("$((__c+=1))", "__a=1,__n+=1")),
+        format!(r#"__0=$'\e]133;C;c=$(({count}+=1));k={key};p=$BASHPID\a';__1={};"#, again(&format!("${count}"), "__n+=1")),
+        format!("else __f=1;__0=;__1={};", again(&format!("$(({count}+=1))"), "__a=1,__n+=1")),
         format!(
-            r#"__x(){{ [[ $BASH_COMMAND = __r ]]&&__a=0;((__a))&&{{ __a=0;printf '\033]133;C;c=%s;k={key}\007' "$((__c+1))";}};: "$1";}};"#
+            r#"__x(){{ [[ $BASH_COMMAND = __r ]]&&__a=0;((__a))&&{{ __a=0;printf '\033]133;C;c=%s;k={key}\007' "$(({count}+1))";}};: "$1";}};"#
         ),
         r#"__o=$(trap -p DEBUG);__o=${__o#trap -- };eval "__o=${__o% DEBUG}";trap '__x "$_";'"$__o" DEBUG;fi;"#
             .to_owned(),
         format!(
-            r#"__m(){{ local s=${{__s-$?}};unset __s;printf '{ended}' "$PWD" "$s" "$((__c+__f))" "${{BASHPID-$$}}" "$__t";__b;}};"#
+            r#"__m(){{ local s=${{__s-$?}};unset __s;printf '{ended}' "$PWD" "$s" "$(({count}+__f))" "${{BASHPID-$$}}" "$__t";__b;}};"#
         ),
         format!(r#"__b(){{ [[ $__f = 1 || $PS0 = *{key}* ]]||PS0=$__0$PS0;[[ $PS1 = *{key}* ]]||PS1=$PS1$__1;}};"#),
         "if [[ $__f = 0 && ${SRANDOM-} ]];then PROMPT_COMMAND[99]=__m;".to_owned(),

@@ -9,9 +9,8 @@ use super::{pieces, quote};
 const LINE_BYTES_MAX: usize = 3_500;
 
 pub(super) fn hook(key: &str) -> String {
-    // `$$` is the reader's own: a nested shell that inherits PS1 signs with its own number. A count has a name of its own:
-    // what was inherited goes on counting.
-    let count = format!("__c{}", &key[key.len().saturating_sub(6)..]);
+    // `$$` is the reader's own: a nested shell that inherits PS1 signs with its own number.
+    let count = super::count(key);
     let mark = |body: &str| format!(r"$__e]133;{body};k={key};p=\$\$");
     let ended = format!(r"$__e]133;D;\$?;c=\$(({count}={count}+1));k={key};p=\$\$;t=$__t$__b");
     [

@@ -13,11 +13,13 @@ use super::pieces;
 const LINE_BYTES_MAX: usize = 900;
 
 pub(super) fn hook(key: &str) -> String {
+    let count = super::count(key);
     let status = r"\$((\$?>256?\$?-128:\$?))";
-    let ended = format!(r"${{__e}}D;{status};c=\$((__c=__c+1));k={key};p=\$\$;t=$__t;n=\$__c$__b");
+    let ended =
+        format!(r"${{__e}}D;{status};c=\$(({count}={count}+1));k={key};p=\$\$;t=$__t;n=\${count}$__b");
     let signed = format!(r#""${{__e}}P;k={key};d=\$PWD$__b{ended}$1${{__e}}B;k={key};p=\$\$$__b""#);
     [
-        r" __e=$'\033]133;';__b=$'\007';__t=$(tty);__c=0;".to_owned(),
+        format!(r" __e=$'\033]133;';__b=$'\007';__t=$(tty);{count}=0;"),
         format!("function __s {{ __r={signed};}};__s \"$PS1\";PS1=$__r;"),
         format!("function PS1.set {{ [[ ${{.sh.value}} = *{key}* ]]||{{ __s \"${{.sh.value}}\";.sh.value=$__r;}};}};"),
         format!(r#"PS2="${{__e}}S;k={key}$__b$PS2${{__e}}T;k={key}$__b";"#),

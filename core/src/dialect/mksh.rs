@@ -10,9 +10,10 @@ use super::pieces;
 const LINE_BYTES_MAX: usize = 900;
 
 pub(super) fn hook(key: &str) -> String {
-    let ended = format!(r"${{__e}}D;\$?;c=\$((__c=__c+1));k={key};p=\$\$;t=$__t;n=\$__c$__b");
+    let count = super::count(key);
+    let ended = format!(r"${{__e}}D;\$?;c=\$(({count}={count}+1));k={key};p=\$\$;t=$__t;n=\${count}$__b");
     [
-        r" __e=$'\033]133;';__b=$'\007';__t=$(tty);__c=0;".to_owned(),
+        format!(r" __e=$'\033]133;';__b=$'\007';__t=$(tty);{count}=0;"),
         r"case $PS1 in ?$'\r'*)__z=${PS1%%$'\r'*};;*)__z=$'\001';PS1=$__z$'\r'$PS1;;esac;".to_owned(),
         format!(r#"PS1=$__z$'\r'"$__z${{__e}}P;k={key};d=\$PWD$__b{ended}$__z${{PS1#??}}"#),
         format!(r#"$__z${{__e}}B;k={key};p=\$\$$__b$__z";"#),

@@ -303,6 +303,12 @@ impl Shell {
     }
 }
 
+/// Returns what the count of the shell that signs with this key is called: a prompt that was inherited goes on counting in
+/// the shell inside, by another name.
+fn count(key: &str) -> String {
+    format!("__c{}", &key[key.len().saturating_sub(6)..])
+}
+
 /// Returns the first character that no command needs and a line editor or a terminal obeys, and its place.
 #[must_use]
 pub fn control_character(text: &str) -> Option<(char, usize)> {

@@ -17,8 +17,8 @@ pub(super) fn plain(command: &str) -> String {
 /// The pieces between `$'` and `'`, for a shell that edits its line: no key in them means anything to an editor. What
 /// is drawn meanwhile tells nothing, so the group marks by itself where its command starts.
 pub(super) fn escaped(command: &str, key: &str) -> String {
-    let cost = |it: char| quote::ansi_c_bytes(it);
-    let start = format!(r"printf '\033]133;C;c=%s;k={key}\007' $((__c+1))");
+    let (cost, count) = (|it: char| quote::ansi_c_bytes(it), super::count(key));
+    let start = format!(r"printf '\033]133;C;c=%s;k={key}\007' $(({count}+1))");
     group(" ", &cut(command, cost), quote::ansi_c, &format!("{start};eval \"unset __q;$__q\""))
 }
 
