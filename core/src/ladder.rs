@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::names::InputKind;
+use crate::programs::Multiplexer;
 
 /// After a signal.
 const RUNG: Duration = Duration::from_secs(2);
@@ -43,19 +44,26 @@ pub enum Rung {
     Signal(Signal),
 }
 
-/// Returns the keys by which a program is left that waits for this, where there are any: a pager, an editor without
-/// saving, the rest of a command that never comes. Everything else is interrupted.
+/// Returns how a program is left that waits for this, where there is a way of its own: a pager, an editor without
+/// saving, a multiplexer with its windows alive, the rest of a command that never comes. Everything else is interrupted.
 #[must_use]
-pub fn leave(kind: InputKind, program: &str) -> Option<&'static [u8]> {
-    match (kind, program) {
-        (InputKind::Pager, _) => Some(b"q"),
-        (InputKind::Editor, "nano") => Some(b"\x18n"),
-        (InputKind::Editor, "emacs") => Some(b"\x18\x03"),
-        (InputKind::Editor, "micro") => Some(b"\x11"),
-        (InputKind::Editor, _) => Some(b"\x1b:q!\r"),
-        (InputKind::IncompleteSyntax, _) => Some(b"\x03"),
-        _ => None,
-    }
+pub fn leave(kind: InputKind, program: &str) -> Option<Rung> {
+    let keys: &[u8] = match (kind, program) {
+        (InputKind::Pager, _) => b"q",
+        (InputKind::Editor, "nano") => b"\x18n",
+        (InputKind::Editor, "emacs") => b"\x18\x03",
+        (InputKind::Editor, "micro") => b"\x11",
+        (InputKind::Editor, _) => b"\x1b:q!\r",
+        (InputKind::IncompleteSyntax, _) => b"\x03",
+        (InputKind::FullScreen, _) => match Multiplexer::of_program(program)? {
+            // It puts the terminal back and goes, whichever keys its person has chosen (3.3a).
+            Multiplexer::Tmux => return Some(Rung::Signal(Signal::Terminate)),
+            // Ended by a signal it leaves the terminal raw (4.9).
+            Multiplexer::Screen => b"\x01d",
+        },
+        _ => return None,
+    };
+    Some(Rung::Keys(keys))
 }
 
 /// What is known of what stands in front.
@@ -65,8 +73,8 @@ pub struct Front {
     pub shell: bool,
     /// It was looked at just now.
     pub seen: bool,
-    /// The keys by which it is left.
-    pub leave: Option<&'static [u8]>,
+    /// How it is left.
+    pub leave: Option<Rung>,
 }
 
 /// The way to end a command: keys that leave it, INT, TERM, KILL, each given time to work.
@@ -132,12 +140,14 @@ impl Ladder {
                 self.next_at = Some(patience);
                 return None;
             }
-            if let Some(keys) = front.leave {
+            if let Some(way) = front.leave {
                 (self.left, self.next_at) = (true, Some(now + KEYS_RUNG));
-                if keys == [crate::gate::INTERRUPT] {
-                    self.sent.push(Signal::Interrupt);
+                match way {
+                    Rung::Keys([crate::gate::INTERRUPT]) => self.sent.push(Signal::Interrupt),
+                    Rung::Keys(_) => {}
+                    Rung::Signal(signal) => self.sent.push(signal),
                 }
-                return Some(Rung::Keys(keys));
+                return Some(way);
             }
         }
         let spared = front.shell && !self.force;
@@ -247,6 +257,13 @@ mod tests {
         assert_eq!(ladder.climb(now + RUNG, editor), None, "too early for the next");
         assert_eq!(ladder.climb(now + KEYS_RUNG, editor), signal(Signal::Interrupt));
         assert_eq!(ladder.climb(now + KEYS_RUNG + RUNG, editor), signal(Signal::Terminate));
+        let tmux = Front { leave: leave(InputKind::FullScreen, "tmux: client"), ..PROGRAM };
+        let mut ladder = Ladder::default();
+        ladder.begin(now, false);
+        assert_eq!(ladder.climb(now, tmux), signal(Signal::Terminate));
+        assert_eq!(ladder.climb(now + KEYS_RUNG, tmux), signal(Signal::Kill));
+        assert_eq!(leave(InputKind::FullScreen, "screen"), Some(Rung::Keys(b"\x01d")));
+        assert_eq!(leave(InputKind::FullScreen, "top"), None);
         assert_eq!(leave(InputKind::Line, "python3"), None);
         assert_eq!(leave(InputKind::Secret, "sudo"), None);
     }

@@ -8,6 +8,7 @@ pub mod run;
 pub mod ladder;
 pub mod gate;
 pub mod probe;
+pub mod programs;
 pub mod kinds;
 pub mod dialect;
 pub mod screen;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use crate::dialect::Shell;
 use crate::facts::{Blocked, Facts, Inner, Member, Program};
 use crate::names::{Boundary, InputKind};
+use crate::programs::{EDITORS, Multiplexer, PAGERS, REMOTES, SHELLS, arguments, called};
 
 /// Output must have been quiet for this long before facts mean anything.
 const QUIET: Duration = Duration::from_millis(5);
@@ -72,19 +73,6 @@ pub enum Judged {
     Gone,
 }
 
-/// Shells whose prompt means that a command has opened another shell.
-pub(crate) const SHELLS: [&str; 18] = [
-    "bash", "zsh", "dash", "sh", "ash", "busybox", "ksh", "ksh93", "mksh", "fish", "tcsh", "csh", "yash",
-    "xonsh", "nu", "elvish", "pwsh", "rc",
-];
-/// Programs that carry a terminal elsewhere.
-const REMOTES: [&str; 6] = ["ssh", "docker", "kubectl", "telnet", "screen", "podman"];
-/// Programs that show pages.
-const PAGERS: [&str; 5] = ["less", "more", "most", "pg", "man"];
-/// Programs that edit.
-const EDITORS: [&str; 10] =
-    ["vim", "vi", "nvim", "vim.basic", "vim.tiny", "nano", "emacs", "ed", "micro", "helix"];
-
 /// Judges one answer. Also returns how surely: without `/proc/PID/syscall` a verdict is only probed in part.
 #[must_use]
 pub fn judge(facts: &Facts, around: &Surroundings) -> (Judged, Boundary) {
@@ -105,7 +93,8 @@ pub fn judge(facts: &Facts, around: &Surroundings) -> (Judged, Boundary) {
         && program.executable.is_some()
         && around.executable != program.executable
     {
-        return (Judged::Nested(program.clone()), Boundary::Probed);
+        // What it has become is a program like any other: one that may be a shell, and may read.
+        return judge_foreground(terminal, around, 0);
     }
     judge_foreground(terminal, around, shell)
 }
@@ -115,8 +104,14 @@ pub fn judge(facts: &Facts, around: &Surroundings) -> (Judged, Boundary) {
 pub fn reader_of(facts: &Facts) -> Option<&str> {
     let terminal = innermost(facts).unwrap_or(facts);
     let shell_in_front = terminal.members.iter().any(|member| member.program.pid == facts.shell.pid);
-    let reader = terminal.members.iter().find(|member| waits(member, terminal, shell_in_front))?;
-    Some(&reader.program.comm)
+    reader(terminal, shell_in_front).map(called)
+}
+
+/// Finds what reads the terminal, or has handed it to a server that does.
+fn reader(facts: &Facts, shell_in_front: bool) -> Option<&Member> {
+    let hands_on = |it: &&Member| !facts.canonical && Multiplexer::of_program(&it.program.comm).is_some();
+    let waits = |it: &&Member| waits(it, facts, shell_in_front);
+    facts.members.iter().find(waits).or_else(|| facts.members.iter().find(hands_on))
 }
 
 /// Returns whether the shell that reads in raw mode does so by a builtin that takes single keys, `read -n1` or `read -k`: a
@@ -148,8 +143,8 @@ pub(crate) fn innermost(facts: &Facts) -> Option<&Facts> {
 
 fn judge_foreground(facts: &Facts, around: &Surroundings, shell: u32) -> (Judged, Boundary) {
     let shell_in_front = facts.members.iter().any(|member| member.program.pid == shell);
-    let reader = facts.members.iter().find(|member| waits(member, facts, shell_in_front));
     let boundary = Boundary::Probed;
+    let reader = reader(facts, shell_in_front);
     // A read of a terminal and a write to it wait in one place: only the system call tells them apart.
     let in_doubt = |it: &&Member| around.held && matches!(it.blocked, Blocked::Unseen { .. });
     if facts.canonical && reader.as_ref().is_some_and(in_doubt) {
@@ -163,7 +158,7 @@ fn judge_foreground(facts: &Facts, around: &Surroundings, shell: u32) -> (Judged
         // A prompt of its own, its second prompt, or a builtin such as `read`.
         return (judge_shell(facts, around, reader), boundary);
     }
-    let comm = reader.program.comm.as_str();
+    let comm = called(reader);
     let remote = REMOTES.contains(&comm) && !facts.canonical;
     let hidden = facts.canonical && !facts.echo;
     let judged = if remote {
@@ -208,7 +203,7 @@ fn judge_raw(comm: &str, around: &Surroundings) -> InputKind {
         InputKind::Pager
     } else if EDITORS.contains(&comm) {
         InputKind::Editor
-    } else if around.addressed {
+    } else if around.addressed || Multiplexer::of_program(comm).is_some() {
         InputKind::FullScreen
     } else {
         InputKind::Line
@@ -216,13 +211,12 @@ fn judge_raw(comm: &str, around: &Surroundings) -> InputKind {
 }
 
 fn edits_lines(member: &Member) -> bool {
-    Shell::of_program(&member.program.comm).is_some_and(Shell::edits_lines)
+    Shell::of_login(called(member)).is_some_and(Shell::edits_lines)
 }
 
 /// A shell with `-c` or a script is a program like another.
 fn is_interactive(member: &Member) -> bool {
-    let mut rest = member.argv.iter().skip(1);
-    rest.all(|it| {
+    arguments(member).all(|it| {
         it.starts_with('-')
             && it != "-c"
             && !(it.starts_with('-') && !it.starts_with("--") && it.contains('c'))
@@ -460,6 +454,35 @@ mod tests {
     }
 
     #[test]
+    fn a_multiplexer_s_client_stands_for_the_server_that_reads_for_it() {
+        for (comm, name) in [("tmux: client", "tmux"), ("screen", "screen")] {
+            let mut facts = facts(comm, false, false);
+            facts.members[0].blocked = Blocked::Elsewhere;
+            assert_eq!(judge(&facts, &AROUND).0, Judged::Waits(InputKind::FullScreen), "{comm}");
+            assert_eq!(reader_of(&facts), Some(comm));
+            assert_eq!(Multiplexer::of_program(comm).unwrap().name(), name);
+            // `tmux ls` and `screen -ls` leave the terminal as it is.
+            facts.canonical = true;
+            assert_eq!(judge(&facts, &AROUND).0, Judged::Running { because: None }, "{comm}");
+        }
+    }
+
+    #[test]
+    fn a_program_of_many_names_is_what_it_was_called_by() {
+        let judged = |argv: &[&str], canonical| {
+            let mut facts = facts("busybox", canonical, canonical);
+            facts.members[0].argv = argv.iter().map(|it| (*it).to_owned()).collect();
+            judge(&facts, &AROUND).0
+        };
+        for argv in [&["busybox", "ash"][..], &["/bin/busybox", "sh", "-l"], &["ash"], &["-ash"]] {
+            assert!(matches!(judged(argv, false), Judged::Nested(it) if it.comm == "busybox"), "{argv:?}");
+        }
+        assert_eq!(judged(&["busybox", "cat"], true), Judged::Waits(InputKind::Line));
+        assert_eq!(judged(&["busybox", "sh", "-c", "cat"], true), Judged::Waits(InputKind::Line));
+        assert_eq!(judged(&["busybox", "vi", "x"], false), Judged::Waits(InputKind::Editor));
+    }
+
+    #[test]
     fn by_its_wait_channel_alone_a_program_is_judged_with_care() {
         let judged = |comm: &str, channel: &str, modes: (bool, bool)| {
             let mut facts = facts(comm, modes.0, modes.1);
@@ -495,6 +518,20 @@ mod tests {
         facts.shell = Program { pid: 2, executable: Some((1, 2)), comm: "zsh".into() };
         facts.members[0].program = facts.shell.clone();
         assert!(matches!(judge(&facts, &AROUND).0, Judged::Nested(it) if it.comm == "zsh"));
+        facts.members[0].blocked = Blocked::Elsewhere;
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Running { because: None }, "its rc files work");
+        let mut facts = facts_of_a_shell_that_became("cat");
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Waits(InputKind::Line));
+        facts.canonical = false;
+        facts.members[0].program.comm = "less".into();
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Waits(InputKind::Pager));
+    }
+
+    fn facts_of_a_shell_that_became(comm: &str) -> Facts {
+        let mut facts = facts(comm, true, true);
+        facts.shell = Program { pid: 2, executable: Some((1, 2)), comm: comm.into() };
+        facts.members[0].program = facts.shell.clone();
+        facts
     }
 
     #[test]

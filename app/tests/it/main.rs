@@ -11,6 +11,7 @@ mod desk;
 mod runs;
 mod shells;
 mod nested;
+mod multiplexers;
 mod prompts;
 mod tools;
 mod shared;

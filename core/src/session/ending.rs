@@ -49,7 +49,7 @@ impl Session {
         let asked = self.asked_for();
         let front = if self.front == probe::Front::Beyond {
             // A signal here would end what carries the terminal there. Ctrl-C is the far terminal's to read.
-            Front { shell: true, seen: true, leave: Some(&[gate::INTERRUPT]) }
+            Front { shell: true, seen: true, leave: Some(Rung::Keys(&[gate::INTERRUPT])) }
         } else {
             Front {
                 shell: self.shell_in_front,

@@ -9,6 +9,7 @@ use crate::facts::{Facts, Program};
 use crate::kinds;
 use crate::names::{Boundary, InputKind};
 use crate::probe::{self, Front, Judged, Surroundings};
+use crate::programs::SHELLS;
 use crate::run::RunState;
 
 /// A shell that reads a line for so long without a signed prompt has lost our hook.
@@ -80,7 +81,7 @@ impl Session {
     /// The same by its name alone.
     pub(super) fn adopt_named(&mut self, name: &str) -> bool {
         let spoken = Shell::of_program(name);
-        let other = spoken.is_none() && probe::SHELLS.contains(&name) && name != "sh";
+        let other = spoken.is_none() && SHELLS.contains(&name) && name != "sh";
         self.plan.shell = spoken.unwrap_or(self.plan.shell);
         !other
     }

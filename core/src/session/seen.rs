@@ -6,7 +6,8 @@ use super::{Effect, Kept, Plan, Session, Stage};
 use crate::dialect::Submission;
 use crate::gate::Gate;
 use crate::kinds;
-use crate::names::{Offset, RunId};
+use crate::names::{InputKind, Offset, RunId};
+use crate::programs::Multiplexer;
 use crate::run::Run;
 use crate::screen::Screen;
 
@@ -85,6 +86,13 @@ impl Session {
     #[must_use]
     pub fn question(&self) -> Option<String> {
         self.asked_for().and_then(|kind| kinds::question(kind, &self.screen))
+    }
+
+    /// Returns the multiplexer that the command under way has handed its terminal to.
+    #[must_use]
+    pub fn multiplexer(&self) -> Option<Multiplexer> {
+        let waits = self.asked_for() == Some(InputKind::FullScreen);
+        waits.then(|| Multiplexer::of_program(&self.waiting_program)).flatten()
     }
 
     /// Returns a command under way or settled not long ago.

@@ -65,11 +65,19 @@ impl Owner {
                 run.id, self.row.name
             ));
         }
+        if let Some(it) = self.session.multiplexer().filter(|_| current) {
+            notes.push(format!(
+                "what runs in {} only its screen tells; keys={} leave it with its windows alive, where nobody chose others",
+                it.name(),
+                it.detach().join(","),
+            ));
+        }
         if matches!(run.state, RunState::ShellExited { .. }) {
-            notes.push(
-                "the directory, variables and jobs of that shell are gone; a new one begins without them"
-                    .into(),
-            );
+            let was = self.session.kept().cwd.map(|cwd| format!(" (it stood in {cwd:?})"));
+            notes.push(format!(
+                "the directory{}, variables and jobs of that shell are gone; a new one begins without them",
+                was.unwrap_or_default()
+            ));
         }
         if let Some(whose) = &run.beside {
             notes.push(format!("the unsent line of {whose} was put aside for this and is put back"));

@@ -12,7 +12,7 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 22] = [
+const PROGRAMS: [(&str, &str); 25] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
@@ -28,6 +28,9 @@ const PROGRAMS: [(&str, &str); 22] = [
     ("sqlite3", "sqlite3"),
     ("whiptail", "whiptail"),
     ("sudo", "sudo"),
+    ("tmux", "tmux"),
+    ("screen", "screen"),
+    ("yash", "yash"),
     ("ps", "procps"),
     ("setsid", "util-linux"),
     ("ssh", "openssh-client"),
