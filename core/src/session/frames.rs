@@ -77,6 +77,8 @@ pub(super) struct Asked {
     is_named: bool,
     /// What is said of the command if there is no answer.
     otherwise: RunState,
+    /// Marks that come just before its first one.
+    before: Before,
     /// What was printed meanwhile.
     held: Vec<(u64, Bytes)>,
     bytes: usize,
@@ -323,6 +325,7 @@ impl Session {
             who: None,
             is_named: false,
             otherwise,
+            before: Before::default(),
             held: Vec::new(),
             bytes: 0,
         });
@@ -370,6 +373,10 @@ impl Session {
                 asked.who = Some(who.clone());
                 false
             }
+            MarkKind::Directory { path } => {
+                asked.before.note_directory(found, path);
+                false
+            }
             MarkKind::Done { .. } => {
                 self.push_frame(now);
                 true
@@ -390,7 +397,7 @@ impl Session {
             run.note(now, self.end, Step::new(Kind::Verdict).concludes(&state, Boundary::Exact));
             (run.state, run.boundary) = (state, Boundary::Exact);
         }
-        let before = std::mem::take(&mut self.before);
+        let before = std::mem::replace(&mut self.before, asked.before);
         let id = frame.run;
         self.below.push(Below { frame, run, before });
         self.stand_in(&Frame {
