@@ -400,7 +400,8 @@ impl Refusal {
             | Self::Lost { session, target, .. } => new_shell(session, target),
             Self::NotReady { session, .. } => {
                 format!(
-                    "Next: ssh_read session={session} view=screen; a person can look: cotty attach {session}"
+                    "Next: ssh_read session={session} view=screen; a person can look: cotty attach {session}; ssh_close \
+                     id={session} gives it up and names the call for a new shell in its place"
                 )
             }
             Self::SessionNotFound { .. } => "Next: ssh_list, or ssh_connect name=... to open one".to_owned(),

@@ -62,6 +62,11 @@ impl SessionHandle {
         self.requests.is_closed()
     }
 
+    /// Waits until its task has ended, and its name is free.
+    pub(crate) async fn until_gone(&self) {
+        self.requests.closed().await;
+    }
+
     /// The task has ended: the session has.
     pub(crate) fn gone(&self) -> Refusal {
         let Identity { name, target, .. } = &*self.identity;

@@ -4,6 +4,7 @@ mod connecting;
 pub mod devices;
 mod finding;
 mod fork;
+mod giving_up;
 mod history;
 mod isolated;
 mod living;
@@ -32,8 +33,8 @@ use crate::hosts::Hosts;
 use crate::isolated::Lane;
 use crate::pools::Pools;
 use crate::report::{
-    Caller, Closed, Excerpt, Part, Proof, RunOrder, RunReport, RunSummary, ScreenView, SendOrder, Sent,
-    SessionStatus, Stretch, WaitOrder, Waited, Which,
+    Caller, Closed, ClosedSession, Excerpt, Part, Proof, RunOrder, RunReport, RunSummary, ScreenView,
+    SendOrder, Sent, SessionStatus, Stretch, WaitOrder, Waited, Which,
 };
 use crate::reports;
 use crate::request::Request;
@@ -118,9 +119,11 @@ impl Hub {
         if let Some(joined) = self.join(&order).await? {
             return Ok(joined);
         }
-        let handle = self.opened(caller, which, order.wait).await?;
+        let (handle, instead) = self.opened(caller, which, order.wait).await?;
         let answer = handle.ask(|reply| Request::Run { who, order, reply }).await;
-        answer.map_err(|refusal| self.explain(&handle, refusal))
+        let mut report = answer.map_err(|refusal| self.explain(&handle, refusal))?;
+        report.notes.splice(..0, instead);
+        Ok(report)
     }
 
     /// Waits for a command or a session.
@@ -176,9 +179,13 @@ impl Hub {
     /// Says why they were not typed.
     pub async fn send(&self, caller: &Caller, which: &Which, order: SendOrder) -> Result<Sent, Refusal> {
         let who = caller.principal.clone();
-        let handle = self.opened(caller, which, order.wait).await?;
+        let (handle, instead) = self.opened(caller, which, order.wait).await?;
         let answer = handle.ask(|reply| Request::Send { who, order, reply }).await;
-        answer.map_err(|refusal| self.explain(&handle, refusal))
+        let mut sent = answer.map_err(|refusal| self.explain(&handle, refusal))?;
+        if let Some(report) = &mut sent.report {
+            report.notes.splice(..0, instead);
+        }
+        Ok(sent)
     }
 
     /// Returns the visible screen.
@@ -345,16 +352,16 @@ impl Hub {
             let which = Which { session: Some(id.to_owned()), target: None };
             match self.find(&which).await? {
                 finding::Place::Living(handle) => vec![handle],
-                finding::Place::Ended(row) => return Ok(Closed::Sessions(vec![row.name])), // Twice does no harm.
+                finding::Place::Ended(row) => {
+                    // Twice does no harm.
+                    let closed = ClosedSession { name: row.name.clone(), given_up: None };
+                    return Ok(Closed::Sessions(vec![closed]));
+                }
             }
         };
         let mut closed = Vec::new();
         for handle in handles {
-            let (who, reason) = (who.clone(), format!("closed: by {}", who.label));
-            let done = handle.ask(|reply| Request::Close { who, reason, reply }).await;
-            if done.is_ok() {
-                closed.push(handle.identity().name.clone());
-            }
+            closed.extend(self.close_session(&handle, &who).await);
         }
         Ok(Closed::Sessions(closed))
     }
@@ -400,7 +407,7 @@ impl Hub {
     pub async fn stop_all(&self, caller: &Caller) -> Result<Vec<String>, Refusal> {
         person_only(caller, "stopping everything")?;
         match self.close(caller, "all", true).await? {
-            Closed::Sessions(names) => Ok(names),
+            Closed::Sessions(closed) => Ok(closed.into_iter().map(|it| it.name).collect()),
             Closed::Run(_) => Ok(Vec::new()),
         }
     }

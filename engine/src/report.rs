@@ -1,5 +1,6 @@
 //! What can be asked of the engine and what it answers, as plain data: the words that both faces share.
 
+mod closing;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use cotty_core::refusal::Fingerprint;
 pub use cotty_core::run::RunState;
 pub use cotty_host::native::secret::Secret;
 
+pub use closing::{Closed, ClosedSession, GivenUp};
 pub use standing::{HostStatus, Standing};
 
 /// Who calls, and what is theirs. Made once a connection, from the peer's process and its hello.
@@ -93,6 +95,8 @@ pub struct Connected {
     pub how: How,
     /// How it stands. `state` is `Opening` where the wait was too short.
     pub status: SessionStatus,
+    /// It is new, and one of its name ended out of order: what is lost with that, in our own words.
+    pub instead: Option<String>,
     /// What else to say (`size clamped to 2x1`), in our own words.
     pub notes: Vec<String>,
 }
@@ -516,13 +520,4 @@ pub struct RunSummary {
     pub at: SystemTime,
     /// How long it took or has taken.
     pub took: Duration,
-}
-
-/// The answer to a close.
-#[derive(Clone, Debug)]
-pub enum Closed {
-    /// Sessions, by name.
-    Sessions(Vec<String>),
-    /// A command, as it stands after the ladder.
-    Run(Box<RunReport>),
 }

@@ -19,7 +19,7 @@ pub(crate) fn connected(connected: Connected) -> api::Connected {
     api::Connected {
         created: connected.how == How::Created,
         session: session(connected.status),
-        notes: connected.notes,
+        notes: connected.instead.into_iter().chain(connected.notes).collect(),
     }
 }
 
@@ -202,7 +202,9 @@ pub(crate) fn summary(summary: RunSummary) -> api::RunSummary {
 
 pub(crate) fn closed(closed: Closed) -> api::Closed {
     match closed {
-        Closed::Sessions(sessions) => api::Closed { sessions, run: None },
+        Closed::Sessions(sessions) => {
+            api::Closed { sessions: sessions.into_iter().map(|it| it.name).collect(), run: None }
+        }
         Closed::Run(report) => api::Closed { sessions: Vec::new(), run: Some(run(*report)) },
     }
 }

@@ -25,6 +25,7 @@ mod kinds;
 mod keys;
 mod ladder;
 mod parking;
+mod giving_up;
 mod retry;
 mod cancel;
 

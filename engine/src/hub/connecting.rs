@@ -66,7 +66,11 @@ impl Copy {
 impl Wanted {
     /// Returns whether a session is on it.
     pub(super) fn is(&self, handle: &SessionHandle) -> bool {
-        let place = handle.identity().place.as_ref();
+        self.is_on(handle.identity().place.as_ref())
+    }
+
+    /// Returns whether it is this account; none is this machine.
+    pub(super) fn is_on(&self, place: Option<&String>) -> bool {
         match self {
             Self::Local => place.is_none(),
             Self::Remote(remote) => place == Some(&remote.1.identity),
@@ -185,7 +189,11 @@ impl Hub {
         {
             notes.push(format!("size clamped to {}x{}", status.size.0, status.size.1));
         }
-        Ok(Connected { how, status, notes })
+        let instead = match how {
+            How::Created => self.in_the_place_of(&status.name, &wanted, status.next_offset.epoch),
+            How::Reused(_) => None,
+        };
+        Ok(Connected { how, status, instead, notes })
     }
 
     /// Finds out what an order is about. A session that is named, and lives, says it by itself.

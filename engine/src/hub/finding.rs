@@ -55,17 +55,20 @@ impl Hub {
         }
     }
 
-    /// The same for calls that act: a target that is named and not open is opened.
+    /// The same for calls that act: a target that is named and not open is opened, and what is to be told of that.
     pub(super) async fn opened(
         &self,
         caller: &Caller,
         which: &Which,
         wait: Duration,
-    ) -> Result<SessionHandle, Refusal> {
-        let (None, Some(target)) = (&which.session, &which.target) else { return self.living(which).await };
+    ) -> Result<(SessionHandle, Option<String>), Refusal> {
+        let (None, Some(target)) = (&which.session, &which.target) else {
+            return Ok((self.living(which).await?, None));
+        };
         let order = Connect { target: Some(target.clone()), wait, ..Connect::default() };
         let connected = self.connect(caller, order).await?;
-        self.handle_by_name(&connected.status.name).ok_or(Refusal::NoSession)
+        let handle = self.handle_by_name(&connected.status.name).ok_or(Refusal::NoSession)?;
+        Ok((handle, connected.instead))
     }
 
     /// Without a name: the default session, or the only one.

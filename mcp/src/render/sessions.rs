@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use cotty_engine::report::{Connected, Health, How, RunSummary, SessionState, SessionStatus};
+use cotty_engine::report::{
+    ClosedSession, Connected, GivenUp, Health, How, RunSummary, SessionState, SessionStatus,
+};
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +15,8 @@ use crate::arguments::CHARS_DEFAULT;
 const COMMAND_CHARS_MAX: usize = 120;
 /// How many characters of somebody's words (a label, a warning) stand in a list.
 const WORDS_CHARS_MAX: usize = 200;
+/// So many sessions are named that were closed at once.
+const SESSIONS_SHOWN: usize = 50;
 /// What is kept free in a list for its first and last line and the frame of its data.
 const FRAME_CHARS: usize = 300;
 
@@ -46,7 +50,8 @@ pub fn connected(connected: &Connected) -> CallToolResult {
     });
     let foot = vec![format!("a person follows it with: {}", status.follow)];
     let unwell = matches!(status.health, Health::Degraded(_)).then(|| plain(&health(status)));
-    let notes = connected.notes.iter().chain(&status.warnings).cloned().chain(unwell).collect();
+    let told = connected.instead.iter().chain(&connected.notes).chain(&status.warnings);
+    let notes = told.cloned().chain(unwell).collect();
     finish(Reply { notes, head, foot, ..Reply::default() }, CHARS_DEFAULT)
 }
 
@@ -113,14 +118,32 @@ pub fn status(status: &SessionStatus) -> CallToolResult {
 
 /// Replies to a close.
 #[must_use]
-pub fn closed(names: &[String]) -> CallToolResult {
-    let shown: Vec<_> = names.iter().take(50).map(|it| words::name(it)).collect();
-    let head = match (names.len(), shown.first()) {
+pub fn closed(closed: &[ClosedSession]) -> CallToolResult {
+    let shown: Vec<_> = closed.iter().take(SESSIONS_SHOWN).map(|it| words::name(&it.name)).collect();
+    let mut head = match (closed.len(), shown.first()) {
         (1, Some(name)) => format!("[{name}] closed; ssh_read session={name} still reads its output"),
         (0, _) => "no session was open".to_owned(),
         (count, _) => format!("{count} sessions closed: {}", shown.join(", ")),
     };
-    finish(Reply { head, ..Reply::default() }, CHARS_DEFAULT)
+    if let [ClosedSession { name, given_up: Some(given_up) }] = closed {
+        head.push_str(&format!(". Next: {} begins a new shell in its place", again(name, given_up)));
+    }
+    let given_up = closed.iter().filter_map(|it| Some((&it.name, it.given_up.as_ref()?)));
+    let foot = given_up.take(SESSIONS_SHOWN).map(|(name, given_up)| {
+        format!("lost with the shell of {}: {}", words::name(name), given_up.lost.join(", "))
+    });
+    finish(Reply { head, foot: foot.collect(), ..Reply::default() }, CHARS_DEFAULT)
+}
+
+/// The call that begins a new shell in the place of one that was given up.
+fn again(name: &str, given_up: &GivenUp) -> String {
+    let mut call = format!("ssh_connect target={} name={}", words::name(&given_up.target), words::name(name));
+    for (what, value) in [("shell", &given_up.shell), ("cwd", &given_up.cwd)] {
+        if let Some(value) = value {
+            call.push_str(&format!(" {what}={}", words::name(value)));
+        }
+    }
+    call
 }
 
 /// Replies that there is no command to read.

@@ -69,7 +69,10 @@ fn next(report: &RunReport, target: &str) -> Option<String> {
         RunState::ShellExited { .. } | RunState::Lost { .. } => {
             format!("Next: ssh_connect target={} name={session}", words::name(target))
         }
-        RunState::Unknown { .. } => format!("Next: ssh_read session={session} view=screen"),
+        RunState::Unknown { .. } => format!(
+            "Next: ssh_read session={session} view=screen; if its shell stays lost, ssh_close id={session} gives it up and \
+             names the call for a new one in its place"
+        ),
     };
     Some(next)
 }

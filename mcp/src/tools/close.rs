@@ -37,7 +37,7 @@ pub static DEFINITION: Definition = Definition {
 pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, Refusal> {
     let id = arguments.text("id").unwrap_or_default().trim();
     match call.hub.close(&call.caller, id, arguments.boolean("force").unwrap_or(false)).await? {
-        Closed::Sessions(names) => Ok(sessions::closed(&names)),
+        Closed::Sessions(closed) => Ok(sessions::closed(&closed)),
         Closed::Run(report) => output::reported(call, &report, Wanted::of(&arguments)).await,
     }
 }
