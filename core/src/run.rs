@@ -128,6 +128,8 @@ pub struct Run {
     pub evidence: Evidence,
     /// A person typed while it ran.
     pub typed_during: bool,
+    /// A person typed other than an answer to a question for a secret: what reads next may be theirs.
+    pub typed_at_it: bool,
     /// Whose unsent line was put aside for it.
     pub beside: Option<String>,
     /// It holds nothing to run.
@@ -161,6 +163,7 @@ impl Run {
             cwd: None,
             evidence: Evidence::default(),
             typed_during: false,
+            typed_at_it: false,
             beside: None,
             blank: false,
             eol_mark: false,

@@ -11,6 +11,7 @@ mod desk;
 mod runs;
 mod shells;
 mod nested;
+mod frames;
 mod multiplexers;
 mod prompts;
 mod tools;
@@ -26,6 +27,7 @@ mod keys;
 mod ladder;
 mod parking;
 mod giving_up;
+mod strangers;
 mod retry;
 mod cancel;
 

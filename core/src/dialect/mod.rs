@@ -79,6 +79,13 @@ impl Shell {
     #[must_use]
     pub fn of_program(path: &str) -> Option<Self> {
         let name = path.rsplit('/').next().unwrap_or(path).trim_start_matches('-');
+        let without_version = name.trim_end_matches(|it: char| it.is_ascii_digit() || ".-".contains(it));
+        // What is called with an `r` in front restricts itself.
+        let unrestricted = name.strip_prefix('r').unwrap_or(name);
+        [name, without_version, unrestricted].into_iter().find_map(Self::named)
+    }
+
+    fn named(name: &str) -> Option<Self> {
         match name {
             "busybox" => Some(Self::Ash),
             "ksh" => Some(Self::Ksh93),
@@ -309,6 +316,14 @@ fn count(key: &str) -> String {
     format!("__c{}", &key[key.len().saturating_sub(6)..])
 }
 
+/// Returns the line by which any shell tells, signed with `key`, which program it is: another one that it starts looks at
+/// what started it. Where that is not to be seen the login shell is named.
+#[must_use]
+pub fn who_reads(key: &str) -> Vec<u8> {
+    let parent = "readlink /proc/$PPID/exe 2>/dev/null||echo $SHELL";
+    format!(" sh -c 'printf \"\\033]133;I;k={key};u=%s\\007\" \"`{parent}`\"'\r").into_bytes()
+}
+
 /// Returns the first character that no command needs and a line editor or a terminal obeys, and its place.
 #[must_use]
 pub fn control_character(text: &str) -> Option<(char, usize)> {
@@ -334,7 +349,11 @@ mod tests {
         assert_eq!(Shell::of_program("-bash"), Some(Shell::Bash));
         assert_eq!(Shell::of_program("/usr/bin/zsh"), Some(Shell::Zsh));
         assert_eq!(Shell::of_program("/bin/ksh"), Some(Shell::Ksh93));
-        assert_eq!(Shell::of_program("/usr/bin/xonsh"), None);
+        assert_eq!(Shell::of_program("zsh-5.9"), Some(Shell::Zsh));
+        assert_eq!(Shell::of_program("/bin/rbash"), Some(Shell::Bash));
+        for other in ["/usr/bin/xonsh", "python3", "rc", "sh", ""] {
+            assert_eq!(Shell::of_program(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -115,6 +115,8 @@ impl Session {
     }
 
     pub(super) fn close_down(&mut self) {
+        let parking = std::mem::take(&mut self.parking);
+        self.lose_draft(&parking);
         self.prober.rest();
         self.kept.at_prompt = false;
         self.effects.push_back(Effect::Changed);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{Effect, Kept, Session, Stage};
-use crate::dialect::Shell;
+use crate::dialect::{self, Shell};
 use crate::evidence::{Kind, Step};
 use crate::facts::Program;
 use crate::marks::{Found, Key, MarkKind};
@@ -23,6 +23,7 @@ use crate::probe::Front;
 use crate::run::{Run, RunState};
 
 use super::marked::Before;
+use super::parking::Parking;
 
 /// A shell that does not sign within this time has not read our line as a shell does.
 const SIGNS_WITHIN: Duration = Duration::from_secs(3);
@@ -63,6 +64,8 @@ pub(super) struct Below {
     frame: Frame,
     run: Option<Run>,
     before: Before,
+    /// A line that was put aside at its prompt is put back there and nowhere else.
+    parking: Parking,
 }
 
 /// A shell that is being asked to sign.
@@ -128,7 +131,7 @@ impl Session {
             if place + 1 == count {
                 self.stand_in(&frame);
             } else {
-                self.below.push(Below { frame, run, before: Before::default() });
+                self.below.push(Below { frame, run, before: Before::default(), parking: Parking::None });
             }
         }
     }
@@ -185,7 +188,7 @@ impl Session {
         }
         self.begin_asking(now, Shell::Dash, Front::Beyond, None, otherwise.clone());
         let key = self.asked.as_ref().map(|it| it.key.as_str().to_owned()).unwrap_or_default();
-        self.write(Bytes::from(format!(" printf '\\033]133;I;k={key};u=%s\\007' \"$SHELL\"\r")), true);
+        self.write(Bytes::from(dialect::who_reads(&key)), true);
         true
     }
 
@@ -241,6 +244,7 @@ impl Session {
         self.asked = None;
         while let Some(below) = self.below.pop() {
             self.stand_in(&below.frame);
+            self.lose_draft(&below.parking);
             if let Some(run) = below.run {
                 self.gate.hand_to(run.id);
                 self.run = Some(run);
@@ -297,7 +301,7 @@ impl Session {
             && self.stage == Stage::Ready
             && self.below.len() < FRAMES_MAX
             && self.unasked != Some(run.id)
-            && !run.typed_during
+            && !run.typed_at_it
             && !run.ladder.has_begun()
             && self.gate.draft().is_none()
             && room
@@ -357,6 +361,8 @@ impl Session {
         let Some(asked) = &mut self.asked else { return false };
         match &found.mark.kind {
             MarkKind::Identity { who } if asked.front == Front::Beyond && !asked.is_named => {
+                // A program whose package was renewed since is called so.
+                let who = who.trim_end_matches(" (deleted)");
                 let shell = if who.is_empty() { Some(Shell::Dash) } else { Shell::of_login(who) };
                 asked.is_named = true;
                 asked.since = now;
@@ -399,7 +405,8 @@ impl Session {
         }
         let before = std::mem::replace(&mut self.before, asked.before);
         let id = frame.run;
-        self.below.push(Below { frame, run, before });
+        let parking = std::mem::take(&mut self.parking);
+        self.below.push(Below { frame, run, before, parking });
         self.stand_in(&Frame {
             shell: asked.shell,
             key: asked.key,
@@ -430,11 +437,16 @@ impl Session {
         let to = self.below.get(found.level).map(|it| it.before.begins(found.start));
         self.settle(now, ended, Boundary::Exact, to);
         while self.below.len() > found.level + 1 {
-            let run = self.below.pop().and_then(|it| it.run);
-            self.run = run;
+            let above = self.below.pop();
+            self.run = above.and_then(|it| {
+                self.lose_draft(&it.parking);
+                it.run
+            });
             self.settle(now, over.clone(), Boundary::Exact, to);
         }
         let Some(below) = self.below.pop() else { return };
+        let inside = std::mem::replace(&mut self.parking, below.parking);
+        self.lose_draft(&inside);
         self.marks.keep_keys(found.level + 1);
         self.stand_in(&below.frame);
         self.before = below.before;

@@ -9,7 +9,6 @@ use crate::facts::{Facts, Program};
 use crate::kinds;
 use crate::names::{Boundary, InputKind};
 use crate::probe::{self, Front, Judged, Surroundings};
-use crate::programs::SHELLS;
 use crate::run::RunState;
 
 /// A shell that reads a line for so long without a signed prompt has lost our hook.
@@ -29,7 +28,7 @@ impl Session {
         let unanswered = self.run.as_ref().is_some_and(|run| !run.has_started());
         let around = Surroundings {
             front: self.front(),
-            shell: self.plan.shell,
+            shell: self.language_of(&facts.shell),
             executable: self.kept.executable,
             more_wanted: self.more_wanted,
             unanswered,
@@ -44,12 +43,7 @@ impl Session {
             self.waits_for_keys = probe::innermost(facts).is_some_and(|it| !it.canonical);
         }
         match &self.stage {
-            Stage::Waiting { .. } | Stage::Late { .. } => {
-                if judged == Judged::AtShell && self.adopt_shell(&facts.shell) {
-                    self.type_hook(now);
-                }
-                self.asks_while_opening = matches!(judged, Judged::Waits(_));
-            }
+            Stage::Waiting { .. } | Stage::Late { .. } => self.look_at_opening(now, &judged, &facts.shell),
             Stage::Ready if judged == Judged::AtShell && self.unproven_end.is_some() => self.believe_end(now),
             Stage::Ready if self.run.is_some() => self.conclude(now, &judged, boundary, facts, &around),
             Stage::Ready => {
@@ -72,18 +66,43 @@ impl Session {
         }
     }
 
-    /// Takes the shell for what it is: an rc file may have replaced it. Returns whether it is one that we speak.
-    fn adopt_shell(&mut self, program: &Program) -> bool {
-        self.kept.executable = program.executable;
-        self.adopt_named(&program.comm)
+    /// An rc file may have replaced a shell that still opens: then it is judged as what it has become.
+    fn language_of(&self, shell: &Program) -> Shell {
+        let opens = matches!(self.stage, Stage::Waiting { .. } | Stage::Late { .. });
+        Shell::of_program(&shell.comm).filter(|_| opens).unwrap_or(self.plan.shell)
     }
 
-    /// The same by its name alone.
+    /// Where the shell that opens reads its terminal it is asked to sign, if it is one that we speak; where another
+    /// program stands in its place that is said at once.
+    fn look_at_opening(&mut self, now: Instant, judged: &Judged, shell: &Program) {
+        let (reads, asks) = (*judged == Judged::AtShell, matches!(judged, Judged::Waits(_)));
+        let stands_there = reads || (asks && self.shell_in_front);
+        if stands_there && self.is_stranger(&shell.comm) {
+            let since = now;
+            if !matches!(self.stage, Stage::Late { .. }) {
+                self.stage = Stage::Late { since };
+            }
+            if self.stranger.as_deref() != Some(&*shell.comm) {
+                self.stranger = Some(shell.comm.clone());
+                self.effects.push_back(Effect::Changed);
+            }
+        } else if reads {
+            self.kept.executable = shell.executable;
+            self.adopt_named(&shell.comm);
+            self.type_hook(now);
+        }
+        self.asks_while_opening = asks;
+    }
+
+    /// No shell that we speak; of one without a name nothing is known, and `sh` is one of them.
+    fn is_stranger(&self, name: &str) -> bool {
+        Shell::of_program(name).is_none() && !name.is_empty() && name != "sh"
+    }
+
+    /// Takes the shell for what it is called. Returns whether it is one that we speak, as far as is known.
     pub(super) fn adopt_named(&mut self, name: &str) -> bool {
-        let spoken = Shell::of_program(name);
-        let other = spoken.is_none() && SHELLS.contains(&name) && name != "sh";
-        self.plan.shell = spoken.unwrap_or(self.plan.shell);
-        !other
+        self.plan.shell = Shell::of_program(name).unwrap_or(self.plan.shell);
+        !self.is_stranger(name)
     }
 
     /// Returns whether a password is being asked for, as far as is known.

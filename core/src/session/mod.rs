@@ -93,6 +93,8 @@ pub enum Effect {
     Prompted,
     /// A command began that no call had submitted: a person's, or keys that an agent sent.
     Began(RunId),
+    /// An unsent line of this person was put aside, and the shell at whose prompt it stood has ended.
+    DraftGone(String),
     /// A command has opened a shell inside the present one, which signs its prompts: the stack is to be kept.
     Opened(RunId),
     /// A command is settled; [`Session::run`] has it.
@@ -223,6 +225,8 @@ pub struct Session {
     recent: VecDeque<Run>,
     /// An rc file waits for somebody.
     asks_while_opening: bool,
+    /// What stands where the shell should, if it is none that we speak.
+    stranger: Option<String>,
     /// Its host shows no facts, as far as is known.
     without_facts: bool,
     /// Facts were seen since something happened.
@@ -327,6 +331,7 @@ impl Session {
             run: None,
             recent: VecDeque::new(),
             asks_while_opening: false,
+            stranger: None,
             without_facts: false,
             has_looked: false,
             spare_number: None,

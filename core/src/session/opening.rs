@@ -76,6 +76,9 @@ impl Session {
     fn type_hook_for(&mut self, now: Instant, login_shell: &str) {
         if self.adopt_named(login_shell) {
             self.type_hook(now);
+        } else if self.stranger.is_none() {
+            self.stranger = Some(login_shell.to_owned());
+            self.effects.push_back(Effect::Changed);
         }
     }
 
@@ -151,6 +154,12 @@ impl Session {
     pub fn in_words(&self) -> String {
         match &self.stage {
             Stage::Connecting { .. } => "it is still being connected".into(),
+            Stage::Waiting { .. } | Stage::Late { .. } if self.stranger.is_some() => {
+                let name = self.stranger.as_deref().unwrap_or_default().escape_debug();
+                format!(
+                    "its shell is {name}, which is not spoken, and nothing was typed; ssh_send types for it"
+                )
+            }
             Stage::Waiting { .. } | Stage::Late { .. } if self.asks_while_opening => {
                 "an rc file asks for something, and nothing of ours was typed; answer it first".into()
             }

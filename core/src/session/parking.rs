@@ -107,6 +107,13 @@ impl Session {
         }
     }
 
+    /// The shell has ended at whose prompt a line was put aside: nobody can put it back.
+    pub(super) fn lose_draft(&mut self, parking: &Parking) {
+        if let Parking::Parked { draft } = parking {
+            self.effects.push_back(Effect::DraftGone(draft.who.label.clone()));
+        }
+    }
+
     /// Somebody types at the prompt: what is being taken back, or was, is typed again first.
     pub(super) fn put_draft_back_before_keys(&mut self, now: Instant) {
         if let Parking::Begun { draft, .. } = &self.parking {

@@ -16,9 +16,11 @@ impl Session {
         if who.role == Role::Operator {
             self.put_draft_back_before_keys(now);
         }
+        let answers = self.asks_for_a_secret();
         if !at_prompt && let Some(run) = &mut self.run {
             if who.role == Role::Operator {
                 run.typed_during = true;
+                run.typed_at_it |= !answers;
             }
             if keys.contains(&gate::INTERRUPT) {
                 run.ladder.note_interrupt();

@@ -42,8 +42,9 @@ impl Hub {
     }
 
     fn given_up(&self, handle: &SessionHandle, status: &SessionStatus) -> Option<GivenUp> {
-        let footing = matches!(status.state, SessionState::Ready) && status.stack.is_empty();
-        if footing || matches!(status.state, SessionState::Opening) {
+        // Its prompt may be half drawn, and then nothing is wrong.
+        let never_signed = matches!(status.state, SessionState::Unknown(_)) && status.pid.is_none();
+        if status.running.is_none() && status.stack.is_empty() && !never_signed {
             return None;
         }
         let row = self.0.store.session(&handle.identity().id).ok().flatten();
@@ -90,7 +91,7 @@ fn lost(status: &SessionStatus) -> Vec<String> {
     });
     let draft = status.pen.iter().filter(|_| status.running.is_none()).map(|pen| format!("what {pen} typed"));
     let mut lost: Vec<String> = running.chain(inside).chain(draft).collect();
-    lost.push(NEVER_KEPT.to_owned());
+    lost.push(if status.pid.is_some() { NEVER_KEPT } else { "all that was in it" }.to_owned());
     lost
 }
 

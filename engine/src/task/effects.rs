@@ -69,6 +69,9 @@ impl Owner {
             Effect::Prompted => self.prompted = true,
             Effect::Began(id) => self.keep_begun(id),
             Effect::Opened(id) => self.keep_opened(id),
+            Effect::DraftGone(whose) => {
+                self.warn(format!("the unsent line of {whose} is gone with the shell that it stood in"));
+            }
             Effect::Settled(id) => self.keep_settled(id),
             Effect::Changed => self.tell_change(),
         }

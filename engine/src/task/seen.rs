@@ -80,7 +80,12 @@ impl Owner {
             ));
         }
         if let Some(whose) = &run.beside {
-            notes.push(format!("the unsent line of {whose} was put aside for this and is put back"));
+            let over = matches!(
+                run.state,
+                RunState::Left { .. } | RunState::ShellExited { .. } | RunState::Lost { .. }
+            );
+            let becomes = if over { "is gone with its shell" } else { "is put back" };
+            notes.push(format!("the unsent line of {whose} was put aside for this and {becomes}"));
         }
         if run.typed_during {
             notes.push("a person typed while this ran".to_owned());

@@ -203,6 +203,7 @@ impl Played {
                 | Effect::RestoreEcho
                 | Effect::Hidden { .. }
                 | Effect::Opened(_)
+                | Effect::DraftGone(_)
                 | Effect::Changed => {}
             }
         }

@@ -1,0 +1,123 @@
+//! Shells that are not spoken, restrict themselves or are not what was asked for: each is called what it is, and nothing is
+//! typed into what does not read as a shell.
+
+use std::fs;
+
+use cotty_testkit::not_run::have;
+use cotty_testkit::{Account, Sshd};
+use serde_json::json;
+
+use crate::desk::{Desk, Said};
+
+/// A desk whose sessions log in as another account.
+pub(crate) fn as_account(sshd: &Sshd, account: &Account) -> Desk {
+    let mut desk = Desk::over(sshd);
+    desk.target = format!("{}@127.0.0.1:{}", account.name(), sshd.port());
+    desk
+}
+
+fn connect(desk: &mut Desk) -> Said {
+    let order = json!({"target": desk.target, "name": "web1"});
+    desk.tool("ssh_connect", order)
+}
+
+fn screen(desk: &mut Desk) -> String {
+    desk.tool("ssh_read", json!({"session": "web1", "view": "screen"})).text
+}
+
+#[test]
+fn a_login_shell_that_is_not_spoken_is_named_at_once_and_still_typed_for() {
+    let test = "a_login_shell_that_is_not_spoken_is_named_at_once_and_still_typed_for";
+    if !have("yash", test) {
+        return;
+    }
+    let Some(sshd) = Sshd::start(test) else { return };
+    let Some(account) = Account::new(test, &sshd, "/usr/bin/yash") else { return };
+    account.write(".yashrc", "PS1='yash> '\n");
+    let mut desk = as_account(&sshd, &account);
+    let said = connect(&mut desk);
+    let words =
+        "not known: its shell is yash, which is not spoken, and nothing was typed; ssh_send types for it";
+    assert!(said.head().contains(words), "{said:?}");
+    let refused = desk.run_for("web1", "echo never", 1);
+    refused.refuses("terminal-state", &["its shell is yash", "ssh_close id=web1 gives it up"]);
+    let order = json!({"session": "web1", "text": "echo by-$((40 + 2))", "expect": "by-42", "wait_s": 10});
+    assert!(desk.tool("ssh_send", order).text.contains("expect was seen"));
+    assert!(!screen(&mut desk).contains("133;"), "nothing of ours was typed");
+    // Beside it, and instead of it, what is spoken can be had.
+    let order = json!({"target": desk.target, "name": "web2", "shell": "dash"});
+    desk.tool("ssh_connect", order);
+    desk.is_exact("web2");
+}
+
+#[test]
+fn a_login_shell_that_is_no_shell_is_not_said_to_be_one() {
+    let test = "a_login_shell_that_is_no_shell_is_not_said_to_be_one";
+    if !have("python3", test) {
+        return;
+    }
+    let Some(sshd) = Sshd::start(test) else { return };
+    let Some(account) = Account::new(test, &sshd, "/usr/bin/python3") else { return };
+    let mut desk = as_account(&sshd, &account);
+    let said = connect(&mut desk);
+    assert!(!said.head().contains("ready"), "{said:?}");
+    let refused = desk.run_for("web1", "echo never", 1);
+    refused.refuses("terminal-state", &["Next: ssh_read session=web1 view=screen"]);
+    let order = json!({"session": "web1", "text": "print(6 * 7)", "expect": "^42", "wait_s": 10});
+    assert!(desk.tool("ssh_send", order).text.contains("expect was seen"));
+    let closed = desk.tool("ssh_close", json!({"id": "web1"}));
+    assert!(closed.head().contains("begins a new shell in its place"), "{closed:?}");
+}
+
+#[test]
+fn a_restricted_shell_is_exact_as_far_as_it_lets_us() {
+    if !have("rbash", "a_restricted_shell_is_exact_as_far_as_it_lets_us") {
+        return;
+    }
+    let mut desk = Desk::new();
+    desk.open("web1", "rbash");
+    for _ in 0..2 {
+        desk.is_exact("web1");
+    }
+    let said = desk.run("web1", "cd /");
+    assert_eq!(said.exit(), Some(1), "{said:?}");
+    assert!(said.output().contains("restricted"), "{said:?}");
+    desk.run("web1", "cat").needs("line");
+    assert_eq!(desk.press("web1", "ctrl-d").exit(), Some(0));
+}
+
+#[test]
+fn an_rc_file_that_becomes_another_shell_is_that_shell() {
+    for (becomes, is) in [("zsh -f", "zsh"), ("dash", "dash"), ("busybox ash", "ash"), ("mksh", "mksh")] {
+        let program = becomes.split(' ').next().unwrap_or_default();
+        if !have(program, "an_rc_file_that_becomes_another_shell_is_that_shell") {
+            continue;
+        }
+        let mut desk = Desk::new();
+        fs::write(desk.home.path().join(".bash_profile"), format!("exec {becomes}\n")).unwrap();
+        let said = desk.open("web1", "bash");
+        assert!(said.head().contains(&format!("opened: ready, {is} on ")), "{becomes}: {said:?}");
+        desk.is_exact("web1");
+    }
+}
+
+#[test]
+fn an_rc_file_that_becomes_a_program_is_that_program() {
+    let mut desk = Desk::new();
+    fs::write(desk.home.path().join(".bash_profile"), "exec cat\n").unwrap();
+    let said = desk.tool("ssh_connect", json!({"target": "local", "name": "web1", "shell": "bash"}));
+    assert!(said.head().contains("its shell is cat, which is not spoken"), "{said:?}");
+    desk.run_for("web1", "echo never", 1).refuses("terminal-state", &["its shell is cat"]);
+    desk.send("web1", "to the cat");
+    assert!(!screen(&mut desk).contains("never"));
+}
+
+#[test]
+fn what_a_shell_becomes_is_judged_as_any_program() {
+    let mut desk = Desk::new();
+    desk.open("web1", "bash");
+    desk.run("web1", "exec cat").needs("line");
+    desk.send("web1", "hello").needs("line");
+    let said = desk.press("web1", "ctrl-d");
+    assert!(said.state().starts_with("shell exited 0"), "{said:?}");
+}
