@@ -2,8 +2,10 @@
 //! typed into what does not read as a shell.
 
 use std::fs;
+use std::time::Duration;
 
 use cotty_testkit::not_run::have;
+use cotty_testkit::wait::until_within;
 use cotty_testkit::{Account, Sshd};
 use serde_json::json;
 
@@ -63,6 +65,11 @@ fn a_login_shell_that_is_no_shell_is_not_said_to_be_one() {
     assert!(!said.head().contains("ready"), "{said:?}");
     let refused = desk.run_for("web1", "echo never", 1);
     refused.refuses("terminal-state", &["Next: ssh_read session=web1 view=screen"]);
+    // No process of ours runs beside it, so all that is known is that our line got no answer.
+    until_within(Duration::from_secs(60), "the line is given up", || {
+        let status = desk.tool("ssh_status", json!({"session": "web1"})).text;
+        status.contains("did not answer with a signed prompt").then_some(())
+    });
     let order = json!({"session": "web1", "text": "print(6 * 7)", "expect": "^42", "wait_s": 10});
     assert!(desk.tool("ssh_send", order).text.contains("expect was seen"));
     let closed = desk.tool("ssh_close", json!({"id": "web1"}));

@@ -146,6 +146,15 @@ impl Session {
         self.nested_key.as_ref().unwrap_or(&self.plan.key)
     }
 
+    /// Returns whether the shell in front stands at another terminal than the session's own.
+    pub(super) fn is_behind(&self) -> bool {
+        match self.front {
+            Front::Own => false,
+            Front::Inside(_) => self.inner_terminal,
+            Front::Beyond => true,
+        }
+    }
+
     /// Returns whether what is printed is held back.
     pub(super) fn is_holding(&self) -> bool {
         self.asked.is_some()
@@ -459,7 +468,7 @@ impl Session {
             run.ladder.go_on(now);
         }
         (self.more_wanted, self.doubt, self.prompt_due) = (false, None, false);
-        self.kept.at_prompt = false;
+        (self.kept.at_prompt, self.inner_terminal) = (false, false);
     }
 }
 

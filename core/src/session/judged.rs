@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Effect, Session, Stage};
 use crate::dialect::Shell;
 use crate::evidence::{Kind, Step};
-use crate::facts::{Facts, Program};
+use crate::facts::{Facts, Inner, Program};
 use crate::kinds;
 use crate::names::{Boundary, InputKind};
 use crate::probe::{self, Front, Judged, Surroundings};
@@ -25,6 +25,7 @@ impl Session {
         }
         self.without_facts = false;
         self.shell_in_front = probe::has_in_front(facts, self.front());
+        self.inner_terminal = facts.inner != Inner::None;
         let unanswered = self.run.as_ref().is_some_and(|run| !run.has_started());
         let around = Surroundings {
             front: self.front(),

@@ -234,6 +234,8 @@ pub struct Session {
     /// The number for the next command that begins by itself.
     spare_number: Option<u64>,
     shell_in_front: bool,
+    /// What is in front stands at a terminal behind the session's.
+    inner_terminal: bool,
     /// The program that waits for somebody, as far as facts told.
     waiting_program: String,
     /// What asked for a secret was interrupted: the echo may still be off.
@@ -336,6 +338,7 @@ impl Session {
             has_looked: false,
             spare_number: None,
             shell_in_front: false,
+            inner_terminal: false,
             waiting_program: String::new(),
             echo_lost: false,
             output_held: false,
@@ -486,7 +489,8 @@ impl Session {
     /// Notes that the terminal's keeper has applied an input, and what the terminal was like then, if that was seen.
     pub fn handle_applied(&mut self, bytes: usize, seen: Option<Seen>) {
         self.unwritten = self.unwritten.saturating_sub(bytes);
-        let Some(Seen { echo, whole_lines }) = seen else { return };
+        // The terminal that was seen is not the one at which a shell stands behind `script` or beyond `ssh`.
+        let Some(Seen { echo, whole_lines }) = seen.filter(|_| !self.is_behind()) else { return };
         if !whole_lines && !self.plan.shell.edits_lines() && !self.kept.at_prompt {
             // Only a program sets raw mode here, and it took the key; no cursor at a prompt would ever tell.
             self.typed_ahead = false;

@@ -102,9 +102,9 @@ impl Session {
         self.effects.push_back(Effect::Show { from: self.end, to: self.end, bytes: wipe });
     }
 
-    /// The hook's own echo is nobody's business.
+    /// The hook's own echo is nobody's business; what reads it and does not answer is to be seen.
     pub(super) fn is_hidden(&self) -> bool {
-        matches!(self.stage, Stage::Hooked { .. } | Stage::Unanswered) && !self.prompt_due
+        matches!(self.stage, Stage::Hooked { .. }) && !self.prompt_due
     }
 
     pub(super) fn opening_deadline(&self) -> Option<Instant> {
