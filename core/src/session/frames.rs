@@ -189,11 +189,14 @@ impl Session {
             return true;
         }
         let silent = now.saturating_duration_since(self.last_active) >= SILENCE;
-        if !self.may_ask(Shell::Dash) || !looks_like_a_prompt(&self.screen.line_at_cursor()) {
+        if !self.may_ask(Shell::Dash) {
             return false;
         }
         if !silent {
-            return true; // It may be one: it is looked at again.
+            return true; // It may be one, or its prompt is on its way: it is looked at again.
+        }
+        if !looks_like_a_prompt(&self.screen.line_at_cursor()) {
+            return false;
         }
         self.begin_asking(now, Shell::Dash, Front::Beyond, None, otherwise.clone());
         let key = self.asked.as_ref().map(|it| it.key.as_str().to_owned()).unwrap_or_default();
