@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use crate::facts::{Blocked, Facts, Inner, Member};
 use crate::names::Boundary;
+use crate::probe::{self, Front, Surroundings};
+use crate::programs::SHELLS;
 
 /// What is kept of one command.
 const STEPS_MAX: usize = 32;
@@ -14,6 +16,10 @@ const STEPS_MAX: usize = 32;
 const VALUE_CHARS_MAX: usize = 256;
 /// Members of a foreground group that are named; of the others their number is told.
 const MEMBERS_MAX: usize = 8;
+/// What is kept of all of them: a name has 15 bytes, and a shell's options have their own limit.
+const MEMBERS_CHARS_MAX: usize = 1_024;
+/// What is kept of the options of a shell.
+const OPTIONS_CHARS_MAX: usize = 32;
 
 /// What kind of thing was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +34,10 @@ pub enum Kind {
     Echo,
     /// The kernel was asked, and two answers were equal.
     Facts,
-    /// A signal was sent.
+    /// A signal was sent, or a key that asks for one.
     Signal,
+    /// The terminal or its shell ended.
+    End,
     /// It was settled.
     Verdict,
     /// Steps were left out here.
@@ -39,13 +47,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Typed,
         Self::Found,
         Self::Mark,
         Self::Echo,
         Self::Facts,
         Self::Signal,
+        Self::End,
         Self::Verdict,
         Self::Dropped,
         Self::Said,
@@ -61,6 +70,7 @@ impl fmt::Display for Kind {
             Self::Echo => "echo",
             Self::Facts => "facts",
             Self::Signal => "signal",
+            Self::End => "end",
             Self::Verdict => "verdict",
             Self::Dropped => "dropped",
             Self::Said => "said",
@@ -96,8 +106,12 @@ impl Step {
 
     /// Adds a detail.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
-        let value = value.to_string().chars().take(VALUE_CHARS_MAX).collect();
+    pub fn with(self, name: &str, value: impl fmt::Display) -> Self {
+        self.with_up_to(VALUE_CHARS_MAX, name, value)
+    }
+
+    fn with_up_to(mut self, chars_max: usize, name: &str, value: impl fmt::Display) -> Self {
+        let value = value.to_string().chars().take(chars_max).collect();
         self.details.push((name.to_owned(), value));
         self
     }
@@ -117,16 +131,39 @@ impl Step {
         self.with("verdict", verdict).with("grade", grade)
     }
 
-    /// Adds a look at the kernel.
+    /// Adds a look at the kernel: the session's terminal, and the innermost one behind what is in front of it.
     #[must_use]
     pub fn shows(self, facts: &Facts) -> Self {
-        let mut step = self.with("shell", facts.shell.pid).terminal("", facts);
-        match &facts.inner {
-            Inner::None => {}
-            Inner::Opaque => step = step.with("inner", "opaque"),
-            Inner::Terminal(inner) => step = step.terminal("inner-", inner),
+        let step = self.with("shell", facts.shell.pid).terminal("", facts);
+        let mut innermost = facts;
+        while let Inner::Terminal(inner) = &innermost.inner {
+            innermost = inner;
         }
-        step
+        match innermost.inner {
+            Inner::Opaque => step.with("inner", "opaque"),
+            _ if std::ptr::eq(innermost, facts) => step,
+            _ => step.terminal("inner-", innermost),
+        }
+    }
+
+    /// Adds what a judge must know beside the facts.
+    #[must_use]
+    pub fn surrounded(self, around: &Surroundings, facts: &Facts) -> Self {
+        let step = self.with("dialect", around.shell.name());
+        let (step, front) = match around.front {
+            Front::Own => (step, facts.shell.pid),
+            Front::Inside(pid) => (step.with("front", pid), pid),
+            Front::Beyond => (step.with("front", "beyond"), 0),
+        };
+        let members = &probe::innermost(facts).unwrap_or(facts).members;
+        let now = members.iter().find(|it| it.program.pid == front).and_then(|it| it.program.executable);
+        let replaced = now.zip(around.executable).filter(|(now, signed)| now != signed);
+        let file = |(device, inode)| format!("{device}:{inode}");
+        step.with("unanswered", around.unanswered)
+            .with("addressed", around.addressed)
+            .with("more-wanted", around.more_wanted)
+            .with_some("executable-signed", replaced.map(|(_, signed)| file(signed)))
+            .with_some("executable-now", replaced.map(|(now, _)| file(now)))
     }
 
     fn terminal(self, of: &str, facts: &Facts) -> Self {
@@ -137,7 +174,7 @@ impl Step {
         self.with(&format!("{of}canonical"), facts.canonical)
             .with(&format!("{of}echo"), facts.echo)
             .with(&format!("{of}foreground"), facts.foreground)
-            .with(&format!("{of}members"), members.join("; "))
+            .with_up_to(MEMBERS_CHARS_MAX, &format!("{of}members"), members.join("; "))
     }
 
     /// Returns a detail.
@@ -157,7 +194,7 @@ impl Step {
     }
 }
 
-/// A process of the foreground group: `81 less S reads the terminal`.
+/// A process of the foreground group: `81 less S waits for the terminal`.
 fn member(member: &Member) -> String {
     let blocked = match &member.blocked {
         Blocked::OnTerminal => "waits for the terminal".to_owned(),
@@ -170,7 +207,21 @@ fn member(member: &Member) -> String {
         }
     };
     let foreign = if member.foreign { ", another user's" } else { "" };
-    format!("{} {} {} {blocked}{foreign}", member.program.pid, member.program.comm, member.state)
+    let called = options(member).map(|it| format!(", called with {it}")).unwrap_or_default();
+    // The name is the program's own choice, and a semicolon ends a member.
+    let comm = member.program.comm.replace(';', "?");
+    format!("{} {comm} {} {blocked}{foreign}{called}", member.program.pid, member.state)
+}
+
+/// The options that a shell was started with, and `…` for its words: whether it reads commands of its terminal hangs on
+/// them. The words themselves may hold a secret.
+fn options(member: &Member) -> Option<String> {
+    let (_, words) = member.argv.split_first().filter(|(_, words)| !words.is_empty())?;
+    SHELLS.contains(&member.program.comm.as_str()).then_some(())?;
+    let options: Vec<&str> = words.iter().map(String::as_str).take_while(|it| it.starts_with('-')).collect();
+    let more = if options.len() < words.len() { " …" } else { "" };
+    let listed: String = options.join(" ").replace([';', ','], "?").chars().take(OPTIONS_CHARS_MAX).collect();
+    Some(format!("{listed}{more}").trim_start().to_owned())
 }
 
 /// As the store keeps it: `12 4821 mark letter=D serial=3`, with what would end a value escaped.

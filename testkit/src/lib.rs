@@ -23,6 +23,7 @@ pub mod account;
 pub mod agent;
 pub mod relay;
 pub mod prompts;
+pub mod recording;
 
 pub use account::Account;
 pub use agent::Agent;

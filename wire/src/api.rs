@@ -376,7 +376,7 @@ pub struct Evidence {
 /// One thing that was seen of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// `typed`, `found`, `mark`, `echo`, `facts`, `signal`, `verdict`, `dropped` or `said`.
+    /// `typed`, `found`, `mark`, `echo`, `facts`, `signal`, `end`, `verdict`, `dropped` or `said`.
     pub kind: String,
     /// Since the command was typed, in milliseconds.
     pub after_ms: u64,

@@ -21,6 +21,7 @@ mod drives;
 mod tasks;
 mod evidence;
 mod idle;
+mod verified;
 mod input;
 mod kinds;
 mod keys;

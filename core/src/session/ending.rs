@@ -98,6 +98,7 @@ impl Session {
     pub fn handle_exit(&mut self, now: Instant, exit: Option<i32>) {
         self.stage = Stage::Exited(exit);
         let ended = RunState::ShellExited { exit };
+        self.note_end(now, &Step::new(Kind::End).with("of", "the shell").with_some("exit", exit));
         self.settle(now, ended.clone(), Boundary::Exact, None);
         self.close_frames(now, &ended);
         self.close_down();
@@ -108,9 +109,18 @@ impl Session {
         if self.is_living() {
             self.stage = Stage::Lost(reason.to_owned());
             let lost = RunState::Lost { reason: reason.to_owned() };
+            self.note_end(now, &Step::new(Kind::End).with("of", "the terminal").with("reason", reason));
             self.settle(now, lost.clone(), Boundary::Exact, None);
             self.close_frames(now, &lost);
             self.close_down();
+        }
+    }
+
+    /// Everything under way ends with the terminal or its shell.
+    fn note_end(&mut self, now: Instant, step: &Step) {
+        let end = self.end;
+        for run in self.below.iter_mut().filter_map(Below::run_mut).chain(&mut self.run) {
+            run.note(now, end, step.clone());
         }
     }
 

@@ -22,7 +22,7 @@ use crate::names::{Boundary, RunId};
 use crate::probe::Front;
 use crate::run::{Run, RunState};
 
-use super::marked::Before;
+use super::marked::{self, Before};
 use super::parking::Parking;
 
 /// A shell that does not sign within this time has not read our line as a shell does.
@@ -161,12 +161,12 @@ impl Session {
     }
 
     /// Holds output back while a shell is asked.
-    pub(super) fn hold(&mut self, from: u64, bytes: Bytes) {
+    pub(super) fn hold(&mut self, now: Instant, from: u64, bytes: Bytes) {
         let Some(asked) = &mut self.asked else { return };
         asked.bytes += bytes.len();
         asked.held.push((from, bytes));
         if asked.bytes > HELD_BYTES_MAX {
-            self.give_up_asking();
+            self.give_up_asking(now);
         }
     }
 
@@ -207,7 +207,7 @@ impl Session {
     /// Acts on the time that a shell has for its answer.
     pub(super) fn pass_asking_deadline(&mut self, now: Instant) {
         if self.asking_deadline().is_some_and(|at| at <= now) {
-            self.give_up_asking();
+            self.give_up_asking(now);
         }
     }
 
@@ -355,7 +355,7 @@ impl Session {
     }
 
     /// There was no answer: what was held back is shown, and the command is called what it was seen to be.
-    fn give_up_asking(&mut self) {
+    fn give_up_asking(&mut self, now: Instant) {
         let Some(asked) = self.asked.take() else { return };
         self.marks.keep_keys(self.below.len() + 1);
         for (from, bytes) in asked.held {
@@ -363,6 +363,7 @@ impl Session {
         }
         if let Some(run) = &mut self.run {
             self.unasked = Some(run.id);
+            run.note(now, self.end, Step::said("no signed answer came"));
             (run.state, run.boundary) = (asked.otherwise, Boundary::Probed);
         }
         self.effects.push_back(Effect::Changed);
@@ -383,7 +384,7 @@ impl Session {
                         asked.shell = shell;
                         self.type_nested_hook(shell);
                     }
-                    None => self.give_up_asking(),
+                    None => self.give_up_asking(now),
                 }
                 false
             }
@@ -395,8 +396,9 @@ impl Session {
                 asked.before.note_directory(found, path);
                 false
             }
-            MarkKind::Done { .. } => {
-                self.push_frame(now);
+            MarkKind::Done { status } => {
+                let signed = marked::signed(found, 'D', found.mark.serial.unwrap_or_default());
+                self.push_frame(now, signed.with("status", status).with("of", "the shell inside"));
                 true
             }
             _ => false,
@@ -404,7 +406,7 @@ impl Session {
     }
 
     /// It signs: it is in front now, and the command that opened it waits below.
-    fn push_frame(&mut self, now: Instant) {
+    fn push_frame(&mut self, now: Instant, signed: Step) {
         let Some(asked) = self.asked.take() else { return };
         let frame = self.front_frame();
         let mut run = self.run.take();
@@ -412,6 +414,7 @@ impl Session {
             self.gate.put_down(run.id);
             let name = asked.shell.name().to_owned();
             let state = RunState::Nested { shell: name, signs: true };
+            run.note(now, self.end, signed);
             run.note(now, self.end, Step::new(Kind::Verdict).concludes(&state, Boundary::Exact));
             (run.state, run.boundary) = (state, Boundary::Exact);
         }
@@ -442,11 +445,17 @@ impl Session {
 
     /// A frame below has signed what it owed: whatever ran above it is over.
     fn return_to(&mut self, now: Instant, found: &Found, status: i32) {
-        self.give_up_asking();
+        self.give_up_asking(now);
         let direct = found.level + 1 == self.below.len();
         let over = RunState::Lost { reason: "the shell that it ran in has ended".into() };
         let ended = if direct { RunState::Left { exit: status } } else { over.clone() };
         let to = self.below.get(found.level).map(|it| it.before.begins(found.start));
+        let signed = marked::signed(found, 'D', found.mark.serial.unwrap_or_default())
+            .with("status", status)
+            .with("of", "the shell below");
+        if let Some(run) = &mut self.run {
+            run.note(now, self.end, signed.clone());
+        }
         self.settle(now, ended, Boundary::Exact, to);
         while self.below.len() > found.level + 1 {
             let above = self.below.pop();
@@ -454,6 +463,9 @@ impl Session {
                 self.lose_draft(&it.parking);
                 it.run
             });
+            if let Some(run) = &mut self.run {
+                run.note(now, self.end, signed.clone());
+            }
             self.settle(now, over.clone(), Boundary::Exact, to);
         }
         let Some(below) = self.below.pop() else { return };

@@ -157,7 +157,13 @@ impl Session {
         facts: &Facts,
         around: &Surroundings,
     ) {
-        if self.is_holding() || self.asks_a_nested_shell(now, judged) {
+        if self.is_holding() {
+            return;
+        }
+        if self.asks_a_nested_shell(now, judged) {
+            if let Some(run) = self.run.as_mut().filter(|_| self.asked.is_some()) {
+                run.note(now, self.end, looked(judged, boundary, facts, around, self.plan.size));
+            }
             return;
         }
         let Some(run) = &mut self.run else { return };
@@ -190,13 +196,9 @@ impl Session {
         if run.state == state {
             return;
         }
-        let seen = Step::new(Kind::Facts).concludes(in_words(judged), boundary).with("answers", 2);
-        let (cols, rows) = self.plan.size;
-        let seen = seen.with("screen", format!("{cols}x{rows}"));
         let refined = matches!(state, RunState::NeedsInput { kind } if *judged != Judged::Waits(kind));
-        let seen = seen.with_some("by-words-at-the-cursor", refined.then_some(&state));
-        let seen = seen.with("addressed", around.addressed).with("more-wanted", around.more_wanted);
-        run.note(now, self.end, seen.shows(facts));
+        let seen = looked(judged, boundary, facts, around, self.plan.size);
+        run.note(now, self.end, seen.with_some("by-words-at-the-cursor", refined.then_some(&state)));
         (run.state, run.boundary) = (state, boundary);
         self.effects.push_back(Effect::Changed);
     }
@@ -234,6 +236,18 @@ impl Session {
             }
         }
     }
+}
+
+/// Two equal looks as evidence: with what the judge knew beside them another one can judge again.
+fn looked(
+    judged: &Judged,
+    boundary: Boundary,
+    facts: &Facts,
+    around: &Surroundings,
+    (cols, rows): (u16, u16),
+) -> Step {
+    let seen = Step::new(Kind::Facts).concludes(in_words(judged), boundary).with("answers", 2);
+    seen.with("screen", format!("{cols}x{rows}")).surrounded(around, facts).shows(facts)
 }
 
 fn in_words(judged: &Judged) -> String {

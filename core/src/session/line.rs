@@ -70,7 +70,7 @@ impl Session {
         let mut run = Run::new(id, who, text, serial, from, now);
         run.from = Some(from);
         let typed = Step::new(Kind::Typed).with("from", "the prompt").with("begins", from);
-        run.note(now, self.end, typed.with("awaited", serial));
+        run.note(now, self.end, self.awaits(typed, serial));
         self.gate.hand_to(id);
         self.screen.forget_addressed();
         self.run = Some(run);

@@ -271,7 +271,7 @@ impl Session {
 }
 
 /// A mark as evidence.
-fn signed(found: &Found, letter: char, serial: u64) -> Step {
+pub(super) fn signed(found: &Found, letter: char, serial: u64) -> Step {
     let Found { mark, start, end, .. } = found;
     let step = Step::new(Kind::Mark).with("letter", letter).with("serial", serial);
     let step = step.with_some("prompt", mark.prompt).with_some("pid", mark.pid);

@@ -419,8 +419,8 @@ impl Session {
     /// Takes up a command that an earlier life of the daemon had submitted. `typed` are its first input's number
     /// and its keys: those that were not applied are typed now, under the same numbers.
     pub fn take_up(&mut self, now: Instant, mut run: Run, typed: Option<(u64, Bytes)>) {
-        let found = Step::new(Kind::Found).with("typed-at", run.typed_at).with("awaited", run.expected);
-        run.note(now, self.end, found);
+        let found = Step::new(Kind::Found).with("typed-at", run.typed_at);
+        run.note(now, self.end, self.awaits(found, run.expected));
         self.gate.hand_to(run.id);
         self.gate.begin_line(false);
         self.kept.at_prompt = false;
@@ -535,7 +535,8 @@ impl Session {
             run.end_at(now + after);
         }
         run.echo = EchoSkip::new(&keys, self.plan.shell.echoes_of(&keys));
-        run.note(now, self.end, Step::new(Kind::Typed).with("from", self.offset()).with("awaited", expected));
+        let typed = Step::new(Kind::Typed).with("from", self.offset());
+        run.note(now, self.end, self.awaits(typed, expected));
         self.run = Some(run);
         self.kept.at_prompt = false;
         self.last_typist = Some(who.clone());
@@ -545,6 +546,13 @@ impl Session {
         self.effects.push_back(Effect::Changed);
         self.disturb(now);
         accepted
+    }
+
+    /// Adds whose mark settles a command, and which.
+    fn awaits(&self, step: Step, serial: u64) -> Step {
+        let step = step.with("awaited", serial).with_some("pid", self.kept.pid);
+        let prompt = Some(self.kept.prompt).filter(|it| *it > 0);
+        step.with_some("prompt", prompt).with("shell", self.plan.shell.name())
     }
 
     /// The one way out to the terminal, also for what the server-side terminal answers by itself.
@@ -570,7 +578,7 @@ impl Session {
             return;
         }
         if self.is_holding() {
-            return self.hold(from, bytes);
+            return self.hold(now, from, bytes);
         }
         self.screen.feed(&bytes);
         self.answer_queries();

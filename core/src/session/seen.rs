@@ -147,7 +147,7 @@ impl Session {
     /// Returns the keys that would submit `command` now.
     #[must_use]
     pub fn submission(&self, command: &str) -> Submission {
-        self.plan.shell.submit(command, &self.plan.key, self.screen.modes().bracketed_paste)
+        self.plan.shell.submit(command, self.front_key(), self.screen.modes().bracketed_paste)
     }
 
     /// Takes the number for a command that is submitted now, so that numbers follow time.

@@ -5,6 +5,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Accepted, Doubt, Session, Stage};
+use crate::evidence::{Kind, Step};
 use crate::gate;
 use crate::names::{InputKind, Principal, Role};
 use crate::run::{Run, RunState};
@@ -23,6 +24,10 @@ impl Session {
                 run.typed_at_it |= !answers;
             }
             if keys.contains(&gate::INTERRUPT) {
+                if !run.ladder.has_begun() {
+                    let pressed = Step::new(Kind::Signal).with("keys", "ctrl-c").with("by", who.role);
+                    run.note(now, self.end, pressed);
+                }
                 run.ladder.note_interrupt();
                 self.echo_lost |= run.state == RunState::NeedsInput { kind: InputKind::Secret };
             }

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use cotty_core::evidence::{Kind, Step};
 use cotty_core::refusal::Refusal;
 
 use super::Hub;
@@ -11,7 +12,7 @@ use crate::opening;
 use crate::remote::DAEMON_ENDED;
 use crate::report::RunState;
 use crate::request::Request;
-use crate::store::SessionRow;
+use crate::store::{RunRow, SessionRow};
 use crate::task::Keeper;
 
 impl Hub {
@@ -89,7 +90,10 @@ impl Hub {
             for mut run in open {
                 match last.run(run.id) {
                     Some(seen) => run.settle_as(seen),
-                    None => run.state = RunState::Lost { reason: reason.clone() },
+                    None => {
+                        run.state = RunState::Lost { reason: reason.clone() };
+                        note_end(&mut run, row, end, &reason);
+                    }
                 }
                 run.to = run.to.or(Some(end));
                 self.0.store.keep_run(&run)?;
@@ -115,5 +119,16 @@ impl Hub {
             }
             Err(refusal) => tracing::warn!("{refusal}"),
         }
+    }
+}
+
+/// The daemon that saw a command begin is gone, and what it had noted with it.
+fn note_end(run: &mut RunRow, row: &SessionRow, at: u64, reason: &str) {
+    let found = Step::new(Kind::Found).with("typed-at", run.typed_at).with("awaited", run.expected);
+    let found = found.with_some("pid", row.kept.pid).with("shell", row.shell.name());
+    let ended = Step::new(Kind::End).with("of", "the terminal").with("reason", reason);
+    let verdict = Step::new(Kind::Verdict).concludes(format!("lost: {reason}"), run.boundary);
+    for step in [found, ended, verdict] {
+        run.evidence.add(Step { at, ..step });
     }
 }
