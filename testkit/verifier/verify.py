@@ -33,7 +33,7 @@ Mark = namedtuple("Mark", "letter status serial pid tty key prompt start end")
 # What a run is, as far as this program can tell: the state, and what belongs to it (exit, signal, kind, shell).
 Verdict = namedtuple("Verdict", "state detail grade because")
 
-# Shells that mark the start of a command, and the serial counts commands; tcsh marks it and counts prompts.
+# Shells that mark the start of a command.
 MARK_STARTS = {"bash", "zsh", "fish", "tcsh"}
 EDIT_LINES = {"bash", "zsh", "fish", "ash", "mksh", "ksh93", "tcsh"}
 # To the kernel the builtin `read` of these looks like their prompt.
@@ -56,8 +56,6 @@ def demand(holds, why):
         raise Disagrees(why)
 
 
-# ---- The raw bytes -------------------------------------------------------------------------------------------------
-
 MARK = re.compile(rb"\x1b\]133;([^\x00-\x1f\x7f]{1,8192})(?:\x07|\x1b\\)")
 
 
@@ -66,22 +64,18 @@ def marks_in(raw, base):
     for found in MARK.finditer(raw):
         text = found[1].decode("utf-8", "replace")
         letter, _, rest = text.partition(";")
-        if len(found[1]) > 256 and letter != "P":
-            continue
         status = None
         if letter == "D":
             status, _, rest = rest.partition(";")
-            if not re.fullmatch(r"-?\d+", status):
-                continue
         if letter == "P":  # The path comes last and may hold anything.
             rest = re.split(r"(?:^|;)d=", rest)[0]
         fields = dict(it.split("=", 1) for it in rest.split(";") if "=" in it)
-        number = {name: fields.get(name) for name in "cpn"}
-        if "k" not in fields or any(it is not None and not it.isdigit() for it in number.values()):
-            continue
-        serial, pid, prompt = (None if it is None else int(it) for it in number.values())
-        yield Mark(letter, None if status is None else int(status), serial, pid, fields.get("t"), fields["k"], prompt,
-                   base + found.start(), base + found.end())
+        numbers = [status, fields.get("c"), fields.get("p"), fields.get("n")]
+        damaged = any(it is not None and not re.fullmatch(r"-?\d+", it) for it in numbers)
+        if "k" in fields and not damaged and (len(found[1]) <= 256 or letter == "P"):
+            status, serial, pid, prompt = (None if it is None else int(it) for it in numbers)
+            yield Mark(letter, status, serial, pid, fields.get("t"), fields["k"], prompt,
+                       base + found.start(), base + found.end())
 
 
 class Recording:
@@ -101,12 +95,12 @@ class Recording:
         self.pid = int(self.typed["pid"]) if "pid" in self.typed else None
         self.prompt = int(self.typed.get("prompt", 0))
         self.shell = self.typed.get("shell", "bash")
-        self.is_person = self.run["id"].startswith("h")
         own = [it.key for it in self.marks if it.pid is not None and it.pid == self.pid]
         self.key = told.get("key") or (own[0] if own else None)
         self.key_is_known = "key" in told
 
     def last(self, kind):
+        """The newest step of a kind."""
         return next((it for it in reversed(self.steps) if it["kind"] == kind), None)
 
     def signs(self, mark):
@@ -119,18 +113,15 @@ def place(offset):
     return int(epoch), int(byte)
 
 
-# ---- Ends: what marks prove ----------------------------------------------------------------------------------------
-
-
 def proof_in(it):
-    """Returns what the marks prove of the end of the run, and the mark that does; nothing where nothing is proven."""
+    """Returns what the marks prove of the end of the run; nothing where nothing is proven."""
     started, awaited = False, it.awaited
     for at, mark in enumerate(it.marks):
         if not it.signs(mark) or mark.serial is None:
             continue
         if mark.letter == "C":
-            if it.is_person and mark.serial > awaited:
-                awaited = mark.serial  # Several pasted lines are one command of a person.
+            if it.run["id"].startswith("h"):
+                awaited = max(awaited, mark.serial)  # Several pasted lines are one command of a person.
             started |= mark.serial == awaited
         if mark.letter != "D" or mark.prompt is not None and mark.prompt <= it.prompt:
             continue
@@ -138,16 +129,13 @@ def proof_in(it):
         if it.shell == "tcsh" and not any(b.letter == "B" and it.signs(b) for b in it.marks[at + 1:]):
             continue
         if mark.serial == awaited:
-            return ended(it, mark, it.shell in MARK_STARTS and not started), mark
+            return ended(it, mark, False)
         if mark.serial > awaited:
-            return Verdict("lost", None, "exact", f"serial {mark.serial} came instead of {awaited}"), mark
-        if mark.serial == awaited - 1 and mark.prompt is not None and not started and not counts_prompts(it.shell):
-            return ended(it, mark, True), mark
-    return None, None
-
-
-def counts_prompts(shell):
-    return shell not in ("bash", "zsh", "fish")
+            return Verdict("lost", None, "exact", f"serial {mark.serial} came instead of {awaited}")
+        nothing_began = not started and it.shell in ("bash", "zsh", "fish") and mark.prompt is not None
+        if mark.serial == awaited - 1 and nothing_began:
+            return ended(it, mark, True)
+    return None
 
 
 def ended(it, mark, unstarted):
@@ -158,7 +146,7 @@ def ended(it, mark, unstarted):
         return Verdict("ran_nothing", None, "exact", because)
     if signal is not None:
         return Verdict("interrupted", (signal, mark.status), "exact", because + f" after signal {signal}")
-    if unstarted and mark.serial < it.awaited and (mark.status == 0 or any(s["kind"] == "signal" for s in it.steps)):
+    if unstarted and (mark.status == 0 or any(s["kind"] == "signal" for s in it.steps)):
         return Verdict("ran_nothing", None, "exact", because)
     return Verdict("completed", mark.status, "exact", because)
 
@@ -167,16 +155,9 @@ def signal_in(it, status):
     """Returns the signal that somebody asked for and that this status tells of."""
     if it.shell == "tcsh" and status == 1:
         status = 130
-    sent = set()
-    for step in it.steps:
-        details = step["details"]
-        if step["kind"] == "signal":
-            sent.add(int(details["number"]) if "number" in details else interrupt_of(details.get("keys", "")))
+    sent = [step["details"] for step in it.steps if step["kind"] == "signal"]
+    sent = {int(it.get("number", 2 if it.get("keys") in ("ctrl-c", "\\u{3}") else 0)) for it in sent}
     return status - 128 if status - 128 in sent else None
-
-
-def interrupt_of(keys):
-    return 2 if keys in ("ctrl-c", "\\u{3}") else None
 
 
 def mark_of(it, step):
@@ -190,8 +171,6 @@ def mark_of(it, step):
                f"and the evidence {told.get(name)}")
     return found
 
-
-# ---- Waiting: what facts tell --------------------------------------------------------------------------------------
 
 MEMBER = re.compile(
     r"(?P<pid>\d+) (?P<comm>.*) (?P<state>[A-Za-z]) "
@@ -260,32 +239,24 @@ def what_facts_tell(told):
         return "works beyond " + comm
     if comm in SHELLS and is_interactive(reader) and not hidden:
         return "nested " + comm
-    if hidden:
-        return "waits for secret"
     if facts.canonical:
-        return "waits for line"
-    if comm in PAGERS:
-        return "waits for pager"
-    if comm in EDITORS:
-        return "waits for editor"
-    return "waits for full_screen" if facts.addressed else "waits for line"
+        return "waits for secret" if hidden else "waits for line"
+    otherwise = "full_screen" if facts.addressed else "line"
+    return "waits for " + ("pager" if comm in PAGERS else "editor" if comm in EDITORS else otherwise)
 
 
 def what_the_shell_reads(facts, reader):
     """The shell itself waits: a line editor is raw, a builtin such as `read` takes whole lines."""
     edits = facts.dialect in EDIT_LINES
-    if facts.more_wanted and (not facts.canonical or not edits):
+    unfinished = facts.unanswered and facts.dialect in MARK_STARTS and not facts.canonical
+    if unfinished or facts.more_wanted and (not facts.canonical or not edits):
         return "waits for incomplete_syntax"
-    if facts.unanswered and facts.dialect in MARK_STARTS and not facts.canonical:
-        return "waits for incomplete_syntax"
-    if not facts.canonical:
-        return "the shell reads"
-    if facts.dialect == "fish":  # It reads by its editor only, and polls the terminal while a job works.
-        return "works"
-    if not facts.echo:
+    if facts.canonical and facts.dialect == "fish":
+        return "works"  # It reads by its editor only, and polls the terminal while a job works.
+    if facts.canonical and not facts.echo:
         return "waits for secret"
-    by_byte = reader["blocked"] == "reads one byte of the terminal"
-    return "waits for line" if edits or by_byte else "the shell reads"
+    takes_a_line = edits or reader["blocked"] == "reads one byte of the terminal"
+    return "waits for line" if facts.canonical and takes_a_line else "the shell reads"
 
 
 def text_at_the_end(raw):
@@ -304,12 +275,9 @@ def words_bear_out(kind, facts, raw):
     if kind == "press_key":
         return any(re.search(r"press|hit|any key|continue|enter|return", line) for line in lines[-2:])
     if kind == "menu":
-        entries = [line for line in lines if re.match(r"[\[(]?\w{1,3}[).:\]]", line)]
-        return len(entries) >= 2
-    if kind == "host_key":
-        named = any(it["comm"] in ASK_ABOUT_KEYS for it in facts.members)
-        return named and "yes" in last
-    return False
+        return len([line for line in lines if re.match(r"[\[(]?\w{1,3}[).:\]]", line)]) >= 2
+    named = any(it["comm"] in ASK_ABOUT_KEYS for it in facts.members)
+    return kind == "host_key" and named and "yes" in last
 
 
 def wait_in(it):
@@ -340,14 +308,10 @@ def wait_in(it):
     return Verdict("running", None, None, f"the facts at {step['at']} tell that it {tells}")
 
 
-# ---- The judgement -------------------------------------------------------------------------------------------------
-
-
 def judge(it):
     """Returns what the run is."""
-    proven, mark = proof_in(it)
+    proven = proof_in(it)
     if proven:
-        # A mark above the awaited one, or the end of the terminal before it, leaves the status unknown.
         return proven
     said = it.run["state"]
     end = it.last("end")
@@ -355,34 +319,29 @@ def judge(it):
         demand(place(end["at"])[1] <= it.end, "the end lies behind the bytes: they were cut")
         told = end["details"]
         if told.get("of") == "the shell":
-            exit_code = int(told["exit"]) if "exit" in told else None
-            return Verdict("shell_exited", exit_code, "exact", f"the shell ended at {end['at']}")
+            code = int(told["exit"]) if "exit" in told else None
+            return Verdict("shell_exited", code, "exact", f"the shell ended at {end['at']}")
         return Verdict("lost", None, "exact", f"the terminal ended at {end['at']}: {told.get('reason')}")
     for whose in ("the shell below", "the shell inside"):
         step = next((s for s in it.steps if s["kind"] == "mark" and s["details"].get("of") == whose), None)
         if step is None:
             continue
         mark = mark_of(it, step)
-        demand(mark.key != it.key and mark.key[:16] == (it.key or mark.key)[:16], "that shell's key is none of the session's")
-        demand(mark.letter == "D" and mark.pid is not None, "that shell signed no end")
+        of_the_session = it.key is None or mark.key[:16] == it.key[:16]
+        demand(mark.letter == "D" and mark.key != it.key and of_the_session, "that shell is none of the session's")
+        if whose == "the shell below" and said == "lost":
+            return Verdict("lost", None, "exact", "more than the shell that it ran in has ended")
         if whose == "the shell below":
-            if said == "lost":
-                return Verdict("lost", None, "exact", "more than the shell that it ran in has ended")
             return Verdict("left", mark.status, "exact", f"the shell below signed at {mark.start}")
         demand(not any(m.key == mark.key and m.letter in "BCD" and m.start < mark.start for m in it.marks),
                "that key had signed before")
-        return Verdict("nested", step_shell(it), "exact", f"the shell inside signed at {mark.start}")
-    if said in FINAL:
-        raise Disagrees("nothing proves that it is over")
-    if said == "running":
-        return Verdict("running", None, None, "nothing proves that it is over")
-    return wait_in(it)
-
-
-def step_shell(it):
-    """The name of the shell inside: its answer proves that it is one, the question which."""
-    asked = [s["details"]["asked"] for s in it.steps if s["kind"] == "said" and "asked" in s["details"]]
-    return it.run.get("shell") if it.run.get("shell") in SHELLS and asked else None
+        # The answer proves that it is a shell, and what was asked for which one.
+        asked = [s["details"]["asked"] for s in it.steps if "asked" in s["details"]]
+        name = it.run.get("shell") if asked and it.run.get("shell") in SHELLS else None
+        return Verdict("nested", name, "exact", f"the shell inside signed at {mark.start}")
+    demand(said not in FINAL, "nothing proves that it is over")
+    unproven = Verdict("running", None, None, "nothing proves that it is over")
+    return unproven if said == "running" else wait_in(it)
 
 
 def check_steps(it):
@@ -406,25 +365,21 @@ def compare(it, verdict):
     """What is said of the run must be what the recording tells, no more and no less."""
     said = it.run
     demand(said["state"] == verdict.state, f"it is called {said['state']}, and is {verdict.state}: {verdict.because}")
-    exit_code = {"completed": verdict.detail, "left": verdict.detail, "shell_exited": verdict.detail,
-                 "interrupted": verdict.detail and verdict.detail[1]if verdict.state == "interrupted" else None}
-    wanted = exit_code.get(verdict.state)
+    wanted = verdict.detail if verdict.state in ("completed", "left", "shell_exited") else None
+    wanted = verdict.detail[1] if verdict.state == "interrupted" else wanted
     demand(said.get("exit") == wanted, f"its exit is said to be {said.get('exit')}, and is {wanted}: {verdict.because}")
     if verdict.state == "interrupted":
         demand(said.get("signal") == verdict.detail[0], f"the signal was {verdict.detail[0]}: {verdict.because}")
-    if verdict.state == "needs_input":
-        demand(said.get("input") == verdict.detail, f"it waits for {verdict.detail}: {verdict.because}")
-    if verdict.state == "nested":
-        demand(said.get("shell") == verdict.detail, f"the shell inside is {verdict.detail}: {verdict.because}")
+    for state, name in (("needs_input", "input"), ("nested", "shell")):
+        detail = verdict.detail if verdict.state == state else None
+        demand(said.get(name) == detail, f"its {name} is {detail}, not {said.get(name)}: {verdict.because}")
     if verdict.grade:
         demand(said["boundary"] == verdict.grade, f"it is graded {said['boundary']}, and is {verdict.grade}")
-    if verdict.state in FINAL:
-        closing = it.last("verdict")
-        demand(closing is not None, "no verdict was noted")
+    demand(verdict.state not in FINAL or it.last("verdict"), "no verdict was noted")
 
 
 def main(paths):
-    wrong = 0
+    wrong = not paths
     for path in paths:
         try:
             with open(path, encoding="utf-8") as file:
@@ -432,12 +387,13 @@ def main(paths):
             check_steps(it)
             verdict = judge(it)
             compare(it, verdict)
-            form = "" if it.key_is_known else " (the key by its form)"
-            print(f"AGREES: {path}: {verdict.state}{form}: {verdict.because}")
+            by_form = "" if it.key_is_known else " (the key by its form)"
+            print(f"AGREES: {path}: {verdict.state}{by_form}: {verdict.because}")
         except (Disagrees, KeyError, ValueError, TypeError, AttributeError) as reason:
-            wrong += 1
-            print(f"DISAGREES: {path}: {type(reason).__name__ + ': ' if not isinstance(reason, Disagrees) else ''}{reason}")
-    return 1 if wrong or not paths else 0
+            wrong = True
+            kind = "" if isinstance(reason, Disagrees) else type(reason).__name__ + ": "
+            print(f"DISAGREES: {path}: {kind}{reason}")
+    return int(wrong)
 
 
 if __name__ == "__main__":

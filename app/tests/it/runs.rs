@@ -178,7 +178,7 @@ fn a_replayed_mark_of_this_very_session_proves_nothing() {
 }
 
 /// Gathers all output that is kept, with every mark in it.
-pub(crate) fn gather(folder: &Path, into: &mut Vec<u8>) {
+fn gather(folder: &Path, into: &mut Vec<u8>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
