@@ -25,7 +25,11 @@ pub(super) fn hook(key: &str) -> String {
 }
 
 pub(super) fn submit(command: &str, key: &str) -> String {
-    pieces::submit(command, key, LINE_BYTES_MAX)
+    if pieces::is_plain(command, LINE_BYTES_MAX) {
+        format!("{command}\n")
+    } else {
+        pieces::escaped(command, key, "")
+    }
 }
 /// The line editor asks for the cursor's place after each prompt, and takes `ESC [ 1 ; 1 R` for no answer, but for one
 /// that goes on with what is typed next (busybox 1.35). With two digits each it reads it.

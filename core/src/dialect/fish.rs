@@ -39,7 +39,7 @@ pub(super) fn submit(command: &str, paste: bool) -> String {
     // A tab completes, also within a paste.
     let means_more = super::quote::ends_in_backslash(command) || command.contains('\t');
     let typed = if means_more || (!paste && command.contains('\n')) {
-        format!("eval {}", quoted(command))
+        format!(" eval {}", quoted(command)) // The blank keeps it out of the history.
     } else {
         command.to_owned()
     };
@@ -72,7 +72,7 @@ mod tests {
     fn what_a_prompt_reads_as_a_script_does_is_typed_as_it_is() {
         assert_eq!(submit("echo 'a!b' # c", true), "echo 'a!b' # c\r");
         assert_eq!(submit("a\nb", true), "\x1b[200~a\nb\x1b[201~\r");
-        assert_eq!(submit("a\nb", false), "eval 'a'\\n'b'\r");
-        assert_eq!(submit("echo a\\", true), "eval 'echo a\\\\'\r");
+        assert_eq!(submit("a\nb", false), " eval 'a'\\n'b'\r");
+        assert_eq!(submit("echo a\\", true), " eval 'echo a\\\\'\r");
     }
 }

@@ -5,7 +5,8 @@
 //! prompt again without its sequences (93u+m 1.0.4).
 //!
 //! Every line is in the history file before it runs. So the file is cut where our line begins, by the shell itself, and
-//! read again; that happens only when the name of the file changes.
+//! read again; that happens only when the name of the file changes. Pieces of a longer command are treated like that,
+//! and the command is put in their place.
 
 use super::pieces;
 
@@ -23,13 +24,23 @@ pub(super) fn hook(key: &str) -> String {
         format!("function __s {{ __r={signed};}};__s \"$PS1\";PS1=$__r;"),
         format!("function PS1.set {{ [[ ${{.sh.value}} = *{key}* ]]||{{ __s \"${{.sh.value}}\";.sh.value=$__r;}};}};"),
         format!(r#"PS2="${{__e}}S;k={key}$__b$PS2${{__e}}T;k={key}$__b";"#),
-        format!(r#"__h=${{HISTFILE:-$HOME/.sh_history}};eval 'true 3<>;"$__h" 3<#*{key}*' 2>/dev/null;"#),
-        "HISTFILE=/dev/null;HISTFILE=$__h;unset __h".to_owned(),
+        format!("function __k {{ {}", forget(key)),
+        r#"[[ $1 ]]&&print -sr -- "$1";};__k"#.to_owned(),
         "\n".to_owned(),
     ]
     .concat()
 }
 
+/// Cuts the history file where the first line with this key begins.
+fn forget(key: &str) -> String {
+    format!(
+        r#"typeset h=${{HISTFILE:-$HOME/.sh_history}};eval 'true 3<>;"$h" 3<#*{key}*' 2>/dev/null;HISTFILE=/dev/null;HISTFILE=$h;"#
+    )
+}
+
 pub(super) fn submit(command: &str, key: &str) -> String {
-    pieces::submit(command, key, LINE_BYTES_MAX)
+    if pieces::is_plain(command, LINE_BYTES_MAX) {
+        return format!("{command}\n");
+    }
+    pieces::escaped_and_signed(command, key, r#"__k "$__q";"#)
 }

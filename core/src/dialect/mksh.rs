@@ -24,5 +24,8 @@ pub(super) fn hook(key: &str) -> String {
 }
 
 pub(super) fn submit(command: &str, key: &str) -> String {
-    pieces::submit(command, key, LINE_BYTES_MAX)
+    if pieces::is_plain(command, LINE_BYTES_MAX) {
+        return format!("{command}\n");
+    }
+    pieces::read(command, key)
 }

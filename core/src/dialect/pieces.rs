@@ -15,16 +15,39 @@ pub(super) fn plain(command: &str) -> String {
 }
 
 /// The pieces between `$'` and `'`, for a shell that edits its line: no key in them means anything to an editor. What
-/// is drawn meanwhile tells nothing, so the group marks by itself where its command starts.
-pub(super) fn escaped(command: &str, key: &str) -> String {
-    let (cost, count) = (|it: char| quote::ansi_c_bytes(it), super::count(key));
-    let start = format!(r"printf '\033]133;C;c=%s;k={key}\007' $(({count}+1))");
-    group(" ", &cut(command, cost), quote::ansi_c, &format!("{start};eval \"unset __q;$__q\""))
+/// is drawn meanwhile tells nothing, so the group marks by itself where its command starts. A line that begins with a
+/// blank is not kept by all of them; `keep` puts the command itself into the history.
+pub(super) fn escaped(command: &str, key: &str, keep: &str) -> String {
+    let cost = |it: char| quote::ansi_c_bytes(it);
+    let run = format!(r#"{keep}{};eval "unset __q;$__q""#, start(key));
+    group(" ", &cut(command, cost), quote::ansi_c, &run)
+}
+
+/// The same for a shell that keeps all lines: its own can be found by the key that stands in the first.
+pub(super) fn escaped_and_signed(command: &str, key: &str, keep: &str) -> String {
+    escaped(command, key, keep).replacen("{ ", &format!("{{ : {key};"), 1)
+}
+
+/// Pieces that are read by a builtin and not as a command, for a shell whose history takes all but the first line of one:
+/// the first begins with a blank, and the command is put into the history by itself.
+pub(super) fn read(command: &str, key: &str) -> String {
+    let pieces = cut(command, quote::ansi_c_bytes);
+    let lines: String = pieces.iter().map(|piece| quote::ansi_c(piece) + "\n").collect();
+    let gather = r#"while IFS= read -r __p&&[[ $__p != . ]];do eval "__q=\$__q$__p";done"#;
+    let start = start(key);
+    format!(" __q=;{gather};print -sr -- \"$__q\";{start};eval \"unset __q __p;$__q\"\n{lines}.\n")
+}
+
+/// Marks the start of a command where the shell has no hook for it.
+fn start(key: &str) -> String {
+    let count = super::count(key);
+    format!(r"printf '\033]133;C;c=%s;k={key}\007' $(({count}+1))")
 }
 
 fn group(before: &str, pieces: &[String], quoted: impl Fn(&str) -> String, run: &str) -> String {
-    let assigned = pieces.iter().map(|piece| quoted(piece)).collect::<Vec<_>>().join("\n__q=$__q");
-    format!("{before}{{ __q={assigned}\n{run}; }}\n")
+    let again = format!("\n{before}__q=$__q");
+    let assigned = pieces.iter().map(|piece| quoted(piece)).collect::<Vec<_>>().join(&again);
+    format!("{before}{{ __q={assigned}\n{before}{run}; }}\n")
 }
 
 /// Cuts the text so that each piece, quoted, stays below the limit; never inside a character.
@@ -44,12 +67,9 @@ pub(super) fn cut(text: &str, cost: impl Fn(char) -> usize) -> Vec<String> {
     pieces
 }
 
-/// How a shell that edits its line, and has no bracketed paste, is given a command.
-pub(super) fn submit(command: &str, key: &str, line_bytes_max: usize) -> String {
-    let plain = command.len() <= line_bytes_max
-        && !command.contains(['\n', '\t'])
-        && !quote::ends_in_backslash(command);
-    if plain { format!("{command}\n") } else { escaped(command, key) }
+/// Returns whether a shell that edits its line, and has no bracketed paste, takes a command as it is.
+pub(super) fn is_plain(command: &str, line_bytes_max: usize) -> bool {
+    command.len() <= line_bytes_max && !command.contains(['\n', '\t']) && !quote::ends_in_backslash(command)
 }
 
 #[cfg(test)]
@@ -59,7 +79,11 @@ mod tests {
     #[test]
     fn no_typed_line_is_longer_than_the_shortest_editor_holds() {
         for command in ["x".repeat(5_000), "'".repeat(5_000), "a\nb".to_owned(), "é\t\\".repeat(3_000)] {
-            for typed in [plain(&command), escaped(&command, "0123456789abcdef0123456789abcdef")] {
+            assert!(read(&command, "k").lines().all(|line| line.len() < 1_023));
+            for typed in [
+                plain(&command),
+                escaped_and_signed(&command, "0123456789abcdef0123456789abcdef0123456789abcdef", "keep;"),
+            ] {
                 assert!(typed.lines().all(|line| line.len() < 1_023), "{typed}");
                 assert!(typed.ends_with("; }\n"));
             }
@@ -68,7 +92,7 @@ mod tests {
 
     #[test]
     fn no_key_of_an_editor_is_in_what_is_typed() {
-        let typed = escaped("a\tb\nc\\", "k");
+        let typed = escaped("a\tb\nc\\", "k", "");
         assert!(typed.starts_with(r" { __q=$'a\tb\nc\\'"), "{typed}");
     }
 }

@@ -7,7 +7,8 @@
 //!
 //! zsh has stored the typed line before it runs. At the start of a session the history is what the file holds,
 //! so a list pushed by `fc -p` and read again from that file is the same without our line; the one below it is
-//! told to save nothing.
+//! told to save nothing. Where the line is in the file already (`INC_APPEND_HISTORY`, `SHARE_HISTORY`) zsh itself writes
+//! the file without it, under its own lock. What is wrapped in `eval` is put into the history as it was meant.
 
 use super::quote;
 
@@ -24,12 +25,16 @@ pub(super) fn hook(key: &str) -> String {
         "precmd_functions=(__m $precmd_functions __b);preexec_functions+=(__x);".to_owned(),
         format!(r#"PS2={}"$PS2"{};"#, in_prompt("S"), in_prompt("T")),
         format!(r#"PROMPT_EOL_MARK={}"${{PROMPT_EOL_MARK-%B%S%#%s%b}}";"#, in_prompt("E")),
-        r#"if [[ -n $HISTFILE ]];then __h=$SAVEHIST;SAVEHIST=0;fc -p "$HISTFILE" $HISTSIZE $__h;else __h=$HISTSIZE;fc -p;HISTSIZE=$__h;fi;unset __h"#.to_owned(),
+        r#"__a(){ local w=(${(z)1});[[ $#w -le 3 && $w[1] = eval && $w[2] = "''"[\$\']* ]]||return 0;print -sr -- "${(Q)w[2]}";return 1;};"#.to_owned(),
+        "zshaddhistory_functions+=(__a);".to_owned(),
+        format!(r#"__e(){{ local HISTORY_IGNORE='*{key}*';fc -p "$HISTFILE" 999999999 999999999;fc -W;SAVEHIST=0;fc -P;}};"#),
+        format!(r#"if [[ -n $HISTFILE ]];then __h=$SAVEHIST;SAVEHIST=0;[[ -r $HISTFILE && $(<$HISTFILE) = *{key}* ]]&&__e;fc -p "$HISTFILE" $HISTSIZE $__h;"#),
+        "else __h=$HISTSIZE;fc -p;HISTSIZE=$__h;fi;unset __h;unfunction __e".to_owned(),
         "\r".to_owned(),
     ]
     .concat()
 }
 
 pub(super) fn submit(command: &str, paste: bool) -> String {
-    quote::for_line_editor(command, paste, &['#'])
+    quote::for_line_editor(command, paste, &['#'], "''")
 }
