@@ -22,6 +22,7 @@ mod tasks;
 mod evidence;
 mod idle;
 mod verified;
+mod footprint;
 mod input;
 mod kinds;
 mod keys;

@@ -7,17 +7,15 @@
 //! another hook has replaced them: a prompt that is not signed would never be known for one. bash keeps `$?` and `$_` over
 //! `PROMPT_COMMAND` by itself (bash 5.2).
 //!
-//! What was wrapped in `eval` is put into the history as it was meant, by the hook that comes after it: so no other
-//! command loses time.
-//!
 //! Older ones lack the array (before 5.1, as `SRANDOM`) or `PS0` (before 4.4, as `mapfile -d`), and are asked for
 //! what came with it. Without the array the hook is a line of the string. Without `PS0` prompts are counted, and the first
 //! command after one marks its start from a `DEBUG` trap, beside the user's own; a subshell comes without.
 
 use super::quote;
 
-/// Expands to nothing, and notes that a command was wrapped.
-const WRAPPED: &str = r#""${0:__w=1:0}""#;
+/// Puts what is wrapped into the history as it was meant, before anything else can write it to a file, and keeps `$?`
+/// and `$_`.
+const EVAL: &str = r#"__k "$_" 2>/dev/null;eval "#;
 
 pub(super) fn hook(key: &str) -> String {
     let count = super::count(key);
@@ -30,10 +28,10 @@ pub(super) fn hook(key: &str) -> String {
         )
     };
     [
-        format!(" {count}=0;__n=0;__f=0;__a=0;__w=0;__t=$(tty);"),
-        // `history -s` replaces the line that runs it, but in a hook no line is remembered.
-        r"__k(){ local h n;h=$(HISTTIMEFORMAT=;history 1);[[ $h =~ [0-9]+ ]]&&n=$BASH_REMATCH;".to_owned(),
-        r#"[[ ${h%%\'*} = *:__w=1:* ]]&&eval "h=${h#*eval }"&&history -d $n&&history -s -- "$h";__w=0;};"#.to_owned(),
+        format!(" {count}=0;__n=0;__f=0;__a=0;__t=$(tty);"),
+        // `history -s` replaces the line that runs it. With `set -e` a status that is none of a failure now would end the shell.
+        r#"__k(){ local s=$? h=$(HISTTIMEFORMAT=;history 1);[[ ${h%%\'*} = *'__k "'* ]]&&eval "h=${h#*eval }"&&history -s -- "$h";"#.to_owned(),
+        "[[ $- = *e* ]]&&s=0;return $s;};".to_owned(),
         "if mapfile -d '' __v </dev/null 2>/dev/null;then ".to_owned(),
         format!(r#"__0=$'\e]133;C;c=$(({count}+=1));k={key};p=$BASHPID\a';__1={};"#, again(&format!("${count}"), "__n+=1")),
         format!("else __f=1;__0=;__1={};", again(&format!("$(({count}+=1))"), "__a=1,__n+=1")),
@@ -43,12 +41,12 @@ pub(super) fn hook(key: &str) -> String {
         r#"__o=$(trap -p DEBUG);__o=${__o#trap -- };eval "__o=${__o% DEBUG}";trap '__x "$_";'"$__o" DEBUG;fi;"#
             .to_owned(),
         format!(
-            r#"__m(){{ local s=${{__s-$?}};unset __s;((__w))&&__k;printf '{ended}' "$PWD" "$s" "$(({count}+__f))" "${{BASHPID-$$}}" "$__t";__b;}};"#
+            r#"__m(){{ local s=${{__s-$?}};unset __s;printf '{ended}' "$PWD" "$s" "$(({count}+__f))" "${{BASHPID-$$}}" "$__t";__b;}};"#
         ),
         format!(r#"__b(){{ [[ $__f = 1 || $PS0 = *{key}* ]]||PS0=$__0$PS0;[[ $PS1 = *{key}* ]]||PS1=$PS1$__1;}};"#),
         "if [[ $__f = 0 && ${SRANDOM-} ]];then PROMPT_COMMAND[99]=__m;".to_owned(),
         // What stands before it in the string would leave it another status.
-        r"else __r(){ __s=$?;((__w))&&__k;return $__s;};PROMPT_COMMAND=__r$'\n'$PROMPT_COMMAND$'\n'__m;fi;__b;".to_owned(),
+        r"else __r(){ __s=$?;return $__s;};PROMPT_COMMAND=__r$'\n'$PROMPT_COMMAND$'\n'__m;fi;__b;".to_owned(),
         format!(r#"PS2='\[{}\a\]'"$PS2"'\[{}\a\]';"#, mark("S"), mark("T")),
         // A question for the shell's name, which went before, is another such line.
         format!("while __h=$(history 1);[[ $__h = *{key}* && $__h =~ [0-9]+ ]]&&history -d $BASH_REMATCH;do :;done;unset __h"),
@@ -58,5 +56,5 @@ pub(super) fn hook(key: &str) -> String {
 }
 
 pub(super) fn submit(command: &str, paste: bool) -> String {
-    quote::for_line_editor(command, paste, &[], WRAPPED)
+    quote::for_line_editor(command, paste, &[], EVAL)
 }

@@ -43,9 +43,9 @@ pub(super) fn ends_in_backslash(text: &str) -> bool {
 }
 
 /// How a shell with a line editor and history expansion is given a command: as it is where that means the
-/// same as `-c`, else through `eval`. `differs` names what else is read in another way at the prompt. `wrapped` is an
-/// empty word in front of the quotes, by which the shell's hook knows what it is not to keep in the history like that.
-pub(super) fn for_line_editor(command: &str, paste: bool, differs: &[char], wrapped: &str) -> String {
+/// same as `-c`, else through `eval`. `differs` names what else is read in another way at the prompt. `eval` is what
+/// stands in front of the quotes: the shell's hook knows by it what is not to stay in the history like that.
+pub(super) fn for_line_editor(command: &str, paste: bool, differs: &[char], eval: &str) -> String {
     /// Above this the line editor redraws too often while it takes single characters.
     const TYPED_BYTES_MAX: usize = 256;
     let expands = command.contains('!') || command.starts_with('^');
@@ -53,11 +53,11 @@ pub(super) fn for_line_editor(command: &str, paste: bool, differs: &[char], wrap
         expands || command.contains('\n') || command.contains(differs) || ends_in_backslash(command);
     let tabs = command.contains('\t');
     let text = if needs_eval && (expands || !paste) {
-        format!("eval {wrapped}{}", ansi_c(command))
+        format!("{eval}{}", ansi_c(command))
     } else if needs_eval {
-        format!("eval {wrapped}{}", single(command))
+        format!("{eval}{}", single(command))
     } else if tabs && !paste {
-        format!("eval {wrapped}{}", ansi_c(command))
+        format!("{eval}{}", ansi_c(command))
     } else {
         command.to_owned()
     };
@@ -72,27 +72,27 @@ mod tests {
 
     #[test]
     fn plain_commands_are_typed_as_they_are() {
-        assert_eq!(for_line_editor("ls -l", true, &[], "''"), "ls -l\r");
+        assert_eq!(for_line_editor("ls -l", true, &[], "eval ''"), "ls -l\r");
     }
 
     #[test]
     fn history_expansion_is_kept_away() {
-        assert_eq!(for_line_editor("echo \"a!b\"", true, &[], "''"), "eval ''$'echo \"a\\041b\"'\r");
-        assert_eq!(for_line_editor("^a^b", true, &[], "''"), "eval ''$'^a^b'\r");
+        assert_eq!(for_line_editor("echo \"a!b\"", true, &[], "eval ''"), "eval ''$'echo \"a\\041b\"'\r");
+        assert_eq!(for_line_editor("^a^b", true, &[], "eval ''"), "eval ''$'^a^b'\r");
     }
 
     #[test]
     fn several_lines_are_one_command() {
         assert_eq!(
-            for_line_editor("a\nb 'c'", true, &[], "''"),
+            for_line_editor("a\nb 'c'", true, &[], "eval ''"),
             "\x1b[200~eval '''a\nb '\\''c'\\'''\x1b[201~\r"
         );
-        assert_eq!(for_line_editor("a\nb", false, &[], "''"), "eval ''$'a\\nb'\r");
+        assert_eq!(for_line_editor("a\nb", false, &[], "eval ''"), "eval ''$'a\\nb'\r");
     }
 
     #[test]
     fn a_last_backslash_continues_nothing() {
         assert!(ends_in_backslash("a\\") && !ends_in_backslash("a\\\\"));
-        assert_eq!(for_line_editor("echo a\\", true, &[], "''"), "eval '''echo a\\'\r");
+        assert_eq!(for_line_editor("echo a\\", true, &[], "eval ''"), "eval '''echo a\\'\r");
     }
 }

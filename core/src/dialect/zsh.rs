@@ -36,5 +36,5 @@ pub(super) fn hook(key: &str) -> String {
 }
 
 pub(super) fn submit(command: &str, paste: bool) -> String {
-    quote::for_line_editor(command, paste, &['#'], "''")
+    quote::for_line_editor(command, paste, &['#'], "eval ''")
 }
