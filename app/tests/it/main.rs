@@ -23,6 +23,7 @@ mod evidence;
 mod idle;
 mod verified;
 mod footprint;
+mod hostile;
 mod input;
 mod kinds;
 mod keys;
