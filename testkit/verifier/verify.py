@@ -9,7 +9,7 @@ It shares no code with what it judges. A recording is one JSON file a run:
     raw    the raw bytes of the session's output from the place where the run was typed to the end, in base64
     from   that place, `EPOCH:BYTE`
     key    the key with which the shell that the run was typed into signs (optional: without it a key is taken from
-           the first mark of that shell's process, and the judgement says so)
+           the first mark of that shell's process, and the judgement says `key unknown`)
 
 What it goes by:
 
@@ -100,7 +100,6 @@ class Recording:
         self.key_is_known = "key" in told
 
     def last(self, kind):
-        """The newest step of a kind."""
         return next((it for it in reversed(self.steps) if it["kind"] == kind), None)
 
     def signs(self, mark):
@@ -192,20 +191,18 @@ class Facts:
         self.unanswered, self.addressed, self.more_wanted = (
             told.get(name) == "true" for name in ("unanswered", "addressed", "more-wanted"))
         self.replaced = told.get("executable-signed") != told.get("executable-now")
-        texts = [it for it in told[inner + "members"].split("; ") if it and not it.startswith("and ")]
-        self.members = [MEMBER.fullmatch(it) for it in texts]
+        texts = told[inner + "members"].split("; ")
+        self.members = [MEMBER.fullmatch(it) for it in texts if it and not it.startswith("and ")]
         demand(all(self.members), "a member of the foreground cannot be read")
         self.has_shell = any(int(it["pid"]) == self.shell for it in self.members)
 
     def waits(self, member):
         """Asleep in a read of the terminal, or in a poll that includes it."""
-        if member["state"] != "S":
-            return False
-        if not member["channel"]:
-            return member["blocked"] != "does not wait for it"
-        if member["foreign"]:
-            edits = SPEAK.get(member["comm"], member["comm"]) in EDIT_LINES and is_interactive(member)
-            return not self.echo and (self.canonical or edits)
+        if member["state"] != "S" or not member["channel"]:
+            return member["state"] == "S" and member["blocked"] != "does not wait for it"
+        edits = SPEAK.get(member["comm"], member["comm"]) in EDIT_LINES and is_interactive(member)
+        if member["foreign"] and not self.echo and (self.canonical or edits):
+            return True
         if not member["terminal"] or member["socket"]:
             return False
         channel = member["channel"]
@@ -218,8 +215,7 @@ class Facts:
 
 def is_interactive(member):
     """A shell with `-c` or a script is a program like another."""
-    words = (member["options"] or "").split()
-    return all(re.fullmatch(r"--.*|-[^c-][^c]*|-", it) for it in words)
+    return all(re.fullmatch(r"--.*|-[^c-][^c]*|-", it) for it in (member["options"] or "").split())
 
 
 def what_facts_tell(told):
@@ -259,6 +255,12 @@ def what_the_shell_reads(facts, reader):
     return "waits for line" if facts.canonical and takes_a_line else "the shell reads"
 
 
+def takes_answers(facts):
+    """Whether a builtin reads and no prompt: it edits as the prompt does, or takes single keys."""
+    by_byte = facts.dialect == "bash" and any(it["blocked"] == "reads one byte of the terminal" for it in facts.members)
+    return facts.dialect in READ_BY_EDITOR or not facts.canonical and (facts.echo or by_byte)
+
+
 def text_at_the_end(raw):
     """Returns the last lines of the output without what only moves or colours."""
     text = re.sub(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-~])", b"", raw[-8192:])
@@ -294,7 +296,7 @@ def wait_in(it):
     tells = what_facts_tell(told)
     demand(tells == told.get("verdict"), f"the facts tell that it {tells}, and the step says {told.get('verdict')}")
     refined = re.fullmatch(r"needs input \((\w+)\)", told.get("by-words-at-the-cursor", ""))
-    if tells == "the shell reads" and it.shell in READ_BY_EDITOR and told.get("unanswered") == "false":
+    if tells == "the shell reads" and told.get("unanswered") == "false" and takes_answers(Facts(told)):
         tells = "waits for line"
     if refined and tells == "waits for line" and refined[1] != "line":
         demand(words_bear_out(refined[1], Facts(told), it.raw), f"no words on the screen ask for {refined[1]}")
@@ -387,12 +389,10 @@ def main(paths):
             check_steps(it)
             verdict = judge(it)
             compare(it, verdict)
-            by_form = "" if it.key_is_known else " (the key by its form)"
-            print(f"AGREES: {path}: {verdict.state}{by_form}: {verdict.because}")
+            print(f"AGREES: {path}: {verdict.state}{'' if it.key_is_known else ' (key unknown)'}: {verdict.because}")
         except (Disagrees, KeyError, ValueError, TypeError, AttributeError) as reason:
             wrong = True
-            kind = "" if isinstance(reason, Disagrees) else type(reason).__name__ + ": "
-            print(f"DISAGREES: {path}: {kind}{reason}")
+            print(f"DISAGREES: {path}: {type(reason).__name__}: {reason}")
     return int(wrong)
 
 
