@@ -4,7 +4,7 @@ use std::fs;
 use std::time::Duration;
 
 use cotty_testkit::wait::until_within;
-use cotty_testkit::{Sshd, until};
+use cotty_testkit::Sshd;
 use serde_json::json;
 
 use crate::desk::{Desk, dialect, in_every_shell, posix};
