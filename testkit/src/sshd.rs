@@ -90,6 +90,12 @@ impl Sshd {
         own_name()
     }
 
+    /// How it is named as a target.
+    #[must_use]
+    pub fn target(&self) -> String {
+        format!("{}@127.0.0.1:{}", self.user(), self.port)
+    }
+
     /// A file beside the server's own: `host_ed25519.pub`, `user_ed25519`, `authorized_keys`.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {

@@ -84,6 +84,36 @@ impl Tty {
         total
     }
 
+    /// Runs `command` to its end on a new terminal of this size, with nobody at it. Returns what it printed and how it
+    /// ended; nothing, and it is killed, where that takes longer than `limit`.
+    #[must_use]
+    pub fn whole(
+        command: &Command,
+        (cols, rows): (u16, u16),
+        limit: Duration,
+    ) -> Option<(Vec<u8>, ExitStatus)> {
+        let (master, mut child) = spawn(command, cols, rows);
+        let deadline = Instant::now() + limit;
+        let (mut buffer, mut printed) = (vec![0; 16 * 1024], Vec::new());
+        loop {
+            let mut wanted = [PollFd::new(&master, PollFlags::IN)];
+            let is_quiet = matches!(poll(&mut wanted, Some(&READER_GLANCE)), Ok(0));
+            if is_quiet && Instant::now() < deadline {
+                continue;
+            }
+            if is_quiet || Instant::now() >= deadline {
+                let _gone_already = kill_process_group(Pid::from_child(&child), Signal::KILL);
+                drop(child.wait());
+                return None;
+            }
+            match rustix::io::retry_on_intr(|| rustix::io::read(&master, &mut buffer)) {
+                Ok(count @ 1..) => printed.extend_from_slice(&buffer[..count]),
+                // EIO: nobody holds the other side any more.
+                _ => return Some((printed, child.wait().ok()?)),
+            }
+        }
+    }
+
     /// Types `keys`, as they are: Enter is `\r`, Ctrl-C is `\x03`.
     pub fn send(&self, keys: impl AsRef<[u8]>) {
         let mut keys = keys.as_ref();

@@ -1,7 +1,5 @@
 //! Sessions over SSH, with a real server on loopback: what holds for a shell here holds there.
 
-use std::fs;
-
 use cotty_testkit::Sshd;
 use cotty_testkit::home::Home;
 use serde_json::json;
@@ -11,20 +9,13 @@ use crate::desk::Desk;
 /// A home whose account can log in at these servers, as ssh would: by its known hosts and its key.
 pub(crate) fn home(servers: &[&Sshd]) -> Home {
     let home = Home::new();
-    let ssh = home.path().join("account/.ssh");
-    fs::create_dir_all(&ssh).unwrap();
-    let known: String =
-        servers.iter().map(|it| it.known_line(&format!("[127.0.0.1]:{}", it.port()))).collect();
-    fs::write(ssh.join("known_hosts"), known).unwrap();
-    if let Some(server) = servers.first() {
-        fs::copy(server.file("user_ed25519"), ssh.join("id_ed25519")).unwrap();
-    }
+    home.know(servers);
     home
 }
 
 /// How a server is named.
 pub(crate) fn target(sshd: &Sshd) -> String {
-    format!("{}@127.0.0.1:{}", sshd.user(), sshd.port())
+    sshd.target()
 }
 
 #[test]

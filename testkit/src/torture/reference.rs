@@ -1,0 +1,80 @@
+//! What a program should have come to: the same shell's `-c`, on a terminal of the same size.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use cotty_core::text::Lines;
+
+use crate::home::Home;
+use crate::tty::Tty;
+
+/// A program that takes longer waits for something.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How a program ended and what it showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Its exit code; 128 + n for signal n.
+    pub exit: i32,
+    /// Its output, rendered.
+    pub output: String,
+}
+
+/// The program that is started for a shell, and what comes before its own arguments.
+#[must_use]
+pub fn program(shell: &str) -> (&str, &[&str]) {
+    if shell == "ash" { ("busybox", &["sh"]) } else { (shell, &[]) }
+}
+
+/// Runs a program; nothing where it does not end.
+#[must_use]
+pub fn run(home: &Home, shell: &str, text: &str, folder: &Path, size: (u16, u16)) -> Option<End> {
+    let (name, first) = program(shell);
+    let mut command: Command = home.program(name);
+    command.args(first).args(["-c", text]).current_dir(folder);
+    let (printed, status) = Tty::whole(&command, size, LIMIT)?;
+    let exit = status.code().or_else(|| status.signal().map(|it| it + 128))?;
+    Some(End { exit, output: rendered(&printed, size.0) })
+}
+
+/// What a terminal shows of these bytes, line by line.
+#[must_use]
+pub fn rendered(printed: &[u8], cols: u16) -> String {
+    let mut shown: Vec<String> = Vec::new();
+    let mut keep = |line: &str| shown.push(line.to_owned());
+    let mut lines = Lines::new(cols);
+    lines.feed(printed, &mut keep);
+    lines.finish(&mut keep);
+    without_notices(&shown.join("\n"))
+}
+
+/// Leaves out what an interactive shell says of its jobs, as `[1] 4711` and `[1]+  Done`, and a script does not.
+#[must_use]
+pub fn without_notices(output: &str) -> String {
+    let is_notice = |line: &&str| {
+        let number = line.strip_prefix('[').and_then(|it| it.split_once(']'));
+        number.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit()))
+    };
+    output.split('\n').filter(|line| !is_notice(line)).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_is_run_to_its_end_on_a_terminal() {
+        let home = Home::new();
+        let end = run(&home, "dash", "tty >/dev/null && printf 'a\\nb'; exit 3", &home.work(), (80, 24));
+        assert_eq!(end, Some(End { exit: 3, output: "a\nb".to_owned() }));
+        let end = run(&home, "dash", "kill -9 $$", &home.work(), (80, 24)).expect("an end");
+        assert_eq!(end.exit, 137);
+    }
+
+    #[test]
+    fn notices_of_jobs_are_no_output() {
+        assert_eq!(without_notices("a\n[1] 4711\n[x] b\n[1]+  Done   sleep 1\nc"), "a\n[x] b\nc");
+    }
+}
