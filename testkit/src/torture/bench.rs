@@ -255,12 +255,7 @@ impl Sitting<'_> {
 
     /// Tells whether a program is answered wrongly in a new session in which these ran.
     fn is_wrong_after(&mut self, before: &[String], found: &mut Found) -> bool {
-        let size = self.seat.size;
-        // What is wrong may depend on the size.
-        while {
-            self.seat.reopen();
-            self.seat.size != size
-        } {}
+        self.seat.reopen_as_it_was();
         before.iter().for_each(|text| drop(self.seat.ask(text)));
         let wrong = self.wrong(&found.least, false);
         if let Some(wrong) = &wrong {
@@ -288,8 +283,7 @@ impl fmt::Display for Found {
 
 impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Row { name, programs, wrong, false_ends, wedged, took, found } in &self.rows {
-            found.iter().try_for_each(|it| writeln!(out, "{name}: {it}"))?;
+        for Row { name, programs, wrong, false_ends, wedged, took, .. } in &self.rows {
             writeln!(
                 out,
                 "{name:16} {programs:6} programs {wrong:4} wrong {false_ends:4} false ends {wedged:4} wedged {:7.1} s",

@@ -73,12 +73,17 @@ impl Seat {
 
     /// Closes the session, whatever it does, and opens another one of the next size.
     pub fn reopen(&mut self) {
+        self.size = SIZES[self.opened % SIZES.len()];
+        self.reopen_as_it_was();
+    }
+
+    /// Closes the session and opens another one of the same size.
+    pub fn reopen_as_it_was(&mut self) {
         self.agent.call("ssh_close", json!({"id": self.name}));
         self.open_anew();
     }
 
     fn open_anew(&mut self) {
-        self.size = SIZES[self.opened % SIZES.len()];
         self.opened += 1;
         let order = json!({
             "target": self.target, "name": self.name, "shell": program(self.shell).0, "cwd": self.folder,

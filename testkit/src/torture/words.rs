@@ -152,14 +152,21 @@ impl Reader<'_> {
             }
             Step::Unechoed(steps) => self.within("stty -echo; ", steps, "stty echo"),
             Step::Background(steps) if self.shell != Shell::Fish => {
-                // The shell tells of its jobs on lines of their own, if it is at the beginning of one.
+                // The shell tells of its jobs in their words, on a line of its own if it is at the beginning of one.
+                let goes_on_one_line =
+                    |it: &Step| matches!(it, Step::Echo(_) | Step::Format(_) | Step::Status(_) | Step::Pause(_));
+                if !steps.iter().all(goes_on_one_line) {
+                    return None;
+                }
                 let mut steps = steps.clone();
                 steps.push(Step::Echo(Vec::new()));
-                let inner = self.apart(&steps)?;
-                plain(format!("echo; {} & wait", inner.code))
+                let inner = self.apart(&steps)?.code;
+                if inner.contains('\n') { None } else { plain(format!("echo; {inner} & wait")) }
             }
             Step::File(steps) => {
-                let file = format!("{}/file", self.folder.display());
+                // Both sides run at the same time.
+                let pid = if self.shell == Shell::Fish { "$fish_pid" } else { "$$" };
+                let file = format!("{}/file-{pid}", self.folder.display());
                 let inner = self.apart(steps)?.code;
                 plain(format!("{inner} >{file}; cat {file}; rm {file}"))
             }
