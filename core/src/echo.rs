@@ -21,6 +21,8 @@ pub(crate) struct EchoSkip {
     last: [u8; 2],
     /// The line, where its editor may draw it once more.
     line: Option<Vec<u8>>,
+    /// What is left of it to be drawn, for as long as nothing else was.
+    row: Option<Vec<u8>>,
     /// What is left of it to be seen once more.
     again: Option<Vec<u8>>,
 }
@@ -50,6 +52,7 @@ impl EchoSkip {
             Echoes::Editor { .. } => first.take(1).filter(u8::is_ascii_alphanumeric).collect(),
         };
         first.reverse();
+        let is_late = echoes == Echoes::Editor { wraps: false, late: true };
         Some(Self {
             line_ends: lines,
             second_prompts: lines.saturating_sub(1),
@@ -57,7 +60,8 @@ impl EchoSkip {
             unproven: Some(first),
             echoes,
             last: [0; 2],
-            line: (echoes == Echoes::Editor { wraps: false, late: true }).then(|| whole_line(keys)),
+            row: is_late.then(|| whole_line(keys)),
+            line: is_late.then(|| whole_line(keys)),
             again: None,
         })
     }
@@ -85,7 +89,7 @@ impl EchoSkip {
                     None => self.unproven = None,
                 }
             }
-            if *byte == b'\n' && !self.wraps_here() {
+            if !self.draws(*byte) && *byte == b'\n' && !self.wraps_here() {
                 self.line_ends = self.line_ends.saturating_sub(1);
                 if self.is_over() {
                     self.again = self.line.take();
@@ -100,6 +104,19 @@ impl EchoSkip {
         Echo::On
     }
 
+    /// Takes a byte for one of the line, and tells whether it was. Where a row is full at a blank ksh93 begins a new one in
+    /// its place, with `\r\n\r` (93u+m 1.0.4).
+    fn draws(&mut self, byte: u8) -> bool {
+        let Some(row) = &mut self.row else { return false };
+        let is_next = row.last() == Some(&byte) || (byte == b'\n' && row.last() == Some(&b' '));
+        if is_next {
+            row.pop();
+        } else if byte != b'\r' {
+            self.row = None;
+        }
+        is_next
+    }
+
     /// The terminal has shown the line, and now its editor may read and draw it.
     fn feed_again(&mut self, bytes: &[u8]) -> Echo {
         for (place, byte) in bytes.iter().enumerate() {
@@ -108,6 +125,9 @@ impl EchoSkip {
                 Some(typed) if typed == *byte => {}
                 // It draws some letters twice: a blank, one back, the letter.
                 Some(typed) if *byte == b' ' || *byte == b'\x08' => left.push(typed),
+                // A new row in place of a blank.
+                Some(b' ') if *byte == b'\n' => {}
+                Some(typed) if *byte == b'\r' => left.push(typed),
                 None if *byte == b'\r' => left.clear(),
                 None if *byte == b'\n' => {
                     self.again = None;
@@ -190,6 +210,11 @@ mod tests {
         assert_eq!(echo.feed(b"echo a"), Echo::On);
         assert_eq!(echo.feed(b"x"), Echo::Over);
         assert!(!echo.is_open());
+        let rows = |it: &mut EchoSkip| it.feed(b"echo\r\n\ra_b\r\nout");
+        assert_eq!(rows(&mut late()), Echo::Ends(12));
+        let mut echo = late();
+        assert_eq!(echo.feed(b"echo a_b\r\n"), Echo::Ends(10));
+        assert_eq!(rows(&mut echo), Echo::Ends(12));
         let mut echo = late();
         echo.note_echo(true, true);
         assert_eq!(echo.feed(b"echo a_b\r\n\r# echo a_b\r\nout"), Echo::Ends(23));

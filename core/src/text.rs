@@ -3,7 +3,11 @@
 //! Plain lines are taken as they come. All else goes through a terminal, for only that knows what a carriage return or
 //! a cursor movement leaves. Which way a line takes depends on the stream alone, never on how it was cut.
 
+mod lead;
+
 use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
+
+use lead::Lead;
 
 use crate::screen::{ROWS, Rolled};
 
@@ -47,6 +51,8 @@ pub struct Lines {
     cols: u16,
     /// The rows of the screen on which a pager showed pages.
     paged: Option<u16>,
+    /// The beginning, before any text.
+    lead: Lead,
     /// Made when something has to go through it: most commands print plain lines only.
     terminal: Option<Rolled>,
     /// Plain bytes that the terminal has not seen: the last lines at least, for a cursor movement may go back to them.
@@ -65,6 +71,7 @@ impl Lines {
         Self {
             cols,
             paged: None,
+            lead: Lead::default(),
             terminal: None,
             window: Vec::new(),
             looked_at: 0,
@@ -80,7 +87,14 @@ impl Lines {
     }
 
     /// Takes the next bytes and gives each line that can no longer change to `sink`.
-    pub fn feed(&mut self, mut bytes: &[u8], sink: &mut dyn Sink) {
+    pub fn feed(&mut self, bytes: &[u8], sink: &mut dyn Sink) {
+        match self.lead.feed(bytes) {
+            Some(text) => self.feed_text(&text, sink),
+            None => self.feed_text(bytes, sink),
+        }
+    }
+
+    fn feed_text(&mut self, mut bytes: &[u8], sink: &mut dyn Sink) {
         while !bytes.is_empty() {
             let taken =
                 if self.is_plain { self.feed_plain(bytes, sink) } else { self.feed_line(bytes, sink) };
@@ -90,6 +104,8 @@ impl Lines {
 
     /// Gives the lines that are left, and tells how the last one ended.
     pub fn finish(mut self, sink: &mut dyn Sink) -> LastLine {
+        let begun = self.lead.end();
+        self.feed_text(&begun, sink);
         let end = line_start(&self.window);
         if end > 0 {
             self.give_terminal(sink);

@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use cotty_testkit::wait::until_within;
 use cotty_testkit::Sshd;
+use cotty_testkit::wait::until_within;
 use serde_json::json;
 
 use crate::desk::{Desk, dialect, in_every_shell, posix};

@@ -28,7 +28,7 @@ pub(super) fn submit(command: &str, key: &str) -> String {
     if pieces::is_plain(command, LINE_BYTES_MAX) {
         format!("{command}\n")
     } else {
-        pieces::escaped(command, key, "")
+        pieces::escaped(command, key)
     }
 }
 /// The line editor asks for the cursor's place after each prompt, and takes `ESC [ 1 ; 1 R` for no answer, but for one

@@ -2,7 +2,8 @@
 //!
 //! The serial is the number of the prompt, and a discipline of `PS1` signs a prompt that replaces ours. A status of a
 //! signal is 256 and its number here; other programs see 128 and its number, and so do we. The editor prints a
-//! prompt again without its sequences (93u+m 1.0.4).
+//! prompt again without its sequences (93u+m 1.0.4). Before a character beyond ASCII it takes a backslash for its own, and
+//! it loses keys that come while it draws one: such a command goes in pieces of ASCII.
 //!
 //! Every line is in the history file before it runs. So the file is cut where our line begins, by the shell itself, and
 //! read again; that happens only when the name of the file changes. Pieces of a longer command are treated like that,
@@ -39,8 +40,8 @@ fn forget(key: &str) -> String {
 }
 
 pub(super) fn submit(command: &str, key: &str) -> String {
-    if pieces::is_plain(command, LINE_BYTES_MAX) {
+    if command.is_ascii() && pieces::is_plain(command, LINE_BYTES_MAX) {
         return format!("{command}\n");
     }
-    pieces::escaped_and_signed(command, key, r#"__k "$__q";"#)
+    pieces::ascii_and_signed(command, key, r#"__k "$__q";"#)
 }

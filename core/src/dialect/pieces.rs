@@ -15,17 +15,18 @@ pub(super) fn plain(command: &str) -> String {
 }
 
 /// The pieces between `$'` and `'`, for a shell that edits its line: no key in them means anything to an editor. What
-/// is drawn meanwhile tells nothing, so the group marks by itself where its command starts. A line that begins with a
-/// blank is not kept by all of them; `keep` puts the command itself into the history.
-pub(super) fn escaped(command: &str, key: &str, keep: &str) -> String {
+/// is drawn meanwhile tells nothing, so the group marks by itself where its command starts.
+pub(super) fn escaped(command: &str, key: &str) -> String {
     let cost = |it: char| quote::ansi_c_bytes(it);
-    let run = format!(r#"{keep}{};eval "unset __q;$__q""#, start(key));
-    group(" ", &cut(command, cost), quote::ansi_c, &run)
+    marked(&cut(command, cost), quote::ansi_c, key, "")
 }
 
-/// The same for a shell that keeps all lines: its own can be found by the key that stands in the first.
-pub(super) fn escaped_and_signed(command: &str, key: &str, keep: &str) -> String {
-    escaped(command, key, keep).replacen("{ ", &format!("{{ : {key};"), 1)
+/// The same for a shell whose editor takes only ASCII as it is, and which keeps all lines: its own can be found by the key
+/// that stands in the first, and `keep` puts the command itself into the history.
+pub(super) fn ascii_and_signed(command: &str, key: &str, keep: &str) -> String {
+    let cost = |it: char| if it.is_ascii() { quote::ansi_c_bytes(it) } else { 4 * it.len_utf8() };
+    let pieces = cut(command, cost);
+    marked(&pieces, quote::ansi_c_ascii, key, keep).replacen("{ ", &format!("{{ : {key};"), 1)
 }
 
 /// Pieces that are read by a builtin and not as a command, for a shell whose history takes all but the first line of one:
@@ -36,6 +37,11 @@ pub(super) fn read(command: &str, key: &str) -> String {
     let gather = r#"while IFS= read -r __p&&[[ $__p != . ]];do eval "__q=\$__q$__p";done"#;
     let start = start(key);
     format!(" __q=;{gather};print -sr -- \"$__q\";{start};eval \"unset __q __p;$__q\"\n{lines}.\n")
+}
+
+fn marked(pieces: &[String], quoted: impl Fn(&str) -> String, key: &str, keep: &str) -> String {
+    let run = format!(r#"{keep}{};eval "unset __q;$__q""#, start(key));
+    group(" ", pieces, quoted, &run)
 }
 
 /// Marks the start of a command where the shell has no hook for it.
@@ -82,7 +88,7 @@ mod tests {
             assert!(read(&command, "k").lines().all(|line| line.len() < 1_023));
             for typed in [
                 plain(&command),
-                escaped_and_signed(&command, "0123456789abcdef0123456789abcdef0123456789abcdef", "keep;"),
+                ascii_and_signed(&command, "0123456789abcdef0123456789abcdef0123456789abcdef", "keep;"),
             ] {
                 assert!(typed.lines().all(|line| line.len() < 1_023), "{typed}");
                 assert!(typed.ends_with("; }\n"));
@@ -91,8 +97,15 @@ mod tests {
     }
 
     #[test]
+    fn where_only_ascii_is_taken_the_rest_goes_byte_by_byte() {
+        let typed = ascii_and_signed("'é'", "k", "");
+        assert!(typed.starts_with(r" { : k;__q=$'\'\303\251\''"), "{typed}");
+        assert!(ascii_and_signed(&"€".repeat(2_000), "k", "").lines().all(|line| line.len() < 1_023));
+    }
+
+    #[test]
     fn no_key_of_an_editor_is_in_what_is_typed() {
-        let typed = escaped("a\tb\nc\\", "k", "");
+        let typed = escaped("a\tb\nc\\", "k");
         assert!(typed.starts_with(r" { __q=$'a\tb\nc\\'"), "{typed}");
     }
 }

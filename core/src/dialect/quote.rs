@@ -23,6 +23,20 @@ pub(super) fn ansi_c(text: &str) -> String {
     quoted
 }
 
+/// The same with each byte beyond ASCII as three octal digits.
+pub(super) fn ansi_c_ascii(text: &str) -> String {
+    let mut quoted = String::new();
+    for it in ansi_c(text).chars() {
+        if it.is_ascii() {
+            quoted.push(it);
+        } else {
+            let mut bytes = [0; 4];
+            quoted.extend(it.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\{byte:03o}")));
+        }
+    }
+    quoted
+}
+
 /// Returns how many bytes [`ansi_c`] makes of a character.
 pub(super) fn ansi_c_bytes(it: char) -> usize {
     match it {

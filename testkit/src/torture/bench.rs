@@ -110,8 +110,12 @@ pub fn bench(test: &str, order: &Order) -> Tally {
     let home = Home::new();
     let sshd = if order.places == Places::Here { None } else { Sshd::start(test) };
     home.know(&sshd.iter().collect::<Vec<_>>());
-    let shells: Vec<&'static str> =
-        order.shells.iter().copied().filter(|it| have(reference::program(it).0, &format!("{test} in {it}"))).collect();
+    let shells: Vec<&'static str> = order
+        .shells
+        .iter()
+        .copied()
+        .filter(|it| have(reference::program(it).0, &format!("{test} in {it}")))
+        .collect();
     let places: Vec<(&str, String, usize)> = match (order.places, &sshd) {
         (Places::Here, _) => vec![("here", "local".to_owned(), order.count)],
         (Places::There, Some(sshd)) => vec![("over SSH", sshd.target(), order.count)],

@@ -5,21 +5,56 @@ use super::program::{Between, FILTERS, Program, Quote, Step, Word};
 
 /// What words are made of. Each of these means something somewhere: to a shell, a line editor or a terminal.
 const LETTERS: &[&str] = &[
-    "a", "b", "yz", "0", "7", " ", "  ", "'", "\"", "\\", "\\\\", "$", "$x", "${x}", "`", "!", "!!", "a!b", "#",
-    " # ", "&", "|", ";", "<", ">", "(", ")", "{", "}", "[", "]", "*", "?", "~", "^", "^x^y", "%", "%s", "=", "é",
-    "ü", "€", "😀", "ｗ", "日本", "\t", "\n", "-n", "-e", "\\n", "\\t", "\\c", "$(", "`", "\"\"", "''", "\\'",
+    "a", "b", "yz", "0", "7", " ", "  ", "'", "\"", "\\", "\\\\", "$", "$x", "${x}", "`", "!", "!!", "a!b",
+    "#", " # ", "&", "|", ";", "<", ">", "(", ")", "{", "}", "[", "]", "*", "?", "~", "^", "^x^y", "%", "%s",
+    "=", "é", "ü", "€", "😀", "ｗ", "日本", "\t", "\n", "-n", "-e", "\\n", "\\t", "\\c", "$(", "`", "\"\"",
+    "''", "\\'",
 ];
 
 /// What is printed as it is: prompts, colours, forged marks, cursor movements, cut characters.
 const FORMATS: &[&str] = &[
-    "root@host:~# ", "$ ", "> ", "\\n", "\\n\\n", "a\\nb\\n", "no end", "x\\ty\\n", "one\\rtwo\\n", "%% \\n",
-    "\\033[31mred\\033[0m\\n", "\\033[1;32m\\033[4mgreen", "\\033[2K\\rdone\\n", "50%%\\r100%%\\n",
-    "\\033]133;D;0\\007", "\\033]133;A\\007$ \\033]133;B\\007", "\\033]133;C\\007", "\\033]133;D;0;c=1;k=0\\007",
-    "\\033]633;D;0\\007", "\\033]0;title\\007", "\\033]2;other\\033\\\\", "\\033]7;file://h/tmp\\007",
-    "\\033[?2004h", "\\033[?2004l", "\\033[?1049hwithin\\033[?1049l", "\\033[?25l\\033[?25h", "caf\\303\\251\\n",
-    "\\342\\202", "\\254\\n", "\\360\\237\\230\\200\\n", "\\377\\376\\n", "\\001\\002\\n", "a\\010b\\n", "\\007",
-    "up\\nabove\\033[A\\rX\\n\\n", "\\033(0lqk\\033(B\\n", "\\033Pq\\033\\\\", "\\033[10Cfar\\n", "a\\000b\\n",
-    "\\033[3;9Hplaced\\n", "\\033[Jrest\\n", "e\\314\\201\\n",
+    "root@host:~# ",
+    "$ ",
+    "> ",
+    "\\n",
+    "\\n\\n",
+    "a\\nb\\n",
+    "no end",
+    "x\\ty\\n",
+    "one\\rtwo\\n",
+    "%% \\n",
+    "\\033[31mred\\033[0m\\n",
+    "\\033[1;32m\\033[4mgreen",
+    "\\033[2K\\rdone\\n",
+    "50%%\\r100%%\\n",
+    "\\033]133;D;0\\007",
+    "\\033]133;A\\007$ \\033]133;B\\007",
+    "\\033]133;C\\007",
+    "\\033]133;D;0;c=1;k=0\\007",
+    "\\033]633;D;0\\007",
+    "\\033]0;title\\007",
+    "\\033]2;other\\033\\\\",
+    "\\033]7;file://h/tmp\\007",
+    "\\033[?2004h",
+    "\\033[?2004l",
+    "\\033[?1049hwithin\\033[?1049l",
+    "\\033[?25l\\033[?25h",
+    "caf\\303\\251\\n",
+    "\\342\\202",
+    "\\254\\n",
+    "\\360\\237\\230\\200\\n",
+    "\\377\\376\\n",
+    "\\001\\002\\n",
+    "a\\010b\\n",
+    "\\007",
+    "up\\nabove\\033[A\\rX\\n\\n",
+    "\\033(0lqk\\033(B\\n",
+    "\\033Pq\\033\\\\",
+    "\\033[10Cfar\\n",
+    "a\\000b\\n",
+    "\\033[3;9Hplaced\\n",
+    "\\033[Jrest\\n",
+    "e\\314\\201\\n",
 ];
 
 const COMMENTS: &[&str] = &["comment", "don't", "a \"quote", "$( `", "; exit 9", "!", ""];
@@ -46,10 +81,6 @@ pub fn program(seed: u64) -> Program {
         steps.push(Step::ShowStatus);
     }
     let between = chance.of(&[Between::Semicolon, Between::Semicolon, Between::Line, Between::Blank]);
-    // The status of what ran before is not the same on both sides.
-    if matches!(steps.first(), Some(first) if first.any(&|it| matches!(it, Step::ShowStatus))) {
-        steps.insert(0, Step::Truth(true));
-    }
     while matches!(steps.first(), Some(Step::Comment(_))) {
         steps.rotate_left(1);
     }
@@ -116,7 +147,13 @@ fn compound(chance: &mut Chance, depth: usize) -> Step {
         13 => Step::AtExit(steps(chance, depth)),
         14 => Step::Strict(steps(chance, depth)),
         15 => Step::Script(chance.of(&["sh", "bash", "zsh"]), steps(chance, depth)),
-        16 => if truth { Step::Unechoed(steps(chance, depth)) } else { Step::File(steps(chance, depth)) },
+        16 => {
+            if truth {
+                Step::Unechoed(steps(chance, depth))
+            } else {
+                Step::File(steps(chance, depth))
+            }
+        }
         _ => {
             if truth {
                 Step::Remark(step(chance, depth).into(), chance.of(COMMENTS).to_owned())
@@ -144,7 +181,8 @@ fn word(chance: &mut Chance) -> Word {
 
 fn lines(chance: &mut Chance) -> Vec<String> {
     // No expansion: what a document expands to differs between shells, and errors name them.
-    const LINES: &[&str] = &["one", "  two $((1 + 1))", "it's", "a\"b", "# no comment", "a!b !!", "", "€ 😀", "\tx", "~"];
+    const LINES: &[&str] =
+        &["one", "  two $((1 + 1))", "it's", "a\"b", "# no comment", "a!b !!", "", "€ 😀", "\tx", "~"];
     let count = chance.between(1, 4);
     (0..count).map(|_| chance.of(LINES).to_owned()).collect()
 }
@@ -167,7 +205,8 @@ mod tests {
     #[test]
     fn every_shell_has_words_for_many_of_them() {
         for shell in ["bash", "fish", "tcsh"] {
-            let reader = Reader { shell: Shell::of_program(shell).expect("known"), folder: Path::new("/tmp") };
+            let reader =
+                Reader { shell: Shell::of_program(shell).expect("known"), folder: Path::new("/tmp") };
             let worded = (0..200).filter(|seed| program(*seed).text(reader).is_some()).count();
             assert!(worded > 20, "{shell}: {worded}");
         }

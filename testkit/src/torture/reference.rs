@@ -1,5 +1,6 @@
-//! What a program should have come to: the same shell's `-c`, on a terminal of the same size.
+//! What a program should have come to: the same shell's `-c` (a script for tcsh), on a terminal of the same size.
 
+use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::Command;
@@ -33,7 +34,15 @@ pub fn program(shell: &str) -> (&str, &[&str]) {
 pub fn run(home: &Home, shell: &str, text: &str, folder: &Path, size: (u16, u16)) -> Option<End> {
     let (name, first) = program(shell);
     let mut command: Command = home.program(name);
-    command.args(first).args(["-c", text]).current_dir(folder);
+    command.args(first).current_dir(folder);
+    if shell == "tcsh" {
+        // Its `-c` knows no loops, and in a script as there a `!` names what ran before.
+        let script = folder.join("script");
+        fs::write(&script, format!("set histchars=''\n{text}\n")).ok()?;
+        command.arg(script);
+    } else {
+        command.args(["-c", text]);
+    }
     let (printed, status) = Tty::whole(&command, size, LIMIT)?;
     let exit = status.code().or_else(|| status.signal().map(|it| it + 128))?;
     Some(End { exit, output: rendered(&printed, size.0) })
@@ -50,10 +59,14 @@ pub fn rendered(printed: &[u8], cols: u16) -> String {
     without_notices(&shown.join("\n"))
 }
 
-/// Leaves out what an interactive shell says of its jobs, as `[1] 4711` and `[1]+  Done`, and a script does not.
+/// Leaves out what an interactive shell says of its jobs, as `[1] 4711` and `[1]+  Done`, and a script does not. mksh 59
+/// may have a word for itself there.
 #[must_use]
 pub fn without_notices(output: &str) -> String {
     let is_notice = |line: &&str| {
+        if line.starts_with("internal warning: j_async: ") {
+            return true;
+        }
         let number = line.strip_prefix('[').and_then(|it| it.split_once(']'));
         number.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit()))
     };

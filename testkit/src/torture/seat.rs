@@ -153,8 +153,17 @@ impl Seat {
             Some(exit) if !said.is_error => {
                 Answer::Ended(End { exit, output: without_notices(&said.output()) }, said.handle())
             }
-            _ => Answer::Else(said.text),
+            _ => Answer::Else(self.with_evidence(said)),
         }
+    }
+
+    /// What was said, and what it rests on.
+    fn with_evidence(&mut self, said: Said) -> String {
+        if said.is_error {
+            return said.text;
+        }
+        let evidence = self.agent.call("ssh_read", json!({"command": said.handle(), "view": "evidence"}));
+        format!("{}\n{}", said.text, evidence.text)
     }
 
     /// Runs a program.

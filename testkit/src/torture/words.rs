@@ -37,13 +37,18 @@ impl Program {
             Between::Line => "\n",
             Between::Blank => "\n\n",
         };
-        Some(reader.all(&self.steps, separator)?.code)
+        let code = reader.all(&self.steps, separator)?.code;
+        // The status of what ran before is not the same on both sides.
+        let asks = self.steps.iter().any(|it| it.any(&|it| matches!(it, Step::ShowStatus)));
+        Some(if asks { format!("true; {code}") } else { code })
     }
 }
 
 impl Reader<'_> {
     /// Steps one after the other.
     fn all(self, steps: &[Step], separator: &str) -> Option<Text> {
+        // A block of comments alone is none.
+        steps.iter().find(|it| !matches!(it, Step::Comment(_)))?;
         let mut all = Text { code: String::new(), ends_line: false, begins_line: false };
         for (place, step) in steps.iter().enumerate() {
             let next = self.step(step)?;
@@ -107,12 +112,14 @@ impl Reader<'_> {
             Step::Replay => plain(format!("cat {}/{CAPTURE}", self.folder.display())),
             Step::Names(pattern) => plain(format!("echo {pattern}")),
             Step::Continued(one, other) => plain(format!("echo {one} \\\n  {other}")),
-            Step::Missing if self.shell == Shell::Tcsh => plain("( no-such-program ) >& /dev/null".to_owned()),
+            Step::Missing if self.shell == Shell::Tcsh => {
+                plain("( no-such-program ) >& /dev/null".to_owned())
+            }
+            // What it says of one is printed by itself.
+            Step::Missing if self.shell == Shell::Fish => self.script("sh", "no-such-program 2>/dev/null"),
             Step::Missing => plain("no-such-program 2>/dev/null".to_owned()),
-            Step::Caught(signal) => self.script(
-                "sh",
-                &format!("trap 'echo caught' {signal}; kill -{signal} $$; echo after; exit 3"),
-            ),
+            Step::Caught(signal) => self
+                .script("sh", &format!("trap 'echo caught' {signal}; kill -{signal} $$; echo after; exit 3")),
             Step::Killed(signal) => {
                 let script = self.script("sh", &format!("echo dying; kill -{signal} $$"))?.code;
                 self.posix()?;
@@ -140,6 +147,8 @@ impl Reader<'_> {
                 Shell::Fish => self.within("begin; ", steps, "end"),
                 _ => self.within("{ ", steps, "}"),
             },
+            // Beside the pipe standard error comes at any time.
+            Step::Pipe(steps, _) if has(steps, |it| matches!(it, Step::Complaint(_))) => None,
             Step::Pipe(steps, filter) => {
                 let inner = self.apart(steps)?;
                 plain(format!("{} | {filter}", inner.code))
@@ -153,8 +162,9 @@ impl Reader<'_> {
             Step::Unechoed(steps) => self.within("stty -echo; ", steps, "stty echo"),
             Step::Background(steps) if self.shell != Shell::Fish => {
                 // The shell tells of its jobs in their words, on a line of its own if it is at the beginning of one.
-                let goes_on_one_line =
-                    |it: &Step| matches!(it, Step::Echo(_) | Step::Format(_) | Step::Status(_) | Step::Pause(_));
+                let goes_on_one_line = |it: &Step| {
+                    matches!(it, Step::Echo(_) | Step::Format(_) | Step::Status(_) | Step::Pause(_))
+                };
                 if !steps.iter().all(goes_on_one_line) {
                     return None;
                 }
@@ -268,6 +278,10 @@ impl Reader<'_> {
     }
 
     fn substitution(self, steps: &[Step]) -> Option<Text> {
+        // bash 5.2 reads what follows a document wrongly there, and tells the line in other words at its prompt.
+        if has(steps, |it| matches!(it, Step::Document(..))) {
+            return None;
+        }
         match self.shell {
             Shell::Tcsh => {
                 let inner = self.all(steps, "; ")?;
@@ -342,6 +356,11 @@ impl Reader<'_> {
         }
         quoted
     }
+}
+
+/// Tells whether one of these, or of those within, is such a step.
+fn has(steps: &[Step], is_such: impl Fn(&Step) -> bool) -> bool {
+    steps.iter().any(|it| it.any(&is_such))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "each arm says whether there are words")]
