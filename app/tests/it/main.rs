@@ -9,6 +9,7 @@
 mod desk;
 
 mod runs;
+mod torture;
 mod shells;
 mod nested;
 mod frames;

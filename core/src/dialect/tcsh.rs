@@ -1,7 +1,7 @@
 //! tcsh 6.
 //!
-//! `precmd` counts prompts and marks the end of a command, `postcmd` its start; both may do so several times for one
-//! command, and the first start counts. `%{…%}` belongs to the character that follows it and cannot be the last in a
+//! `precmd` counts prompts and marks the end of a command, `postcmd` its start. tcsh calls that for every part of an
+//! `eval` or a loop too; only the first is marked, for a mark must not stand within output. `%{…%}` belongs to the character that follows it and cannot be the last in a
 //! prompt, so the mark of a prompt's end goes before its last character and is printed as if it stood behind it.
 //! tcsh keeps `$status` over its hooks. An interrupted command leaves 1.
 //!
@@ -22,13 +22,13 @@ pub(super) fn hook(key: &str) -> String {
         format!("alias __j '{}';", marked("prompt", "")),
         format!("alias __l '{}';", marked("prompt2", r"|sed s/B\;k/T\;k/")),
         format!(r#"alias __n 'if("$prompt:q" \!~ *{key}*)set prompt="`__j`"';"#),
-        r#"alias __z 'set __s=$status';alias __y '(exit $__s)';alias __m 'if("$__r" != x)set __s=$__r;set __r=x;@ __c++;@ __d=$__c + 1;"#
+        r#"alias __z 'set __s=$status';alias __y '(exit $__s)';alias __m 'if("$__r" != x)set __s=$__r;set __r=x;@ __c++;@ __d=$__c + 1;set __g="`__x`";"#
             .to_owned(),
         format!(r#"__w "${{__e}}P;k={key};d=$cwd:q$__b{};t=$__t;n=$__c$__b";__n';"#, mark("D;$__s;c=$__c")),
-        format!(r#"alias __x '__w "{}$__b"';"#, mark("C;c=$__d")),
+        format!(r#"alias __x '__w "{}$__b"';alias __u '__w "$__g";set __g=';set __g=;"#, mark("C;c=$__d")),
         // What the user does there still sees the status, and may change it.
         adopt("precmd", "__z;", "__y;", "__m"),
-        adopt("postcmd", "", "", "__x"),
+        adopt("postcmd", "", "", "__u"),
         format!(r#"set prompt2="%{{${{__e}}S;k={key}$__b%}}`__l`";"#),
         "if(`history|wc -l` > 1)set __h;history -c;if($?__h)history -L;unset __h".to_owned(),
         "\r".to_owned(),
@@ -57,7 +57,8 @@ pub(super) fn submit(command: &str) -> String {
         .filter(|line| has_document || !line.trim().is_empty())
         .map(|line| without_events(&line))
         .collect();
-    let is_body = has_document || lines.iter().any(|line| line.contains('\n') || is_block(line));
+    // A quoted line feed goes into an `eval`: in the body of a loop tcsh loses count of quotes (6.24).
+    let is_body = has_document || lines.iter().any(|line| is_block(line));
     let is_long = lines.iter().any(|line| line.len() > LINE_BYTES_MAX);
     match lines.as_slice() {
         [] => "\r".to_owned(),
@@ -183,7 +184,9 @@ mod tests {
     #[test]
     fn several_lines_are_one_command() {
         assert_eq!(submit("echo 'a'\necho\tb"), "eval 'echo '\\''a'\\''\\\recho\x16\tb'\r");
-        for block in ["foreach i (1 2)\necho $i\nend", "cat <<E\na\nE", "echo a\necho 'b\\\nc'"] {
+        let quoted = "eval 'echo a\\\recho '\\''b\\\\\rc'\\'''\r";
+        assert_eq!(submit("echo a\necho 'b\\\nc'"), quoted);
+        for block in ["foreach i (1 2)\necho $i\nend", "cat <<E\na\nE"] {
             let typed = submit(block);
             assert!(typed.starts_with("foreach __i (1)\r__x\r"), "{typed}");
         }

@@ -63,14 +63,20 @@ pub fn rendered(printed: &[u8], cols: u16) -> String {
 /// may have a word for itself there.
 #[must_use]
 pub fn without_notices(output: &str) -> String {
-    let is_notice = |line: &&str| {
-        if line.starts_with("internal warning: j_async: ") {
-            return true;
-        }
-        let number = line.strip_prefix('[').and_then(|it| it.split_once(']'));
-        number.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|it| it.is_ascii_digit()))
-    };
-    output.split('\n').filter(|line| !is_notice(line)).collect::<Vec<_>>().join("\n")
+    output.split('\n').filter_map(without_notice).collect::<Vec<_>>().join("\n")
+}
+
+/// Leaves out such words at a line's beginning with all that follows, and `[1] 4711` at its end: tcsh does not look
+/// where it stands.
+fn without_notice(line: &str) -> Option<&str> {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    let job = line.strip_prefix('[').and_then(|it| it.split_once(']'));
+    if line.starts_with("internal warning: j_async: ") || job.is_some_and(|(number, _)| is_number(number)) {
+        return None;
+    }
+    let told = line.rsplit_once("] ").filter(|(_, pid)| is_number(pid));
+    let begun = told.and_then(|(before, _)| before.rsplit_once('[')).filter(|(_, job)| is_number(job));
+    Some(begun.map_or(line, |(before, _)| before))
 }
 
 #[cfg(test)]
@@ -89,5 +95,6 @@ mod tests {
     #[test]
     fn notices_of_jobs_are_no_output() {
         assert_eq!(without_notices("a\n[1] 4711\n[x] b\n[1]+  Done   sleep 1\nc"), "a\n[x] b\nc");
+        assert_eq!(without_notices("no end[2] 4711\n[3]"), "no end");
     }
 }
