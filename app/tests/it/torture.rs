@@ -1,8 +1,11 @@
-//! Programs made by chance: each comes to the same in a session as by the same shell's `-c`.
+//! The torture bench: programs made by chance come to the same in a session as by the same shell's `-c`, and every case
+//! of the table is told right, wherever its shell is.
 
+use cotty_testkit::torture::table::{CASES, Case, End, LONG, Says, Turn};
 use cotty_testkit::torture::{Order, Places, bench};
+use cotty_testkit::{Home, Mcp, Sshd, have, not_run};
 
-use crate::desk::SHELLS;
+use crate::desk::{Desk, SHELLS, dialect, in_every_shell, program, shells};
 
 /// So many programs take about half a minute on two cores. `cargo xtask torture` runs as many as one likes.
 const COUNT: usize = 480;
@@ -13,4 +16,143 @@ fn what_a_session_tells_is_what_the_shell_would_have_done() {
     let tally = bench("what_a_session_tells_is_what_the_shell_would_have_done", &order);
     assert!(tally.is_clean(), "what was found stands above\n{tally}");
     eprintln!("{tally}");
+}
+
+/// Where a case is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    /// The kernel shows what is in front.
+    Clear,
+    /// It does not: a program that waits is one that runs.
+    None,
+}
+
+/// Tells one case in a session, and asks afterwards whether it is still exact. Returns whether the shell has ended.
+fn told(desk: &mut Desk, session: &str, shell: &str, case: &Case, sight: Sight) -> bool {
+    let Says::Command(command) = case.says(dialect(shell)) else { return false };
+    if !have(case.needs, &format!("{} in {shell}", case.name)) {
+        return false;
+    }
+    let at = format!("{} in {shell} ({session})", case.name);
+    let long = "y".repeat(LONG);
+    // Where nothing tells that it waits there is no use in waiting for it.
+    let wait_s = match (case.turns.first(), sight) {
+        (Some(Turn::Runs), _) | (Some(_), Sight::None) => 1,
+        _ => 25,
+    };
+    let mut said = desk.run_as_it_is(session, &command.replace('@', &long), wait_s);
+    for turn in case.turns {
+        match turn {
+            Turn::Needs(kind) if sight == Sight::Clear => {
+                assert!(said.state().starts_with(&format!("needs input ({kind})")), "{at}: {said:?}");
+            }
+            Turn::Needs("incomplete_syntax") => {
+                assert!(said.state().starts_with("needs input (incomplete_syntax)"), "{at}: {said:?}");
+            }
+            Turn::Needs(_) | Turn::Runs => assert!(said.state().starts_with("running"), "{at}: {said:?}"),
+            Turn::Line(text) => said = desk.send(session, text),
+            Turn::Key(key) => said = desk.press(session, key),
+        }
+    }
+    match case.end {
+        End::Prints(exit, output) => {
+            assert_eq!(
+                (said.exit(), said.output()),
+                (Some(exit), output.replace('@', &long)),
+                "{at}: {said:?}"
+            );
+        }
+        End::Says(exit, words) => {
+            assert!(said.exit() == Some(exit) && said.output().contains(words), "{at}: {}", said.text);
+        }
+        End::Interrupted => assert!(said.state().starts_with("interrupted by SIGINT"), "{at}: {said:?}"),
+        End::Nothing => assert!(said.state().starts_with("ran nothing"), "{at}: {said:?}"),
+        End::Leaves(exit) => {
+            assert!(said.state().contains(&format!("shell exited {exit}")), "{at}: {said:?}");
+            return true;
+        }
+    }
+    desk.is_exact(session);
+    false
+}
+
+/// Tells all cases to a session; `anew` opens the shell again that one of them has ended.
+fn all_told(desk: &mut Desk, session: &str, shell: &str, sight: Sight, anew: impl Fn(&mut Desk)) {
+    for case in CASES {
+        if told(desk, session, shell, case, sight) {
+            anew(desk);
+        }
+    }
+}
+
+#[test]
+fn every_case_of_the_table_is_told_right_in_every_shell() {
+    in_every_shell(|desk, shell| {
+        all_told(desk, shell, shell, Sight::Clear, |desk| drop(desk.open(shell, shell)));
+    });
+}
+
+#[test]
+fn every_case_is_told_right_where_system_calls_are_hidden() {
+    let home = Home::new();
+    let mut command = home.cotty(&["mcp"]);
+    command.env("COTTY_TEST_NO_SYSCALL", "1");
+    let mut agent = Mcp::start(command);
+    agent.initialize();
+    let mut desk = Desk::of(agent, home);
+    for shell in shells() {
+        desk.open(shell, shell);
+        all_told(&mut desk, shell, shell, Sight::Clear, |desk| drop(desk.open(shell, shell)));
+    }
+}
+
+/// Opens a shell inside a session of bash, tells it all cases, and leaves it.
+fn told_inside(desk: &mut Desk, name: &str, shell: &str, opens: &str, sight: Sight) {
+    desk.open(name, "bash");
+    let enter = |desk: &mut Desk| {
+        let opened = desk.run_as_it_is(name, opens, 25);
+        assert!(opened.state().starts_with("nested shell ("), "{opens}: {opened:?}");
+        desk.speaks(name, shell);
+    };
+    enter(desk);
+    all_told(desk, name, shell, sight, |desk| {
+        desk.speaks(name, "bash");
+        desk.is_exact(name);
+        enter(desk);
+    });
+    desk.run_as_it_is(name, "exit 4", 25);
+    desk.speaks(name, "bash");
+    desk.is_exact(name);
+}
+
+#[test]
+fn every_case_is_told_right_in_another_user_s_shell() {
+    let test = "every_case_is_told_right_in_another_user_s_shell";
+    if !rustix::process::geteuid().is_root() {
+        return not_run(test, "su asks an ordinary user for a password");
+    }
+    let mut desk = Desk::new();
+    for shell in shells().into_iter().filter(|it| program(it) == *it) {
+        let opens = format!("su -s $(command -v {shell}) nobody");
+        told_inside(&mut desk, &format!("su-{shell}"), shell, &opens, Sight::Clear);
+    }
+}
+
+#[test]
+fn every_case_is_told_right_beyond_a_second_hop() {
+    let Some(sshd) = Sshd::start("every_case_is_told_right_beyond_a_second_hop") else { return };
+    let known = sshd.known_hosts();
+    let mut desk = Desk::new();
+    for shell in shells() {
+        let starts =
+            if program(shell) == shell { shell.to_owned() } else { format!("{} sh", program(shell)) };
+        let opens = format!(
+            "ssh -tt -F none -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} -p {} {}@127.0.0.1 exec {starts}",
+            known.display(),
+            sshd.file("user_ed25519").display(),
+            sshd.port(),
+            sshd.user()
+        );
+        told_inside(&mut desk, &format!("hop-{shell}"), shell, &opens, Sight::None);
+    }
 }

@@ -40,6 +40,12 @@ impl Program {
         let code = reader.all(&self.steps, separator)?.code;
         // The status of what ran before is not the same on both sides.
         let asks = self.steps.iter().any(|it| it.any(&|it| matches!(it, Step::ShowStatus)));
+        // In the body of a loop tcsh 6.24 goes on reading behind a backslash before a quote.
+        let is_misread = reader.shell == Shell::Tcsh && code.contains("\\'");
+        let has_block = |it: &Step| matches!(it, Step::If(..) | Step::For(..));
+        if is_misread && has(&self.steps, has_block) {
+            return None;
+        }
         Some(if asks { format!("true; {code}") } else { code })
     }
 }
@@ -162,17 +168,19 @@ impl Reader<'_> {
             Step::Unechoed(steps) => self.within("stty -echo; ", steps, "stty echo"),
             Step::Background(steps) if self.shell != Shell::Fish => {
                 // The shell tells of its jobs in their words, on a line of its own if it is at the beginning of one.
-                let goes_on_one_line = |it: &Step| {
-                    matches!(it, Step::Echo(_) | Step::Format(_) | Step::Status(_) | Step::Pause(_))
-                };
+                // A subshell within stops there in mksh, which hands it the terminal.
+                let goes_on_one_line =
+                    |it: &Step| matches!(it, Step::Echo(_) | Step::Format(_) | Step::Pause(_));
                 if !steps.iter().all(goes_on_one_line) {
                     return None;
                 }
                 let mut steps = steps.clone();
                 steps.push(Step::Echo(Vec::new()));
                 let inner = self.apart(&steps)?.code;
-                if inner.contains('\n') { None } else { plain(format!("echo; {inner} & wait")) }
+                // Its words would stand on another row, if they are placed.
+                if inner.contains('\n') || inner.contains("\\033[") { None } else { plain(format!("echo; {inner} & wait")) }
             }
+            Step::File(steps) if has(steps, |it| matches!(it, Step::File(_))) => None,
             Step::File(steps) => {
                 // Both sides run at the same time.
                 let pid = if self.shell == Shell::Fish { "$fish_pid" } else { "$$" };
@@ -210,6 +218,8 @@ impl Reader<'_> {
                 ended(format!("cat <<{mark}\n{}\nE\n", lines.join("\n")))
             }
             Step::AtExit(steps) => self.within("( trap 'echo bye' EXIT; ", steps, ")"),
+            // ksh93 tells of it at a prompt, and in a script not.
+            Step::Strict(steps) if has(steps, |it| matches!(it, Step::Killed(_))) => None,
             Step::Strict(steps) => self.within("( set -e; ", steps, ")"),
             Step::Sum(one, other) => plain(format!("echo $(( {one} * {other} % 7 ))")),
             _ => None,
