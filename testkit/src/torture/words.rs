@@ -40,12 +40,6 @@ impl Program {
         let code = reader.all(&self.steps, separator)?.code;
         // The status of what ran before is not the same on both sides.
         let asks = self.steps.iter().any(|it| it.any(&|it| matches!(it, Step::ShowStatus)));
-        // In the body of a loop tcsh 6.24 goes on reading behind a backslash before a quote.
-        let is_misread = reader.shell == Shell::Tcsh && code.contains("\\'");
-        let has_block = |it: &Step| matches!(it, Step::If(..) | Step::For(..));
-        if is_misread && has(&self.steps, has_block) {
-            return None;
-        }
         Some(if asks { format!("true; {code}") } else { code })
     }
 }
@@ -178,7 +172,11 @@ impl Reader<'_> {
                 steps.push(Step::Echo(Vec::new()));
                 let inner = self.apart(&steps)?.code;
                 // Its words would stand on another row, if they are placed.
-                if inner.contains('\n') || inner.contains("\\033[") { None } else { plain(format!("echo; {inner} & wait")) }
+                if inner.contains('\n') || inner.contains("\\033[") {
+                    None
+                } else {
+                    plain(format!("echo; {inner} & wait"))
+                }
             }
             Step::File(steps) if has(steps, |it| matches!(it, Step::File(_))) => None,
             Step::File(steps) => {
