@@ -34,9 +34,9 @@ fn told(desk: &mut Desk, session: &str, shell: &str, case: &Case, sight: Sight) 
     if !have(case.needs, &format!("{} in {shell}", case.name)) {
         return false;
     }
-    // A key that is no end of a line is taken for one of an unsent line there: nothing tells who read it.
-    let presses = |it: &Turn| matches!(it, Turn::Key(key) if *key != "ctrl-c");
-    if sight == Sight::None && case.turns.iter().any(presses) {
+    // What was typed ahead of its prompt a shell without a line editor reads without a sign.
+    let types = |it: &Turn| matches!(it, Turn::Line(_)) || matches!(it, Turn::Key(key) if *key != "ctrl-c");
+    if sight == Sight::None && !dialect(shell).edits_lines() && case.turns.iter().any(types) {
         return false;
     }
     let at = format!("{} in {shell} ({session})", case.name);
@@ -73,6 +73,9 @@ fn told(desk: &mut Desk, session: &str, shell: &str, case: &Case, sight: Sight) 
             assert!(said.state().contains(&format!("shell exited {exit}")), "{at}: {said:?}");
             return true;
         }
+    }
+    if case.turns.contains(&Turn::Needs("secret")) {
+        desk.run(session, "stty echo");
     }
     // A shell may tell of a job that is done before any prompt.
     let said = desk.run(session, "echo next-$((40 + 2)); (exit 6)");

@@ -74,9 +74,9 @@ pub(super) fn submit(command: &str) -> String {
 /// What the editor takes in one line; what is longer it cuts, with a beep, and runs the rest.
 const LINE_BYTES_MAX: usize = 900;
 
-/// A line of a loop's body; one that is long, or would be misread there, is put together first.
+/// A line of a loop's body; a long one is put together first.
 fn in_pieces(line: &str) -> String {
-    if line.len() <= LINE_BYTES_MAX && (is_block(line) || !line.contains(r"\'")) {
+    if line.len() <= LINE_BYTES_MAX {
         return typed(line) + "\r";
     }
     let cost = |it: char| if matches!(it, '\'' | '!') { 4 } else { it.len_utf8() + usize::from(it == '\n') };
@@ -88,29 +88,9 @@ fn in_pieces(line: &str) -> String {
     assigned.collect::<String>() + "eval \"$__q:q\"\r"
 }
 
-/// Quotes a text. A backslash before a quote stands outside of ours: in the body of a loop tcsh takes it for an escape within
-/// them too, and loses count (6.24).
 fn quoted(text: &str) -> String {
-    let mut quoted = String::from("'");
-    let mut backslashes = 0;
-    let mut rest = text.chars().peekable();
-    while let Some(it) = rest.next() {
-        match it {
-            '\\' => backslashes += 1,
-            '\'' => quoted.push_str(r"'\''"),
-            '!' => quoted.push_str(r"'\!'"),
-            '\n' => quoted.push_str("\\\n"),
-            other => quoted.push(other),
-        }
-        if backslashes > 0 && rest.peek() != Some(&'\\') {
-            let is_before_quote = matches!(rest.peek(), None | Some('\'' | '!'));
-            let outside = || format!("'{}'", r"\\".repeat(backslashes));
-            quoted.push_str(&if is_before_quote { outside() } else { r"\".repeat(backslashes) });
-            backslashes = 0;
-        }
-    }
-    quoted.push('\'');
-    quoted
+    let text = text.replace('\'', r"'\''").replace('!', r"'\!'").replace('\n', "\\\n");
+    format!("'{text}'")
 }
 
 /// Cuts the text into lines; one that ends in a backslash goes on.
@@ -199,13 +179,6 @@ mod tests {
         assert_eq!(submit("echo '# a' a#b \\# c"), "echo '# a' a#b \\# c\r");
         assert_eq!(submit("# only"), "\r");
         assert_eq!(submit("echo wow! a!b \\!c"), "echo wow! a\\!b \\!c\r");
-    }
-
-    #[test]
-    fn no_quote_follows_a_backslash_within_quotes() {
-        assert_eq!(quoted(r"a\b"), r"'a\b'");
-        assert_eq!(quoted(r"'x\\'"), r"''\''x'\\\\''\'''");
-        assert_eq!(quoted(r"\!"), r"''\\''\!''");
     }
 
     #[test]

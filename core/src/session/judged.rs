@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Effect, Session, Stage};
+use super::{Doubt, Effect, Session, Stage};
 use crate::dialect::Shell;
 use crate::evidence::{Kind, Step};
 use crate::facts::{Facts, Inner, Program};
@@ -14,6 +14,9 @@ use crate::run::RunState;
 /// A shell that reads a line for so long without a signed prompt has lost our hook.
 const UNSIGNED: Duration = Duration::from_secs(1);
 
+/// So long a shell out of sight may take to draw what was typed ahead of its prompt.
+const SILENT: Duration = Duration::from_secs(1);
+
 impl Session {
     /// Takes in the answer to [`Effect::AskFacts`].
     pub fn handle_facts(&mut self, now: Instant, number: u64, facts: &Facts) {
@@ -21,6 +24,7 @@ impl Session {
             // Asked again and again: they may be had later.
             let judged = Judged::Running { because: Some("no facts") };
             drop(self.prober.answer(now, number, judged, 0));
+            self.believe_silence(now);
             return self.go_without_facts(now, &facts.shell.comm);
         }
         self.without_facts = false;
@@ -50,6 +54,8 @@ impl Session {
             Stage::Ready => {
                 if judged == Judged::AtShell {
                     self.believe_prompt();
+                } else if self.front == Front::Beyond {
+                    self.believe_silence(now);
                 }
                 self.verify_draft(&judged);
             }
@@ -223,6 +229,26 @@ impl Session {
         if self.doubt.take().is_some() {
             (self.kept.at_prompt, self.prompt_due) = (true, false);
             self.effects.extend([Effect::Prompted, Effect::Changed]);
+        }
+    }
+
+    /// Where no facts tell whether the shell reads, its line editor does: what was typed ahead it draws at its prompt, and
+    /// soon. Without an editor nothing tells.
+    fn believe_silence(&mut self, now: Instant) {
+        let is_silent = now.saturating_duration_since(self.last_active) >= SILENT;
+        let stands = !self.prompt_due && self.screen.cursor() == self.prompt_cursor;
+        if self.stage != Stage::Ready || self.run.is_some() || !is_silent || !stands {
+            return;
+        }
+        if !self.plan.shell.edits_lines() {
+            return;
+        }
+        if self.doubt == Some(Doubt::LineAhead) {
+            self.believe_prompt();
+        }
+        if self.is_at_prompt() && std::mem::take(&mut self.typed_ahead) {
+            self.gate.begin_line(false);
+            self.effects.push_back(Effect::Changed);
         }
     }
 

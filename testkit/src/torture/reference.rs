@@ -63,7 +63,16 @@ pub fn rendered(printed: &[u8], cols: u16) -> String {
 /// may have a word for itself there.
 #[must_use]
 pub fn without_notices(output: &str) -> String {
-    output.split('\n').filter_map(without_notice).collect::<Vec<_>>().join("\n")
+    let mut lines: Vec<&str> = Vec::new();
+    for line in output.split('\n') {
+        if line.starts_with("fish: Job ") {
+            // It stands below an empty line.
+            lines.pop_if(|it| it.is_empty());
+        } else if let Some(line) = without_notice(line) {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
 }
 
 /// Leaves out such words at a line's beginning with all that follows, and `[1] 4711` at its end: tcsh does not look
@@ -96,5 +105,6 @@ mod tests {
     fn notices_of_jobs_are_no_output() {
         assert_eq!(without_notices("a\n[1] 4711\n[x] b\n[1]+  Done   sleep 1\nc"), "a\n[x] b\nc");
         assert_eq!(without_notices("no end[2] 4711\n[3]"), "no end");
+        assert_eq!(without_notices("a\n\nfish: Job 1, 'sleep 1 &' has ended"), "a");
     }
 }
