@@ -122,7 +122,10 @@ fn told_inside(desk: &mut Desk, name: &str, shell: &str, opens: &str, sight: Sig
     desk.open(name, "bash");
     let enter = |desk: &mut Desk| {
         let opened = desk.run_as_it_is(name, opens, 25);
-        assert!(opened.state().starts_with("nested shell ("), "{opens}: {opened:?}");
+        assert!(
+            opened.state().starts_with("nested shell (") && opened.state().contains("at its prompt"),
+            "{opens}: {opened:?}"
+        );
         desk.speaks(name, shell);
     };
     enter(desk);

@@ -60,6 +60,8 @@ pub struct Case {
     pub but: &'static [(Shell, Says)],
     /// The program that it needs.
     pub needs: &'static str,
+    /// The shell itself reads: without an editor only the system call tells that from its prompt.
+    pub shell_reads: bool,
     /// What is done on its way.
     pub turns: &'static [Turn],
     /// How it ends.
@@ -80,7 +82,7 @@ impl Case {
 
     const fn each(name: &'static str, says: [Says; 3], end: End) -> Self {
         let [posix, fish, tcsh] = says;
-        Self { name, posix, fish, tcsh, but: &[], needs: "sh", turns: &[], end }
+        Self { name, posix, fish, tcsh, but: &[], needs: "sh", shell_reads: false, turns: &[], end }
     }
 
     const fn same(name: &'static str, command: &'static str, end: End) -> Self {
@@ -89,6 +91,11 @@ impl Case {
 
     const fn of_program(mut self, program: &'static str) -> Self {
         self.needs = program;
+        self
+    }
+
+    const fn by_shell(mut self) -> Self {
+        self.shell_reads = true;
         self
     }
 
@@ -156,6 +163,7 @@ pub const CASES: &[Case] = &[
         ],
         End::Says(0, "got-me"),
     )
+    .by_shell()
     .with(&[Needs("line"), Line("me")]),
     Case::each(
         "a question for a secret",
@@ -172,6 +180,7 @@ pub const CASES: &[Case] = &[
         (Shell::Ksh93, Command("sh -c 'stty -echo; read x; stty echo; echo never'")),
         (Shell::Fish, Cannot("its read edits a line: no fact of the kernel tells that from its prompt")),
     ])
+    .by_shell()
     .with(&[Needs("secret"), Key("ctrl-c")]),
     Case::same("a reader of lines", "cat", End::Says(0, "")).with(&[Needs("line"), Key("ctrl-d")]),
     Case::same("a question of Python", "python3 -c 'print(\"got-\" + input())'", End::Says(0, "got-me"))
