@@ -6,7 +6,7 @@ use cotty_testkit::torture::table::{CASES, Case, End, LONG, Says, Turn};
 use cotty_testkit::torture::{Order, Places, bench};
 use cotty_testkit::{Home, Mcp, Sshd, have, not_run};
 
-use crate::desk::{Desk, SHELLS, dialect, in_every_shell, program, shells};
+use crate::desk::{Desk, SHELLS, dialect, in_every_shell, inner_shells, program, shells};
 
 /// So many programs take about half a minute on two cores. `cargo xtask torture` runs as many as one likes.
 const COUNT: usize = 480;
@@ -24,6 +24,8 @@ fn what_a_session_tells_is_what_the_shell_would_have_done() {
 enum Sight {
     /// The kernel shows what is in front.
     Clear,
+    /// All but the system calls.
+    WithoutCalls,
     /// It does not: a program that waits is one that runs.
     None,
 }
@@ -32,6 +34,12 @@ enum Sight {
 fn told(desk: &mut Desk, session: &str, shell: &str, case: &Case, sight: Sight) -> bool {
     let Says::Command(command) = case.says(dialect(shell)) else { return false };
     if !have(case.needs, &format!("{} in {shell}", case.name)) {
+        return false;
+    }
+    // A reader with a socket open is lost there, knowingly.
+    let is_lost = (case.shell_reads && !dialect(shell).edits_lines())
+        || (case.needs == "less" && dialect(shell).pipes_are_sockets());
+    if sight == Sight::WithoutCalls && is_lost {
         return false;
     }
     // What was typed ahead of its prompt a shell without a line editor reads without a sign.
@@ -48,7 +56,7 @@ fn told(desk: &mut Desk, session: &str, shell: &str, case: &Case, sight: Sight) 
     let mut said = desk.run_as_it_is(session, &command.replace('@', &"y".repeat(LONG)), wait_s);
     for turn in case.turns {
         match turn {
-            Turn::Needs(kind) if sight == Sight::Clear => {
+            Turn::Needs(kind) if sight != Sight::None => {
                 assert!(said.state().starts_with(&format!("needs input ({kind})")), "{at}: {said:?}");
             }
             Turn::Needs(_) | Turn::Runs => assert!(said.state().starts_with("running"), "{at}: {said:?}"),
@@ -113,7 +121,7 @@ fn every_case_is_told_right_where_system_calls_are_hidden() {
     let mut desk = Desk::of(agent, home);
     for shell in shells() {
         desk.open(shell, shell);
-        all_told(&mut desk, shell, shell, Sight::Clear, |desk| drop(desk.open(shell, shell)));
+        all_told(&mut desk, shell, shell, Sight::WithoutCalls, |desk| drop(desk.open(shell, shell)));
     }
 }
 
@@ -146,7 +154,7 @@ fn every_case_is_told_right_in_another_user_s_shell() {
         return not_run(test, "su asks an ordinary user for a password");
     }
     let mut desk = Desk::new();
-    for shell in shells().into_iter().filter(|it| program(it) == *it) {
+    for shell in inner_shells() {
         let opens = format!("su -s $(command -v {shell}) nobody");
         told_inside(&mut desk, &format!("su{shell}"), shell, &opens, Sight::Clear);
     }
@@ -157,9 +165,9 @@ fn every_case_is_told_right_beyond_a_second_hop() {
     let Some(sshd) = Sshd::start("every_case_is_told_right_beyond_a_second_hop") else { return };
     let known = sshd.known_hosts();
     let mut desk = Desk::new();
-    for shell in shells() {
-        let starts =
-            if program(shell) == shell { shell.to_owned() } else { format!("{} sh", program(shell)) };
+    for shell in inner_shells() {
+        // Beyond a hop the account's own shell is asked for.
+        let starts = format!("env SHELL=/bin/{shell} {shell}");
         let opens = format!(
             "ssh -tt -F none -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} -p {} {}@127.0.0.1 exec {starts}",
             known.display(),
