@@ -6,7 +6,7 @@ use cotty_testkit::torture::table::{CASES, Case, End, LONG, Says, Turn};
 use cotty_testkit::torture::{Order, Places, bench};
 use cotty_testkit::{Home, Mcp, Sshd, have, not_run};
 
-use crate::desk::{Desk, SHELLS, dialect, in_every_shell, inner_shells, program, shells};
+use crate::desk::{Desk, SHELLS, dialect, in_every_shell, inner_shells, shells};
 
 /// So many programs take about half a minute on two cores. `cargo xtask torture` runs as many as one likes.
 const COUNT: usize = 480;

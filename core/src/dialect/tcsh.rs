@@ -25,7 +25,7 @@ pub(super) fn hook(key: &str) -> String {
         r#"alias __z 'set __s=$status';alias __y '(exit $__s)';alias __m 'if("$__r" != x)set __s=$__r;set __r=x;@ __c++;@ __d=$__c + 1;set __g="`__x`";"#
             .to_owned(),
         format!(r#"__w "${{__e}}P;k={key};d=$cwd:q$__b{};t=$__t;n=$__c$__b";__n';"#, mark("D;$__s;c=$__c")),
-        format!(r#"alias __x '__w "{}$__b"';alias __u '__w "$__g";set __g=';set __g=;"#, mark("C;c=$__d")),
+        format!(r#"alias __x '__w "{}$__b"';alias __u '__w "$__g";set __g=';set __g=;set __n=;"#, mark("C;c=$__d")),
         // What the user does there still sees the status, and may change it.
         adopt("precmd", "__z;", "__y;", "__m"),
         adopt("postcmd", "", "", "__u"),
@@ -74,9 +74,9 @@ pub(super) fn submit(command: &str) -> String {
 /// What the editor takes in one line; what is longer it cuts, with a beep, and runs the rest.
 const LINE_BYTES_MAX: usize = 900;
 
-/// A line of a loop's body; a long one is put together first.
+/// A line of a loop's body; one that is long, or would be misread there, is put together first.
 fn in_pieces(line: &str) -> String {
-    if line.len() <= LINE_BYTES_MAX {
+    if line.len() <= LINE_BYTES_MAX && (is_block(line) || !line.contains(r"\'")) {
         return typed(line) + "\r";
     }
     let cost = |it: char| if matches!(it, '\'' | '!') { 4 } else { it.len_utf8() + usize::from(it == '\n') };
@@ -88,9 +88,29 @@ fn in_pieces(line: &str) -> String {
     assigned.collect::<String>() + "eval \"$__q:q\"\r"
 }
 
+/// Quotes a text. A backslash before a quote stands outside of ours, and apart from the next: in the body of a loop a quote
+/// that follows one is not counted, wherever it stands (6.24). `$__n` is empty.
 fn quoted(text: &str) -> String {
-    let text = text.replace('\'', r"'\''").replace('!', r"'\!'").replace('\n', "\\\n");
-    format!("'{text}'")
+    let mut quoted = String::from("'");
+    let mut backslashes = 0;
+    let mut rest = text.chars().peekable();
+    while let Some(it) = rest.next() {
+        match it {
+            '\\' => backslashes += 1,
+            '\'' => quoted.push_str(r"'\''"),
+            '!' => quoted.push_str(r"'\!'"),
+            '\n' => quoted.push_str("\\\n"),
+            other => quoted.push(other),
+        }
+        if backslashes > 0 && rest.peek() != Some(&'\\') {
+            let is_before_quote = matches!(rest.peek(), None | Some('\'' | '!'));
+            let outside = || format!("'{}$__n:q'", r"\\".repeat(backslashes));
+            quoted.push_str(&if is_before_quote { outside() } else { r"\".repeat(backslashes) });
+            backslashes = 0;
+        }
+    }
+    quoted.push('\'');
+    quoted
 }
 
 /// Cuts the text into lines; one that ends in a backslash goes on.
@@ -179,6 +199,13 @@ mod tests {
         assert_eq!(submit("echo '# a' a#b \\# c"), "echo '# a' a#b \\# c\r");
         assert_eq!(submit("# only"), "\r");
         assert_eq!(submit("echo wow! a!b \\!c"), "echo wow! a\\!b \\!c\r");
+    }
+
+    #[test]
+    fn no_quote_follows_a_backslash_but_one_that_it_quotes() {
+        assert_eq!(quoted(r"a\b"), r"'a\b'");
+        assert_eq!(quoted(r"'x\\'"), r"''\''x'\\\\$__n:q''\'''");
+        assert_eq!(quoted(r"\!"), r"''\\$__n:q''\!''");
     }
 
     #[test]

@@ -40,12 +40,6 @@ impl Program {
         let code = reader.all(&self.steps, separator)?.code;
         // The status of what ran before is not the same on both sides.
         let asks = self.steps.iter().any(|it| it.any(&|it| matches!(it, Step::ShowStatus)));
-        // In the body of a loop tcsh 6.24 goes on reading behind a backslash before a quote.
-        let is_misread = reader.shell == Shell::Tcsh && code.contains("\\'");
-        let has_block = |it: &Step| matches!(it, Step::If(..) | Step::For(..));
-        if is_misread && has(&self.steps, has_block) {
-            return None;
-        }
         Some(if asks { format!("true; {code}") } else { code })
     }
 }
