@@ -11,7 +11,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::mcp::Mcp;
-use crate::sshd::Sshd;
 use crate::tty::{GRACE, Tty};
 use crate::wait::DEADLINE;
 
@@ -82,18 +81,6 @@ impl Home {
     /// Writes the configuration file.
     pub fn write_config(&self, text: &str) {
         fs::write(self.config(), text).expect("the configuration");
-    }
-
-    /// Lets its account log in at these servers, as ssh would: by its known hosts and its key.
-    pub fn know(&self, servers: &[&Sshd]) {
-        let ssh = self.path().join("account/.ssh");
-        fs::create_dir_all(&ssh).expect("a folder for ssh");
-        let known: String =
-            servers.iter().map(|it| it.known_line(&format!("[127.0.0.1]:{}", it.port()))).collect();
-        fs::write(ssh.join("known_hosts"), known).expect("the known hosts");
-        if let Some(server) = servers.first() {
-            fs::copy(server.file("user_ed25519"), ssh.join("id_ed25519")).expect("a key");
-        }
     }
 
     /// Any program in this home: clean environment, standard input closed.

@@ -174,6 +174,18 @@ impl Sshd {
     }
 }
 
+/// Lets the account of a home log in at these servers, as ssh would: by its known hosts and its key.
+pub fn admit(home: &Home, servers: &[&Sshd]) {
+    let ssh = home.path().join("account/.ssh");
+    fs::create_dir_all(&ssh).expect("a folder for ssh");
+    let known: String =
+        servers.iter().map(|it| it.known_line(&format!("[127.0.0.1]:{}", it.port()))).collect();
+    fs::write(ssh.join("known_hosts"), known).expect("the known hosts");
+    if let Some(server) = servers.first() {
+        fs::copy(server.file("user_ed25519"), ssh.join("id_ed25519")).expect("a key");
+    }
+}
+
 /// Tells whether a new terminal belongs to the group tty from its beginning. sshd wants that, and only root may change it.
 fn gives_terminals_to_the_group_tty() -> bool {
     let groups = fs::read_to_string("/etc/group").unwrap_or_default();

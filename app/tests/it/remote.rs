@@ -2,6 +2,7 @@
 
 use cotty_testkit::Sshd;
 use cotty_testkit::home::Home;
+use cotty_testkit::sshd::admit;
 use serde_json::json;
 
 use crate::desk::Desk;
@@ -9,7 +10,7 @@ use crate::desk::Desk;
 /// A home whose account can log in at these servers, as ssh would: by its known hosts and its key.
 pub(crate) fn home(servers: &[&Sshd]) -> Home {
     let home = Home::new();
-    home.know(servers);
+    admit(&home, servers);
     home
 }
 

@@ -76,7 +76,7 @@ const LINE_BYTES_MAX: usize = 900;
 
 /// A line of a loop's body; one that is long, or would be misread there, is put together first.
 fn in_pieces(line: &str) -> String {
-    if line.len() <= LINE_BYTES_MAX && (is_block(line) || !line.contains(r"\'")) {
+    if line.len() <= LINE_BYTES_MAX && (is_block(line) || line.contains('\n') || !line.contains(r"\'")) {
         return typed(line) + "\r";
     }
     let cost = |it: char| if matches!(it, '\'' | '!') { 4 } else { it.len_utf8() + usize::from(it == '\n') };

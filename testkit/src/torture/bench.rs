@@ -12,7 +12,7 @@ use super::reference;
 use super::seat::{Answer, Seat};
 use crate::home::Home;
 use crate::not_run::have;
-use crate::sshd::Sshd;
+use crate::sshd::{Sshd, admit};
 
 /// All shells.
 pub const SHELLS: [&str; 8] = ["bash", "zsh", "fish", "dash", "ash", "mksh", "ksh93", "tcsh"];
@@ -109,7 +109,7 @@ pub fn bench(test: &str, order: &Order) -> Tally {
     let began = Instant::now();
     let home = Home::new();
     let sshd = if order.places == Places::Here { None } else { Sshd::start(test) };
-    home.know(&sshd.iter().collect::<Vec<_>>());
+    admit(&home, &sshd.iter().collect::<Vec<_>>());
     let shells: Vec<&'static str> = order
         .shells
         .iter()
