@@ -90,12 +90,6 @@ impl Sshd {
         own_name()
     }
 
-    /// How it is named as a target.
-    #[must_use]
-    pub fn target(&self) -> String {
-        format!("{}@127.0.0.1:{}", self.user(), self.port)
-    }
-
     /// A file beside the server's own: `host_ed25519.pub`, `user_ed25519`, `authorized_keys`.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
@@ -160,10 +154,7 @@ impl Sshd {
     #[must_use]
     pub fn home(&self) -> Home {
         let home = Home::new();
-        let ssh = home.path().join("account/.ssh");
-        fs::create_dir_all(&ssh).expect("a folder for ssh");
-        fs::copy(self.known_hosts(), ssh.join("known_hosts")).expect("a known host");
-        fs::copy(self.file("user_ed25519"), ssh.join("id_ed25519")).expect("a key");
+        admit(&home, &[self]);
         home
     }
 

@@ -16,7 +16,6 @@ fn what_a_session_tells_is_what_the_shell_would_have_done() {
     let order = Order { count: COUNT, seed: 1, shells: SHELLS.to_vec(), places: Places::Both, record: None };
     let tally = bench("what_a_session_tells_is_what_the_shell_would_have_done", &order);
     assert!(tally.is_clean(), "what was found stands above\n{tally}");
-    eprintln!("{tally}");
 }
 
 /// Where a case is told.

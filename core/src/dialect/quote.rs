@@ -62,7 +62,7 @@ pub(super) fn ends_in_backslash(text: &str) -> bool {
 pub(super) fn for_line_editor(command: &str, paste: bool, differs: &[char], eval: &str) -> String {
     /// Above this the line editor redraws too often while it takes single characters.
     const TYPED_BYTES_MAX: usize = 256;
-    let expands = command.contains('!') || command.starts_with('^');
+    let expands = command.contains('!') || command.starts_with('^') || command.contains("\n^");
     let needs_eval =
         expands || command.contains('\n') || command.contains(differs) || ends_in_backslash(command);
     let tabs = command.contains('\t');
@@ -93,6 +93,7 @@ mod tests {
     fn history_expansion_is_kept_away() {
         assert_eq!(for_line_editor("echo \"a!b\"", true, &[], "eval ''"), "eval ''$'echo \"a\\041b\"'\r");
         assert_eq!(for_line_editor("^a^b", true, &[], "eval ''"), "eval ''$'^a^b'\r");
+        assert_eq!(for_line_editor("echo 'a\n^b'", true, &[], "eval ''"), "eval ''$'echo \\'a\\n^b\\''\r");
     }
 
     #[test]

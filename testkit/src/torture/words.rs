@@ -40,6 +40,10 @@ impl Program {
         let code = reader.all(&self.steps, separator)?.code;
         // The status of what ran before is not the same on both sides.
         let asks = self.steps.iter().any(|it| it.any(&|it| matches!(it, Step::ShowStatus)));
+        // What is told of a job is a row that a script does not have: what is placed by rows would differ.
+        if has(&self.steps, |it| matches!(it, Step::Background(_))) && code.contains("\\033[") {
+            return None;
+        }
         // In the body of a loop tcsh 6.24 does not count a quote behind a backslash. A line over which a quote goes on is typed
         // as it is, so there is no way for one with both.
         let is_misread = reader.shell == Shell::Tcsh && code.contains("\\\n") && code.contains("\\'");
