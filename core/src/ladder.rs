@@ -182,6 +182,12 @@ impl Ladder {
         self.left || !self.sent.is_empty()
     }
 
+    /// Somebody wants it ended at any price.
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.force
+    }
+
     /// Every rung was tried.
     #[must_use]
     pub fn is_over(&self) -> bool {

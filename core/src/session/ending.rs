@@ -5,10 +5,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::frames::Below;
-use super::{Effect, RECENT_RUNS_MAX, Session, Stage};
+use super::{Effect, RECENT_RUNS_MAX, Reach, Session, Stage};
 use crate::evidence::{Kind, Step};
 use crate::gate;
-use crate::ladder::{self, Front, Rung};
+use crate::ladder::{self, Front, Rung, Signal};
 use crate::names::{Boundary, InputKind, RunId};
 use crate::probe;
 use crate::refusal::Refusal;
@@ -64,7 +64,9 @@ impl Session {
                 let sent = Step::new(Kind::Signal).with("number", signal.number());
                 run.note(now, self.end, sent.with("to", "the foreground group"));
                 self.echo_lost |= asked == Some(InputKind::Secret);
-                self.effects.push_back(Effect::Signal(signal));
+                let spares = !run.ladder.is_forced() && signal != Signal::Interrupt;
+                let reach = if spares { Reach::FrontButShell } else { Reach::Front };
+                self.effects.push_back(Effect::Signal(signal, reach));
                 self.prober.disturb(now);
             }
             Some(Rung::Keys(keys)) => {
@@ -88,7 +90,7 @@ impl Session {
             if let Some(Rung::Signal(signal)) = run.ladder.climb(now, front) {
                 let sent = Step::new(Kind::Signal).with("number", signal.number());
                 run.note(now, end, sent.with("to", "the foreground group"));
-                self.effects.push_back(Effect::Signal(signal));
+                self.effects.push_back(Effect::Signal(signal, Reach::FrontButShell));
                 self.prober.disturb(now);
             }
         }

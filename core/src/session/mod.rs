@@ -53,6 +53,15 @@ pub const INPUT_BYTES: usize = 16 * 1024;
 /// Settled runs that stay in memory; older ones are in the store.
 const RECENT_RUNS_MAX: usize = 64;
 
+/// Whom a signal reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Whatever stands in front.
+    Front,
+    /// The same, but for the session's shell: what was meant may have ended by the time that the signal arrives.
+    FrontButShell,
+}
+
 /// Something the outside must do, in this order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
@@ -68,7 +77,7 @@ pub enum Effect {
     /// Ask for facts; the answer comes to [`Session::handle_facts`] with this number.
     AskFacts(u64),
     /// Send a signal to the foreground group.
-    Signal(Signal),
+    Signal(Signal, Reach),
     /// Let the terminal show again what is typed.
     RestoreEcho,
     /// Set the terminal's size.

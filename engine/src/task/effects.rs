@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cotty_core::names::{Offset, RunId, RunKind};
 use cotty_core::run::Run;
-use cotty_core::session::Effect;
+use cotty_core::session::{Effect, Reach};
 use cotty_host::holder::frame::{Order, SignalTo};
 
 use super::{IN_FLIGHT_BYTES_MAX, Owner};
@@ -51,8 +51,12 @@ impl Owner {
                 self.asked.push_back(number);
                 self.orders.push(Order::Facts);
             }
-            Effect::Signal(signal) => {
-                self.orders.push(Order::Signal { to: SignalTo::Foreground, signal: signal.number() });
+            Effect::Signal(signal, reach) => {
+                let to = match reach {
+                    Reach::Front => SignalTo::Foreground,
+                    Reach::FrontButShell => SignalTo::ForegroundButShell,
+                };
+                self.orders.push(Order::Signal { to, signal: signal.number() });
             }
             Effect::RestoreEcho => self.orders.push(Order::RestoreEcho),
             Effect::Resize(cols, rows) => {

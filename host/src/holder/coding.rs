@@ -84,6 +84,7 @@ fn put_order(order: &Order, out: &mut BytesMut) {
                 SignalTo::Foreground => (0, 0),
                 SignalTo::Group(group) => (1, *group),
                 SignalTo::Process(pid) => (2, *pid),
+                SignalTo::ForegroundButShell => (3, 0),
             };
             out.put_u8(kind);
             out.put_u32_le(number);
@@ -175,6 +176,7 @@ fn get_signal(fields: &mut Fields) -> Read<Order> {
         0 => SignalTo::Foreground,
         1 => SignalTo::Group(number),
         2 => SignalTo::Process(number),
+        3 => SignalTo::ForegroundButShell,
         _ => return Err(Unfit),
     };
     Ok(Order::Signal { to, signal: fields.i32()? })

@@ -91,6 +91,12 @@ impl<'terminal> Look<'terminal> {
         self.pty.foreground().map(pid_number)
     }
 
+    /// Says whether the shell's own group is in front.
+    pub(super) fn shell_is_in_front(&self) -> bool {
+        let group = self.shell.and_then(Stat::of).map(|it| it.group);
+        group.is_some() && group == self.foreground()
+    }
+
     // Whose parent died became ours: the holder adopts.
     fn orphans(&self) -> Vec<u32> {
         let own = Stat::of(std::process::id()).map(|it| kernel::children(&it)).unwrap_or_default();

@@ -112,6 +112,8 @@ pub struct OpenTerminal {
 pub enum SignalTo {
     /// The foreground group of the terminal.
     Foreground,
+    /// The same; nobody, if that is the shell's own.
+    ForegroundButShell,
     /// A process group.
     Group(u32),
     /// A process.

@@ -10,7 +10,8 @@ pub(super) fn send(look: &Look<'_>, to: SignalTo, signal: i32) -> Result<(), Str
     let signal = Signal::from_named_raw(signal).ok_or_else(|| format!("there is no signal {signal}"))?;
     let failed = |error| format!("cannot signal: {error}");
     match to {
-        SignalTo::Foreground => {
+        SignalTo::ForegroundButShell if look.shell_is_in_front() => Ok(()),
+        SignalTo::Foreground | SignalTo::ForegroundButShell => {
             let group = look.foreground().and_then(pid).ok_or("nothing stands in the foreground")?;
             rustix::process::kill_process_group(group, signal).map_err(failed)
         }

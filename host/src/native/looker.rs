@@ -302,11 +302,15 @@ async fn kill(probe: Option<&Probe>, shell: Option<u32>, to: SignalTo, signal: i
     let to = match to {
         SignalTo::Process(pid) => i64::from(pid),
         SignalTo::Group(group) => -i64::from(group),
-        SignalTo::Foreground => match facts(shell.map(|it| (probe, it))).await.unwrap_or_default().foreground
-        {
-            0 => return refused("there is no foreground group".to_owned()),
-            group => -i64::from(group),
-        },
+        SignalTo::Foreground | SignalTo::ForegroundButShell => {
+            let facts = facts(shell.map(|it| (probe, it))).await.unwrap_or_default();
+            match facts.foreground {
+                0 => return refused("there is no foreground group".to_owned()),
+                // A login shell leads its group.
+                group if to == SignalTo::ForegroundButShell && Some(group) == shell => return None,
+                group => -i64::from(group),
+            }
+        }
     };
     // 0, 1, -1 and their like would reach what is not ours.
     if to.unsigned_abs() <= 1 {

@@ -194,7 +194,7 @@ impl Played {
             match effect {
                 Effect::Write { sequence, bytes, .. } => self.carried.typed.push((sequence, bytes)),
                 Effect::AskFacts(number) => self.carried.asked.push(number),
-                Effect::Signal(signal) => self.carried.signals.push(signal),
+                Effect::Signal(signal, _) => self.carried.signals.push(signal),
                 Effect::Show { bytes, .. } => self.carried.shown.extend_from_slice(&bytes),
                 Effect::Prompted => self.carried.prompts += 1,
                 Effect::Began(id) => self.carried.began.push(id),

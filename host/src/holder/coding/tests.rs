@@ -25,6 +25,7 @@ fn orders() -> Vec<Order> {
         Order::Resize { cols: 100, rows: 30 },
         Order::Signal { to: SignalTo::Foreground, signal: 2 },
         Order::Signal { to: SignalTo::Group(9), signal: 15 },
+        Order::Signal { to: SignalTo::ForegroundButShell, signal: 9 },
         Order::Signal { to: SignalTo::Process(10), signal: 9 },
         Order::Release { keep_files: true },
         Order::List,
