@@ -1,6 +1,5 @@
 //! A command is ended in the way of its kind, and the session answers rightly afterwards.
 
-use cotty_testkit::Sshd;
 use cotty_testkit::not_run::have;
 use cotty_testkit::wait::until;
 use serde_json::json;
@@ -73,29 +72,4 @@ fn the_rest_of_a_command_a_line_and_a_secret_are_interrupted_and_the_echo_comes_
             desk.run(shell, "stty -a").output().split_whitespace().any(|it| it == "echo").then_some(())
         });
     });
-}
-
-/// Of a prompt that nobody lets through no mark comes: what was interrupted long ago seems to run on.
-fn outlives_the_end_of_its_command(mut desk: Desk) {
-    desk.open("web1", "bash");
-    let said = desk.run_for("web1", "stty ixon; echo up; sleep 1000", 1);
-    desk.tool("ssh_send", json!({"session": "web1", "keys": ["ctrl-s"], "wait_s": 0}));
-    let ended = desk.tool("ssh_close", json!({"id": said.handle()}));
-    assert!(!ended.text.contains("shell exited"), "{ended:?}");
-    desk.tool("ssh_send", json!({"session": "web1", "keys": ["ctrl-q"], "wait_s": 0}));
-    let said = desk.tool("ssh_wait", json!({"command": said.handle(), "wait_s": 25}));
-    assert!(said.state().starts_with("interrupted by SIG"), "{said:?}");
-    desk.is_exact("web1");
-}
-
-#[test]
-fn a_shell_whose_output_is_held_back_outlives_the_end_of_its_command() {
-    outlives_the_end_of_its_command(Desk::new());
-}
-
-#[test]
-fn a_shell_whose_output_is_held_back_over_ssh_outlives_the_end_of_its_command() {
-    let name = "a_shell_whose_output_is_held_back_over_ssh_outlives_the_end_of_its_command";
-    let Some(sshd) = Sshd::start(name) else { return };
-    outlives_the_end_of_its_command(Desk::over(&sshd));
 }

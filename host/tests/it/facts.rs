@@ -221,3 +221,20 @@ fn what_left_the_shells_tree_is_still_known_and_can_be_ended() {
         }
     });
 }
+
+#[test]
+fn a_signal_for_all_but_the_shell_reaches_what_stands_in_front_and_never_the_shell() {
+    block_on(async {
+        let world = World::new();
+        let mut bash = bash(&world).await;
+        let kill = Order::Signal { to: SignalTo::ForegroundButShell, signal: 9 };
+        bash.send("sleep 1000\r").await;
+        bash.facts("it sleeps", |it| works(it, "sleep")).await;
+        bash.tell(kill.clone()).await;
+        bash.facts("the prompt", at_prompt).await;
+        // What comes late finds the shell in front.
+        bash.tell(kill).await;
+        bash.send("echo lived\"\"-on\r").await;
+        bash.expect("lived-on").await;
+    });
+}
