@@ -95,7 +95,9 @@ fn what_a_run_waits_for_is_judged_alike_from_the_facts_alone() {
             ("vim -u NONE -i NONE text", "editor", ""),
             (begun, "incomplete_syntax", "ctrl-c"),
         ];
-        for (command, kind, leave) in waits {
+        // What words refine is the same in all of them.
+        let refined = |kind: &str| matches!(kind, "press_key" | "menu") && shell != "bash";
+        for (command, kind, leave) in waits.into_iter().filter(|(_, kind, _)| !refined(kind)) {
             let command =
                 if kind == "incomplete_syntax" { command.to_owned() } else { posix(shell, command) };
             let said = desk.run_as_it_is(shell, &command, 25);
