@@ -398,12 +398,7 @@ impl Refusal {
             Self::ShellExited { session, target, .. }
             | Self::SessionClosed { session, target, .. }
             | Self::Lost { session, target, .. } => new_shell(session, target),
-            Self::NotReady { session, .. } => {
-                format!(
-                    "Next: ssh_read session={session} view=screen; a person can look: cotty attach {session}; ssh_close \
-                     id={session} gives it up and names the call for a new shell in its place"
-                )
-            }
+            Self::NotReady { session, .. } => not_ready(session),
             Self::SessionNotFound { .. } => "Next: ssh_list, or ssh_connect name=... to open one".to_owned(),
             Self::AmbiguousSession { .. } => "Next: the same call with session=...".to_owned(),
             Self::NoSession => "Next: ssh_connect target=local".to_owned(),
@@ -449,6 +444,13 @@ fn open_for_all(session: &str, mode: Mode) -> String {
         Mode::Common | Mode::HumanFirst | Mode::HumanOnly => "Tell the person and wait; a person opens it",
     };
     format!("{meanwhile}: cotty mode {session} human-first")
+}
+
+fn not_ready(session: &str) -> String {
+    format!(
+        "Next: ssh_read session={session} view=screen; a person can look: cotty attach {session}; ssh_close id={session} \
+         gives it up and names the call for a new shell in its place"
+    )
 }
 
 fn new_shell(session: &str, target: &str) -> String {

@@ -37,7 +37,6 @@ fn a_container_s_shell_is_adopted_through_its_client() {
             fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         for (command, inner) in [
-            ("./docker exec -it web bash --norc", "bash"),
             // As in a small image: what the environment calls the shell is another one.
             ("./docker exec -it web busybox ash", "ash"),
             ("./kubectl exec -it pod -- dash", "dash"),
