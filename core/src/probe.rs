@@ -187,7 +187,7 @@ fn judge_shell(facts: &Facts, around: &Surroundings, reader: &Member) -> Judged 
     match (facts.canonical, facts.echo) {
         (true, _) if !around.shell.reads_whole_lines() => Judged::Running { because: None },
         // Somebody has turned the echo off (`stty -echo`): its prompt asks for more than its `read` does.
-        (true, false) if !around.shell.restores_echo() && reader.blocked == Blocked::OnTerminal => {
+        (true, false) if !around.shell.edits_lines() && reader.blocked == Blocked::OnTerminal => {
             Judged::AtShell
         }
         (true, false) => Judged::Waits(InputKind::Secret),
