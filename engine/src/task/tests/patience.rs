@@ -28,7 +28,7 @@ async fn the_ladder_takes_two_seconds_a_rung() {
     let mut sent = Vec::new();
     while begun.elapsed() < Duration::from_secs(8) {
         match it.order().await {
-            Some(Order::Signal { to: SignalTo::Foreground, signal }) => {
+            Some(Order::Signal { to: SignalTo::Foreground | SignalTo::ForegroundButShell, signal }) => {
                 sent.push((begun.elapsed().as_secs(), signal));
             }
             Some(Order::Facts) => it.says(Event::Facts(Box::new(facts("sleep", Blocked::Elsewhere)))).await,
