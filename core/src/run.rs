@@ -47,7 +47,7 @@ pub enum RunState {
     },
     /// It ended the shell that it ran in, and that was one inside the session's own.
     Left {
-        /// That shell's exit status.
+        /// What the command that had opened that shell ended with: mostly the shell's own status, but `script` has another.
         exit: i32,
     },
     /// Its end was not seen.
@@ -74,7 +74,7 @@ impl fmt::Display for RunState {
             Self::Nested { shell, .. } => write!(out, "nested shell {shell}"),
             Self::ShellExited { exit: Some(exit) } => write!(out, "shell exited {exit}"),
             Self::ShellExited { exit: None } => write!(out, "shell exited"),
-            Self::Left { exit } => write!(out, "nested shell exited {exit}"),
+            Self::Left { exit } => write!(out, "nested shell left, exit {exit}"),
             Self::Lost { reason } => write!(out, "lost: {reason}"),
             Self::Unknown { why } => write!(out, "unknown: {why}"),
         }

@@ -14,7 +14,7 @@ fn stdout(output: &std::process::Output) -> String {
 fn up_opens_a_session_and_attaches_and_ctrl_bracket_leaves_it_alive() {
     let home = Home::new();
     let mut tty = home.tty(&["up", "web1"]);
-    tty.wait_text("claude mcp add cotty -- /");
+    tty.wait_text("claude mcp add --scope user cotty -- /");
     tty.wait_text("web1 | human-first");
     tty.line("echo $((40 + 2))-here");
     tty.wait_text("42-here");

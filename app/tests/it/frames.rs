@@ -125,7 +125,7 @@ fn a_line_that_was_set_aside_in_a_shell_is_put_back_there_and_nowhere_else() {
     person.send("echo in");
     has_draft(&mut desk);
     let left = quiet(&mut desk, "exit 7");
-    assert!(left.state().starts_with("nested shell exited 7"), "{left:?}");
+    assert!(left.state().starts_with("nested shell left, exit 7"), "{left:?}");
     assert!(left.notes().join(" ").contains("was put aside for this and is gone with its shell"), "{left:?}");
     assert_eq!(outer(&mut desk, &opened).exit(), Some(7));
     has_draft(&mut desk);

@@ -35,7 +35,7 @@ fn each_shell_in_each_shell_is_one_in_which_commands_end_exactly() {
             desk.press(shell, "ctrl-c");
             desk.is_exact(shell);
             let left = desk.run(shell, "exit 7");
-            assert!(left.state().starts_with("nested shell exited 7"), "{told}: {left:?}");
+            assert!(left.state().starts_with("nested shell left, exit 7"), "{told}: {left:?}");
             desk.speaks(shell, shell);
             let outer = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 10}));
             assert_eq!(outer.exit(), Some(7), "{told}: {outer:?}");

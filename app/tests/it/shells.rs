@@ -188,7 +188,7 @@ fn a_shell_that_inherited_our_prompt_signs_for_itself() {
         let said = desk.run_as_it_is(shell, "echo inner-$((1 + 1)); (exit 9)", 25);
         assert_eq!((said.exit(), said.output().as_str()), (Some(9), "inner-2"), "{said:?}");
         let left = desk.run(shell, "exit 4");
-        assert!(left.state().starts_with("nested shell exited 4"), "{left:?}");
+        assert!(left.state().starts_with("nested shell left, exit 4"), "{left:?}");
         let said = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 10}));
         assert_eq!(said.exit(), Some(4), "{said:?}");
     });

@@ -370,7 +370,7 @@ impl Terminal {
 
     // So much unacknowledged output that the program has to wait. While it waits nothing unacknowledged is deleted: two
     // files are left free, the one that is begun next and the one at whose middle the acknowledgement stands.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         let unacknowledged = self.kept.end() - self.acknowledged.min(self.kept.end());
         let mut room = match self.attachment {
             Some(_) => WINDOW_BYTES,

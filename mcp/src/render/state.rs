@@ -39,7 +39,7 @@ fn state(report: &RunReport, lines: u64) -> String {
             format!("interrupted by {} after {took}, exit {exit}", words::signal(*signal))
         }
         RunState::Nested { shell, .. } => format!("nested shell ({}) at its prompt", words::name(shell)),
-        RunState::Left { exit } => format!("nested shell exited {exit} after {took}"),
+        RunState::Left { exit } => format!("nested shell left, exit {exit} after {took}"),
         RunState::ShellExited { exit: Some(exit) } => format!("shell exited {exit}"),
         RunState::ShellExited { exit: None } => "shell exited".to_owned(),
         RunState::Lost { reason } => format!("lost: {reason}"),
@@ -107,7 +107,7 @@ pub fn brief(state: &RunState) -> String {
         RunState::NeedsInput { kind } => format!("needs input ({kind})"),
         RunState::Interrupted { signal, .. } => format!("interrupted by {}", words::signal(*signal)),
         RunState::Nested { shell, .. } => format!("nested shell ({})", words::name(shell)),
-        RunState::Left { exit } => format!("nested shell exited {exit}"),
+        RunState::Left { exit } => format!("nested shell left, exit {exit}"),
         RunState::ShellExited { exit: Some(exit) } => format!("shell exited {exit}"),
         RunState::ShellExited { exit: None } => "shell exited".to_owned(),
         RunState::Lost { reason } => format!("lost: {reason}"),

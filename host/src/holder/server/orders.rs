@@ -36,11 +36,11 @@ impl Server<'_> {
             }
             (true, Order::Stop { force }) => self.stop(token, force),
             (true, Order::Release { keep_files }) => self.release(token, keep_files),
-            (true, order) => self.carry_out_on_terminal(token, order),
+            (true, order) => self.carry_out_on_terminal(token, order, now),
         }
     }
 
-    fn carry_out_on_terminal(&mut self, token: u64, order: Order) {
+    fn carry_out_on_terminal(&mut self, token: u64, order: Order, now: Instant) {
         let looks = matches!(order, Order::Facts | Order::Processes | Order::Signal { .. });
         let shells = self.terminals.values().filter(|_| looks).filter_map(Terminal::shell).collect();
         let eyes = self.manners.eyes;
@@ -56,6 +56,10 @@ impl Server<'_> {
             Order::Acknowledge { byte } => terminal.handle_acknowledge(byte),
             Order::Facts => {
                 let facts = terminal.look(shells, eyes).facts();
+                // What was printed before that look is told before it: a question, and then that it is being asked.
+                if !terminal.is_full() {
+                    terminal.read_output(Some(&mut *connection), now);
+                }
                 connection.send(&Event::Facts(Box::new(facts)));
             }
             Order::Processes => {
