@@ -204,6 +204,7 @@ mod tests {
         assert_eq!(echo.feed(b"echo\r\r\nout"), Echo::Ends(7));
         let late = || EchoSkip::new(b"echo a_b\n", Echoes::Editor { wraps: false, late: true }).unwrap();
         assert_eq!(late().feed(b"echo a_b\r\necho a \x08_b\r\nout"), Echo::Ends(22));
+        assert_eq!(late().feed(b"echo a_b\r\nout\r\n"), Echo::Ends(10), "drawn once, by whichever of them");
         let mut echo = late();
         assert_eq!(echo.feed(b"echo a_b\r\n"), Echo::Ends(10));
         assert!(echo.is_open());

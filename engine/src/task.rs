@@ -293,9 +293,9 @@ impl Owner {
         }
     }
 
-    /// Returns whether it is known what the terminal was like; a holder always knows.
+    /// Returns whether it is known what the terminal was like; a holder knows, but for one moment.
     fn is_seen(&self, applied: &Applied) -> bool {
-        !self.row.is_remote() || applied.echo || applied.shell_reads
+        !applied.turning && (!self.row.is_remote() || applied.echo || applied.shell_reads)
     }
 
     fn lose(&mut self, reason: &str) {

@@ -10,6 +10,7 @@ use cotty_testkit::Sshd;
 use cotty_testkit::home::Home;
 use cotty_testkit::mcp::Mcp;
 use cotty_testkit::not_run::{have, not_run};
+use cotty_testkit::wait::until;
 use serde_json::{Value, json};
 
 use crate::desk::{Desk, Said, dialect, posix, shells};
@@ -463,9 +464,11 @@ impl Seat<'_> {
         match kind.end {
             End::Job => {
                 self.run("kill -9 %1", 25);
-                // The shell tells of it before some prompt.
-                self.run("wait", 25);
-                self.desk.run(&self.session, "true");
+                // The shell tells of it before some prompt, and knows it no longer after that.
+                until("the job is gone", || {
+                    let jobs = self.run("jobs", 25).output();
+                    (!jobs.contains("cat")).then_some(())
+                });
             }
             End::Closed => self.open_another(),
             _ if said.exit().is_some() => {}

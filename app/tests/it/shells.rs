@@ -66,6 +66,8 @@ fn a_line_sent_ahead_does_not_hide_the_prompt_of_a_shell_without_echo() {
             desk.send(shell, "");
             let said = desk.tool("ssh_wait", json!({"command": said.handle()}));
             assert_eq!(said.exit(), Some(3), "{said:?}");
+            // To tcsh an empty line is a command like another.
+            desk.wait(shell);
             desk.is_exact(shell);
         }
         assert_eq!(desk.run(shell, "stty echo").exit(), Some(0));

@@ -4,8 +4,9 @@
 //! prompt is wrapped so that it ends in a mark; where it is replaced it is wrapped again before the next prompt.
 //! fish marks a last line without a line feed before that; a mark of ours in front of it tells where the output ended.
 //! fish keeps `$status` over its events. There is no second prompt: an open command is edited on. A cancelled line gets no
-//! new prompt of its own, so `fish_cancel` marks it. A line that begins with a blank is kept until the next command
-//! only, and our line takes it back at once.
+//! new prompt of its own, so `fish_cancel` marks it. A signal at the wrong moment loses what `printf` prints (3.6: `write:
+//! Interrupted system call`), so a mark of an end that failed is printed again. A line that begins with a blank is kept
+//! until the next command only, and our line takes it back at once.
 
 /// Above this the line editor redraws too often while it takes single characters.
 const TYPED_BYTES_MAX: usize = 256;
@@ -16,10 +17,10 @@ pub(super) fn hook(key: &str) -> String {
     [
         " set -g __c 0;set -g __n 0;set -g __t (tty);".to_owned(),
         format!(
-            r"function __m --on-event fish_prompt;set -l s $status;set __n (math $__n + 1);__b;printf '\e]133;P;k={key};d=%s\a{ended}' $PWD $s {rest};end;"
+            r"function __m --on-event fish_prompt;set -l s $status;set __n (math $__n + 1);__b;printf '\e]133;P;k={key};d=%s\a{ended}' $PWD $s {rest};or printf '{ended}' $s {rest};end;"
         ),
         format!(
-            r"function __y --on-event fish_cancel;set __n (math $__n + 1);printf '{ended}' 130 {rest};end;"
+            r"function __y --on-event fish_cancel;set __n (math $__n + 1);printf '{ended}' 130 {rest};or printf '{ended}' 130 {rest};end;"
         ),
         format!(
             r"function __x --on-event fish_preexec;set __c (math $__c + 1);printf '\e]133;C;c=%s;k={key};p=%s\a' $__c $fish_pid;end;"

@@ -198,7 +198,8 @@ impl Played {
         for order in self.orders().await {
             if let Order::Input { sequence, bytes } = order {
                 typed.push((sequence, String::from_utf8_lossy(&bytes).into_owned()));
-                let applied = Applied { sequence, echo: true, canonical: false, shell_reads: true };
+                let applied =
+                    Applied { sequence, echo: true, canonical: false, shell_reads: true, turning: false };
                 self.says(Event::Applied(applied)).await;
             }
         }

@@ -200,6 +200,7 @@ fn put_event(event: &Event, out: &mut BytesMut) {
             out.put_u8(applied.echo.into());
             out.put_u8(applied.canonical.into());
             out.put_u8(applied.shell_reads.into());
+            out.put_u8(applied.turning.into());
         }),
         Event::InputRefused { sequence } => put_frame(out, 4, |out| out.put_u64_le(*sequence)),
         Event::InputWithheld { sequence } => put_frame(out, 13, |out| out.put_u64_le(*sequence)),
@@ -270,6 +271,7 @@ fn get_applied(fields: &mut Fields) -> Read<Applied> {
         echo: fields.bool()?,
         canonical: fields.bool()?,
         shell_reads: fields.bool()?,
+        turning: fields.bool()?,
     })
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::local::pty::Spawn;
 
 /// The version of the protocol, said in the first frame.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The largest payload. Output comes in far smaller pieces; a longer frame is a fault of the other side.
 pub const PAYLOAD_BYTES_MAX: usize = 1 << 20;
@@ -205,6 +205,8 @@ pub struct Applied {
     pub canonical: bool,
     /// The shell itself was the foreground group: its line editor shows what is typed.
     pub shell_reads: bool,
+    /// It ceased to give whole lines just then: whether it showed this by itself is not known.
+    pub turning: bool,
 }
 
 /// A process of a session.

@@ -218,6 +218,8 @@ impl Terminal {
                     }
                 }
             }
+            // A line editor that begins at this very moment: before the write or after it, nobody knows.
+            waiting.applied.turning = waiting.applied.canonical && !self.applied_now(0).canonical;
             if let Some(connection) = &mut connection {
                 connection.send_with_next(&Event::Applied(waiting.applied), now);
             }
@@ -426,6 +428,7 @@ impl Terminal {
             echo: modes.contains(LocalModes::ECHO),
             canonical: modes.contains(LocalModes::ICANON),
             shell_reads: self.pty.foreground() == Some(self.pty.shell),
+            turning: false,
         }
     }
 }

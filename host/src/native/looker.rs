@@ -271,7 +271,7 @@ fn at_prompt(facts: &Facts) -> Option<Applied> {
         Blocked::OnTerminalByte | Blocked::Elsewhere | Blocked::Unseen { .. } => false,
     };
     let (echo, canonical) = (facts.echo, facts.canonical);
-    (reads && !hides).then_some(Applied { sequence: 0, echo, canonical, shell_reads: true })
+    (reads && !hides).then_some(Applied { sequence: 0, echo, canonical, shell_reads: true, turning: false })
 }
 
 /// A process, by its number and the time of its start: numbers come round again.

@@ -127,7 +127,7 @@ fn bytes_that_are_no_protocol_end_their_connection_and_no_other() {
             assert_eq!(answer_to(&world, &bytes), Some(wanted));
         }
         // Half a frame, and gone.
-        drop(world.state.connect("holder-1.sock").unwrap().write_all(&[9, 0, 0]));
+        drop(world.state.connect("holder-2.sock").unwrap().write_all(&[9, 0, 0]));
         dash.send("echo al''ive\r").await;
         dash.expect("alive").await;
     });
@@ -135,7 +135,7 @@ fn bytes_that_are_no_protocol_end_their_connection_and_no_other() {
 
 /// Sends bytes, reads until the holder closes, and returns what it refused.
 fn answer_to(world: &World, bytes: &[u8]) -> Option<RefusalKind> {
-    let mut stream = world.state.connect("holder-1.sock").unwrap();
+    let mut stream = world.state.connect("holder-2.sock").unwrap();
     stream.set_read_timeout(Some(crate::world::PATIENCE)).unwrap();
     stream.write_all(bytes).unwrap();
     let mut said = Vec::new();

@@ -214,7 +214,7 @@ fn many_that_find_no_holder_start_one_and_it_ends_when_it_has_nothing_to_hold() 
             client.tell(Order::Release { keep_files: true }).await;
             client.until(|it| matches!(it, Event::Done).then_some(())).await;
         }
-        let socket = world.state.file("holder-1.sock");
+        let socket = world.state.file("holder-2.sock");
         until("the holder ends", || !socket.exists()).await;
         let Err(error) = world.try_attach("a", 2, 0).await else { panic!() };
         assert!(matches!(error, HolderError::Gone), "{error}");
@@ -230,7 +230,7 @@ fn a_shell_that_ended_while_nobody_came_is_forgotten_in_the_end_and_its_files_st
         let start = Start { linger_ms: Some(50), forget_after_ms: Some(50), ..Start::default() };
         let world = World::start(start);
         drop(world.holder.open(open("s", &["/bin/echo", "done"])).await.unwrap());
-        let socket = world.state.file("holder-1.sock");
+        let socket = world.state.file("holder-2.sock");
         until("the holder has nothing left to hold", || !socket.exists()).await;
         let reader = SegmentReader::open(world.state.session("s"));
         assert_eq!(reader.read(Offset { epoch: EPOCH, byte: 0 }, 100).unwrap().1, b"done\r\n");

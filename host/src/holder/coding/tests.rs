@@ -67,7 +67,13 @@ fn events() -> Vec<Event> {
     vec![
         Event::Attached(state.clone()),
         Event::Output { offset, bytes: Bytes::from_static(b"out") },
-        Event::Applied(Applied { sequence: 1, echo: true, canonical: false, shell_reads: true }),
+        Event::Applied(Applied {
+            sequence: 1,
+            echo: true,
+            canonical: false,
+            shell_reads: true,
+            turning: false,
+        }),
         Event::InputRefused { sequence: 2 },
         Event::InputWithheld { sequence: 3 },
         Event::Facts(Box::new(facts())),
