@@ -7,7 +7,7 @@ use crate::dialect::Shell;
 use crate::evidence::{Kind, Step};
 use crate::facts::{Facts, Inner, Program};
 use crate::kinds;
-use crate::names::{Boundary, InputKind};
+use crate::names::{Boundary, InputKind, Role};
 use crate::probe::{self, Front, Judged, Surroundings};
 use crate::run::RunState;
 
@@ -233,14 +233,14 @@ impl Session {
     }
 
     /// Where no facts tell whether the shell reads, its line editor does: what was typed ahead it draws at its prompt, and
-    /// soon. Without an editor nothing tells.
+    /// soon. Without an editor nothing tells. A slow line may be silent too: so only what an agent typed is believed to
+    /// have gone to the program that asked; a person's line waits for proof.
     fn believe_silence(&mut self, now: Instant) {
         let is_silent = now.saturating_duration_since(self.last_active) >= SILENT;
         let stands = !self.prompt_due && self.screen.cursor() == self.prompt_cursor;
-        if self.stage != Stage::Ready || self.run.is_some() || !is_silent || !stands {
-            return;
-        }
-        if !self.plan.shell.edits_lines() {
+        let is_agents = self.last_typist.as_ref().is_some_and(|who| who.role == Role::Agent);
+        let is_idle = self.stage == Stage::Ready && self.run.is_none();
+        if !(is_idle && is_silent && stands && is_agents && self.plan.shell.edits_lines()) {
             return;
         }
         if self.doubt == Some(Doubt::LineAhead) {
