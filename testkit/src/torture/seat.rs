@@ -91,8 +91,8 @@ impl Seat {
         });
         let reply = self.agent.call("ssh_connect", order);
         assert!(!reply.is_error && reply.text.contains("ready"), "{}: {}", self.name, reply.text);
-        // What it printed is found by a word that no other session prints.
-        let word = format!("{}-opened-{}-times", self.name, self.opened);
+        // What it printed is found by a word that no other session prints, not even as a part: `ash` ends `bash`.
+        let word = format!("opened-{}-times-in-{}", self.opened, self.name);
         self.ask(&format!("echo {word}"));
         self.output = self.folder_with(word.as_bytes());
         let printed = self.printed_from(0, 0);
