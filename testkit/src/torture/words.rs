@@ -44,10 +44,7 @@ impl Program {
         if has(&self.steps, |it| matches!(it, Step::Background(_))) && code.contains("\\033[") {
             return None;
         }
-        // In the body of a loop tcsh 6.24 does not count a quote behind a backslash. A line over which a quote goes on is typed
-        // as it is, so there is no way for one with both.
-        let is_misread = reader.shell == Shell::Tcsh && code.contains("\\\n") && code.contains("\\'");
-        if is_misread && has(&self.steps, |it| matches!(it, Step::If(..) | Step::For(..))) {
+        if reader.shell == Shell::Tcsh && quotes_an_event(&code) {
             return None;
         }
         Some(if asks { format!("true; {code}") } else { code })
@@ -102,6 +99,8 @@ impl Reader<'_> {
 
     fn step(self, step: &Step) -> Option<Text> {
         match step {
+            // tcsh 6.24 prints what stands behind the word in its memory.
+            Step::Echo(words) if self.shell == Shell::Tcsh && words.iter().any(stops_short) => None,
             Step::Echo(words) => plain(format!("echo {}", self.words(words))),
             Step::Printf(words) => plain(format!("printf '%s\\n' {}", self.words(words))),
             Step::Format(format) => plain(format!("printf {}", self.single(format))),
@@ -184,6 +183,10 @@ impl Reader<'_> {
                 // Its words would stand on another row, if they are placed.
                 if inner.contains('\n') || inner.contains("\\033[") {
                     None
+                } else if self.shell == Shell::Tcsh {
+                    // All that stands before it on its line goes with it.
+                    let code = format!("echo\n{inner} & wait");
+                    Some(Text { code, ends_line: false, begins_line: true })
                 } else {
                     plain(format!("echo; {inner} & wait"))
                 }
@@ -374,6 +377,27 @@ impl Reader<'_> {
         }
         quoted
     }
+}
+
+/// Tells whether a word asks for no line feed and ends in a backslash.
+fn stops_short(word: &Word) -> bool {
+    word.text.contains("\\c") && word.text.ends_with('\\')
+}
+
+/// Tells whether a `!` stands behind a backslash and within quotes: tcsh leaves out that backslash in its `-c` and not in a
+/// script in which a `!` means nothing.
+fn quotes_an_event(code: &str) -> bool {
+    let (mut quote, mut escaped) = (None, false);
+    code.chars().any(|it| {
+        let is_found = it == '!' && escaped && quote.is_some();
+        match quote {
+            Some(open) if it == open => quote = None,
+            None if !escaped && matches!(it, '\'' | '"') => quote = Some(it),
+            _ => {}
+        }
+        escaped = it == '\\' && (quote.is_some() || !escaped);
+        is_found
+    })
 }
 
 /// Tells whether one of these, or of those within, is such a step.
