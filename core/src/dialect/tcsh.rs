@@ -140,7 +140,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Cuts the text into lines; one that ends in a backslash goes on.
+/// Cuts the text into lines; one that ends in a backslash goes on. Within quotes a backslash is none for the next.
 fn logical_lines(command: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut goes_on = false;
@@ -152,7 +152,8 @@ fn logical_lines(command: &str) -> Vec<String> {
             }
             None => lines.push(line.to_owned()),
         }
-        goes_on = super::quote::ends_in_backslash(line);
+        let is_open = || lines.last().is_some_and(|it| bare(&format!("{it} ")).ends_with('x'));
+        goes_on = super::quote::ends_in_backslash(line) || (line.ends_with('\\') && is_open());
     }
     lines
 }
@@ -254,6 +255,9 @@ mod tests {
         assert_eq!(submit("echo 'a'\necho\tb"), r"eval 'echo '\''a'\'''$__f:q'echo'$__v:q'b'".to_owned() + "\r");
         let quoted = r"eval 'echo a'$__f:q'echo '\''b'\\$__n:q''$__f:q'c'\'''".to_owned() + "\r";
         assert_eq!(submit("echo a\necho 'b\\\nc'"), quoted);
+        let within = "zsh -c 'echo a \\\\\n  b'";
+        assert_eq!(logical_lines(within), [within]);
+        assert_eq!(logical_lines("echo a\\\\\nb"), ["echo a\\\\", "b"]);
         let long = submit(&format!("echo {}\necho b", "'".repeat(300)));
         assert!(long.starts_with("foreach __i (1)\r__x\rset __q='echo ") && long.split('\r').all(|it| it.len() < 1_000));
         assert_eq!(apart("true; a ';end'; foreach i (1)"), ["true; a ';end'", "foreach i (1)"]);

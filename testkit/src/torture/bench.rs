@@ -77,6 +77,8 @@ pub struct Row {
     pub false_ends: usize,
     /// How many sessions did not answer rightly after it.
     pub wedged: usize,
+    /// How often the shell itself crashed, which was told, and its program was answered rightly in a new one.
+    pub crashes: usize,
     /// How long it took.
     pub took: Duration,
     /// The wrong answers, made small.
@@ -163,6 +165,11 @@ impl Sitting<'_> {
             self.one(seed);
             seed = seed.wrapping_add(1);
         }
+        for told in &self.seat.unopened {
+            eprintln!("{}: did not open: {told}", self.row.name);
+        }
+        self.row.wrong += self.seat.unopened.len();
+        self.row.wedged += self.seat.unopened.len();
         self.row.took = began.elapsed();
         self.row
     }
@@ -183,16 +190,33 @@ impl Sitting<'_> {
             }
             return;
         };
+        if self.has_crashed(&text, &wrong) {
+            self.row.crashes += 1;
+            return;
+        }
         self.row.wrong += 1;
         self.row.false_ends += usize::from(wrong.is_false_end);
         self.row.wedged += usize::from(!self.seat.is_exact());
         if self.row.found.len() < FOUND_MAX {
+            // Told at once: making it small may take long, or fail.
+            eprintln!("{}: --seed {seed} is made small; program:\n{text}\n{}", self.row.name, wrong.what);
             let found = self.small(seed, &program, &text, wrong);
             eprintln!("{}: {found}", self.row.name);
             self.row.found.push(found);
         }
         self.seat.reopen();
         self.before.clear();
+    }
+
+    /// Tells whether the shell has come to an end by a fault of its own (zsh 5.9, once in some ten thousand programs).
+    fn has_crashed(&mut self, text: &str, wrong: &Wrong) -> bool {
+        let is_fault = wrong.what.contains("] shell exited 139. ");
+        if is_fault {
+            eprintln!("{}: {}", self.row.name, wrong.what);
+            self.seat.reopen();
+            self.before.clear();
+        }
+        is_fault && self.wrong(text, false).is_none()
     }
 
     /// Runs a program on both sides and tells what is wrong about the answer.
@@ -292,12 +316,9 @@ impl fmt::Display for Found {
 
 impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Row { name, programs, wrong, false_ends, wedged, took, .. } in &self.rows {
-            writeln!(
-                out,
-                "{name:16} {programs:6} programs {wrong:4} wrong {false_ends:4} false ends {wedged:4} wedged {:7.1} s",
-                took.as_secs_f64()
-            )?;
+        for Row { name, programs, wrong, false_ends, wedged, crashes, took, .. } in &self.rows {
+            write!(out, "{name:16} {programs:6} programs {wrong:4} wrong {false_ends:4} false ends ")?;
+            writeln!(out, "{wedged:4} wedged {crashes:4} crashes of the shell {:7.1} s", took.as_secs_f64())?;
         }
         let sum = |of: fn(&Row) -> usize| self.rows.iter().map(of).sum::<usize>();
         write!(

@@ -18,11 +18,12 @@ const FOUND: &[(&str, &str)] = &[
     ("mksh", "( set -e; ( trap 'echo bye' EXIT; no-such-program 2>/dev/null))\nprintf x"),
     ("mksh", "( set -e; ( trap 'echo bye' EXIT; # \nsh -c 'exit 3'))"),
     ("tcsh", "printf '%s\\n' '\\\n\\'\necho @"),
+    ("tcsh", "zsh -c 'echo one \\\\\n  two; cat <<E\\\nit'\\''s\\\nE\\\n'"),
     ("tcsh", "true; foreach i (one 2)\necho \"i=$i\"\necho \"s=$status\"\nend\n(exit 255)"),
     ("tcsh", "foreach i (one 2)\necho \"i=$i\"\necho \\\\\nend"),
     ("tcsh", "foreach i (one 2)\necho '\t' \"$i\" '\\\n'\nend"),
     ("tcsh", "echo @; printf '%s\\n' '\t-e'; (exit 126)"),
-    ("bash", "echo \"<$( printf 'a\\000b\\n')>\""),
+    ("ash", "echo; ( sleep 0.001; echo ) & wait\nprintf '> '"),
     ("dash", "echo; ( printf 'one\\rtwo\\n'; echo ) & wait; printf '$ '"),
     ("tcsh", "stty -echo; printf '> '; stty echo\necho\n( printf x; echo ) & wait"),
 ];

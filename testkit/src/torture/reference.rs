@@ -79,19 +79,10 @@ pub fn without_notices(output: &str) -> String {
             // It stands below an empty line.
             lines.pop_if(|it| it.is_empty());
         } else if let Some(line) = without_notice(line) {
-            lines.push(warned(line));
+            lines.push(line);
         }
     }
     lines.join("\n")
-}
-
-/// bash calls itself by another name, and names the line, where it is not interactive.
-fn warned(line: &str) -> &str {
-    const NULL: &str = "warning: command substitution: ignored null byte in input";
-    let named = line.strip_suffix(NULL).and_then(|it| it.strip_suffix(": "));
-    let is_line = |it: &str| it.parse::<u32>().is_ok();
-    let is_bash = |it: &str| it == "-bash" || it == "bash" || it.strip_prefix("bash: line ").is_some_and(is_line);
-    if named.is_some_and(is_bash) { NULL } else { line }
 }
 
 /// Leaves out such words with all that follows, and `[1] 4711` at a line's end: no shell but zsh looks where it stands.
@@ -101,8 +92,11 @@ fn without_notice(line: &str) -> Option<&str> {
     if line.starts_with("internal warning: j_async: ") || job.is_some_and(|(number, _)| is_number(number)) {
         return None;
     }
-    let is_done = |it: &str| it.trim_start_matches([' ', '+', '-']).starts_with("Done  ") && it.starts_with(' ');
-    let done = line.match_indices("] ").find_map(|(place, _)| {
+    let is_done = |it: &str| {
+        let words = it.trim_start_matches([' ', '+', '-']);
+        words.len() < it.len() && words.starts_with("Done  ")
+    };
+    let done = line.match_indices(']').find_map(|(place, _)| {
         let (before, job) = line[..place].rsplit_once('[')?;
         (is_number(job) && is_done(&line[place + 1..])).then_some(before)
     });
@@ -132,12 +126,8 @@ mod tests {
         assert_eq!(without_notices("a\n[1] 4711\n[x] b\n[1]+  Done   sleep 1\nc"), "a\n[x] b\nc");
         assert_eq!(without_notices("no end[2] 4711\n[3]"), "no end");
         assert_eq!(without_notices("$ [1] + Done                 ( \\echo )"), "$ ");
+        assert_eq!(without_notices("> [1]+  Done                       (sleep 1)"), "> ");
         assert_eq!(without_notices("a [1] Done b"), "a [1] Done b");
-        let warned = |name: &str| {
-            without_notices(&format!("{name}: warning: command substitution: ignored null byte in input"))
-        };
-        assert_eq!(warned("-bash"), warned("bash: line 12"));
-        assert_ne!(warned("-bash"), warned("zsh"));
         assert_eq!(without_notices("a\n\nfish: Job 1, 'sleep 1 &' has ended"), "a");
     }
 }

@@ -99,8 +99,10 @@ impl Reader<'_> {
 
     fn step(self, step: &Step) -> Option<Text> {
         match step {
-            // tcsh 6.24 prints what stands behind the word in its memory.
-            Step::Echo(words) if self.shell == Shell::Tcsh && words.iter().any(stops_short) => None,
+            // There it names a control character to tcsh 6.24, whatever comes after it, also behind the word.
+            Step::Echo(words) if self.shell == Shell::Tcsh && words.iter().any(|it| it.text.contains("\\c")) => {
+                None
+            }
             Step::Echo(words) => plain(format!("echo {}", self.words(words))),
             Step::Printf(words) => plain(format!("printf '%s\\n' {}", self.words(words))),
             Step::Format(format) => plain(format!("printf {}", self.single(format))),
@@ -303,6 +305,19 @@ impl Reader<'_> {
         if has(steps, |it| matches!(it, Step::Document(..))) {
             return None;
         }
+        // What bash says of a null byte there is said at any time, and in the name of what reads.
+        let is_null = |it: &Step| matches!(it, Step::Format(format) if format.contains("\\000"));
+        if self.shell == Shell::Bash && has(steps, is_null) {
+            return None;
+        }
+        // fish 3.6 takes what its builtins print there at once, and what programs print when it gets to it.
+        let is_program = |it: &Step| {
+            let is_one = matches!(it, Step::Numbers(_) | Step::Replay | Step::Caught(_) | Step::Script(..));
+            is_one || matches!(it, Step::Pipe(..) | Step::File(_))
+        };
+        if self.shell == Shell::Fish && steps.len() > 1 && has(steps, is_program) {
+            return None;
+        }
         match self.shell {
             Shell::Tcsh => {
                 let inner = self.all(steps, "; ")?;
@@ -377,11 +392,6 @@ impl Reader<'_> {
         }
         quoted
     }
-}
-
-/// Tells whether a word asks for no line feed and ends in a backslash.
-fn stops_short(word: &Word) -> bool {
-    word.text.contains("\\c") && word.text.ends_with('\\')
 }
 
 /// Tells whether a `!` stands behind a backslash and within quotes: tcsh leaves out that backslash in its `-c` and not in a
