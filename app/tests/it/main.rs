@@ -53,3 +53,7 @@ mod config;
 mod daemon;
 mod principal;
 mod socket;
+
+mod http;
+mod access;
+mod guarded;
