@@ -10,8 +10,9 @@ use cotty_engine::hub::meaning::Meaning;
 use cotty_engine::pattern;
 use cotty_engine::report::{self, CallKey, Caller, Enter, Part, SessionState, Stretch, Until, Which};
 use cotty_wire::api;
+use cotty_wire::socket::{Frame, Kind};
 
-use crate::answer::{Answer, Asked, Order};
+use crate::answer::{Answer, Asked, Order, Refused};
 use crate::guard::Admitted;
 use crate::house::Ending;
 use crate::house::Served;
@@ -198,6 +199,18 @@ fn call_key(key: Option<String>) -> Result<Option<CallKey>, Refusal> {
         }
         key => Ok(key.map(|name| CallKey { name, is_new: false })),
     }
+}
+
+/// Reads what viewers may see of what a session printed: one frame of the socket's kind.
+pub(crate) async fn journal(
+    State(served): State<Served>,
+    caller: Calling,
+    asked: Asked,
+) -> Result<Vec<u8>, Refused> {
+    let (from, to) = (offset(asked.0.offset.as_deref())?, offset(asked.0.to.as_deref())?);
+    let printed = served.hub.printed(&caller, &named(asked.0.session), from, to).await?;
+    let (from, to) = (printed.from, printed.to.byte);
+    Ok(Frame { kind: Kind::Output, from, to, bytes: &printed.bytes }.encode())
 }
 
 /// Reads a command's output, or what a session printed.

@@ -102,6 +102,7 @@ pub fn table() -> Vec<Route> {
         told("/api/v1/wait", EVERYONE, post(api::wait)).by_tcp(WRITERS, Otherwise),
         told("/api/v1/send", EVERYONE, post(api::send)).by_tcp(WRITERS, Otherwise),
         asked("/api/v1/read", EVERYONE, get(api::read)).by_tcp(all, InQuery),
+        asked("/api/v1/journal", EVERYONE, get(api::journal)).by_tcp(all, InQuery),
         asked("/api/v1/screen", EVERYONE, get(api::screen)).by_tcp(all, InQuery),
         asked("/api/v1/history", EVERYONE, get(api::history)).by_tcp(all, InQuery),
         asked("/api/v1/runs", EVERYONE, get(api::runs)).by_tcp(all, InQuery),

@@ -491,6 +491,9 @@ pub struct Query {
     /// From where, `EPOCH:BYTE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<String>,
+    /// Up to where, `EPOCH:BYTE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// Bytes as they came, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<bool>,

@@ -57,3 +57,5 @@ mod socket;
 mod http;
 mod access;
 mod guarded;
+mod viewer;
+mod viewer_built;
