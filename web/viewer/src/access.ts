@@ -5,6 +5,9 @@ import type { Failure, LoggedIn } from "./wire";
 
 const KEY = "cotty.login";
 
+/** Whoever does not answer within this time is away. What a call itself waits for is on top of it. */
+const ANSWER_MS = 5000;
+
 /** What was refused, in the daemon's words. */
 export class Refused extends Error {
   constructor(readonly status: number, readonly failure: Failure) {
@@ -75,19 +78,25 @@ export function doubt(): void {
 }
 
 /** Asks for something with the login. */
-export async function ask(path: string, order?: unknown): Promise<Response> {
+export async function ask(path: string, order?: { wait_ms?: number }): Promise<Response> {
   if (!proven) await prove();
   const headers: Record<string, string> = { Authorization: `Bearer ${login?.bearer ?? ""}` };
-  return answered(fetch(path, order === undefined ? { headers, cache: "no-store" } : body(order, headers)));
+  const signal = AbortSignal.timeout(ANSWER_MS + (order?.wait_ms ?? 0));
+  const asked: RequestInit = order === undefined ? { headers, cache: "no-store" } : body(order, headers);
+  return answered(fetch(path, { ...asked, signal }));
 }
 
+/** Returns whether anybody answers. */
+export const is_there = (): Promise<boolean> =>
+  fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) }).then((it) => it.ok, () => false);
+
 /** The same for a document. */
-export async function get<T>(path: string, order?: unknown): Promise<T> {
+export async function get<T>(path: string, order?: { wait_ms?: number } & Record<string, unknown>): Promise<T> {
   return (await ask(path, order)).json() as Promise<T>;
 }
 
 async function post(path: string, order: unknown): Promise<unknown> {
-  return (await answered(fetch(path, body(order, {})))).json().catch(() => ({}));
+  return (await answered(fetch(path, { ...body(order, {}), signal: AbortSignal.timeout(ANSWER_MS) }))).json().catch(() => ({}));
 }
 
 function body(order: unknown, headers: Record<string, string>): RequestInit {

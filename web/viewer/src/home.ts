@@ -57,8 +57,8 @@ export class HomePage {
     this.lines.set(name, screen?.screen.findLast((it) => it.trim()) ?? "");
   }
 
-  private async open(order: object): Promise<void> {
-    this.opening = say("opening", { name: "target" in order ? String(order.target) : "" });
+  private async open(order: { target: string }): Promise<void> {
+    this.opening = say("opening", { name: order.target });
     this.draw();
     try {
       const opened = await get<{ session: Session }>("/api/v1/sessions", { ...order, wait_ms: 10_000 });
@@ -126,7 +126,7 @@ export class HomePage {
   }
 
   private draw_openers(): void {
-    const entry = (kind: "shell" | "device", name: string, sub: string, order: object, key?: string) => h("li", {},
+    const entry = (kind: "shell" | "device", name: string, sub: string, order: { target: string }, key?: string) => h("li", {},
       h("button", { class: "opener", onclick: () => void this.open(order) }, icon(kind), h("div", {}, remote(name, ""), h("small", { class: "mono" }, remote(sub))), key ? h("kbd", {}, key) : null));
     fill(this.openers, h("h2", {}, say("open_a_session")),
       h("ul", {}, entry("shell", say("local_shell"), "", { target: "local" }, "Enter")),

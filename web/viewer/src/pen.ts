@@ -106,9 +106,9 @@ function held(known: Known, now: number): Bar {
   if (pen?.id) {
     const acts: Bar["acts"] = [{ act: "interrupt", hint: say("interrupt_hint", { program: pen.id }) }];
     const released = known.mode === "human-only";
-    if (may) acts.push(released ? { act: "release", primary: true } : { act: "take_over", primary: true, hint: say("take_over_hint", { id: pen.id }) });
-    const soft = known.run ? say("run_time", { id: pen.id, t: clock(now - known.run.since) }) : pen.id;
     const agent = pen.id.startsWith("c");
+    if (may && (agent || released)) acts.push(released ? { act: "release", primary: true } : { act: "take_over", primary: true, hint: say("take_over_hint", { id: pen.id }) });
+    const soft = known.run ? say("run_time", { id: pen.id, t: clock(now - known.run.since) }) : pen.id;
     const mine = !agent && pen.who === known.me;
     return plain(agent ? "agent" : mine ? "you" : "person", mine ? say("pen_your_run", { id: pen.id, t: known.run ? clock(now - known.run.since) : "" }) : say("pen_person", { who: pen.who }), mine ? undefined : soft, acts);
   }

@@ -1,6 +1,6 @@
 // The socket of one session: comes back by itself after a cut, and says which keys did not arrive.
 
-import { Away, Refused, Stranger, ask, doubt, present, prove } from "./access";
+import { Away, Refused, Stranger, ask, doubt, is_there, present, prove } from "./access";
 import { CLOSE, frame, latin } from "./wire";
 import type { Frame, FromServer } from "./wire";
 
@@ -20,8 +20,8 @@ export interface Hears {
 const WAITS_MS = [250, 500, 1000, 2000, 5000];
 const PASTE_PART = 8 * 1024;
 
-/** Without a word for this long the link is dead, whatever the system says. */
-const KEEP_ALIVE_MS = 10_000;
+/** It is looked this often whether the daemon answers: a link that is dead says nothing by itself. */
+const LOOK_MS = 3000;
 
 export class Socket {
   private socket: WebSocket | undefined;
@@ -86,7 +86,7 @@ export class Socket {
   private joined(socket: WebSocket): void {
     const have = this.have && `${this.have.epoch}:${this.have.byte}`;
     this.tell({ type: "join", ...(have ? { have } : {}), ...this.size(), build: "page" }, socket);
-    this.alive = window.setInterval(() => this.seen(), KEEP_ALIVE_MS);
+    this.alive = window.setInterval(() => void this.look(socket), LOOK_MS);
   }
 
   private heard(socket: WebSocket, data: unknown): void {
@@ -174,7 +174,12 @@ export class Socket {
     this.tell({ type: "control", mode });
   }
 
-  private seen(): void {
-    if (this.have && !document.hidden) this.tell({ type: "seen", offset: `${this.have.epoch}:${this.have.byte}` });
+  private async look(socket: WebSocket): Promise<void> {
+    if (document.hidden) return;
+    if (this.have) this.tell({ type: "seen", offset: `${this.have.epoch}:${this.have.byte}` });
+    if (await is_there()) return;
+    // It may never hear that we have hung up.
+    socket.close();
+    this.closed(socket, 1006, "nobody answers");
   }
 }

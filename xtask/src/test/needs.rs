@@ -174,7 +174,12 @@ fn locked_packages(from: &Path, folder: &Path) -> Result<(), String> {
         .and_then(|()| put("package.json", &manifest))
         .and_then(|()| put("package-lock.json", &lock))
         .map_err(|error| format!("{}: {error}", folder.display()))?;
-    quiet(Command::new("npm").current_dir(folder).args(["ci", "--no-audit", "--no-fund", "--loglevel=error"]))?;
+    quiet(Command::new("npm").current_dir(folder).args([
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]))?;
     note_provided(folder, &wanted)
 }
 
