@@ -7,6 +7,7 @@ use std::time::Duration;
 use cotty_core::refusal::Refusal;
 use cotty_engine::hosts::device::{Device, Targets};
 use cotty_host::native::settings::Limits as Patience;
+use cotty_web::door::Listen;
 
 pub mod environment;
 mod toml;
@@ -25,6 +26,8 @@ pub struct Config {
     pub limits: Limits,
     /// Variables of a caller that a new shell gets, besides `SSH_AUTH_SOCK`.
     pub pass_env: Vec<String>,
+    /// Where browsers and programs find the daemon.
+    pub listen: Listen,
     /// What agents may name.
     pub targets: Targets,
     /// How long each step of a connection may take.
@@ -111,6 +114,7 @@ impl From<Written> for Config {
         let own = written.devices.iter().find(|(_, it)| it.defaults.default == Some(true));
         Self {
             default: written.default.or_else(|| own.map(|(name, _)| name.clone())),
+            listen: written.listen.unwrap_or_default(),
             targets: written.targets.unwrap_or_default(),
             timeouts: Timeouts {
                 connect: written.connect.unwrap_or(patience.connect),

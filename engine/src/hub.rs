@@ -6,6 +6,7 @@ mod finding;
 mod fork;
 mod giving_up;
 mod history;
+pub mod journal;
 mod isolated;
 mod living;
 pub mod meaning;

@@ -18,7 +18,8 @@ impl Config {
         let pass: Vec<String> = self.pass_env.iter().map(|it| quoted(it)).collect();
         [
             line("default", self.default.as_ref()),
-            format!("pass_env = [{}]\ntargets = \"{}\"\n\n[session]\n", pass.join(", "), self.targets),
+            format!("pass_env = [{}]\ntargets = \"{}\"\n", pass.join(", "), self.targets),
+            format!("listen = \"{}\"\n\n[session]\n", self.listen),
             line("shell", self.session.shell.as_ref()),
             line("term", Some(&self.session.term)),
             format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),

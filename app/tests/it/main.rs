@@ -53,3 +53,9 @@ mod config;
 mod daemon;
 mod principal;
 mod socket;
+
+mod http;
+mod access;
+mod guarded;
+mod viewer;
+mod viewer_built;
