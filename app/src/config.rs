@@ -7,6 +7,7 @@ use std::time::Duration;
 use cotty_core::refusal::Refusal;
 use cotty_engine::hosts::device::{Device, Targets};
 use cotty_host::native::settings::Limits as Patience;
+use cotty_host::openssh::PATH;
 use cotty_web::door::Listen;
 
 pub mod environment;
@@ -34,6 +35,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// The file that ssh's configuration is read from, where it is another than ssh's own.
     pub ssh_config: Option<PathBuf>,
+    /// Where ssh and the programs of its configuration are looked for.
+    pub ssh_path: String,
     /// The hosts that are named here.
     pub devices: BTreeMap<String, Device>,
 }
@@ -122,6 +125,7 @@ impl From<Written> for Config {
                 authentication: written.authentication.unwrap_or(patience.authentication),
             },
             ssh_config: written.ssh_config,
+            ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
             devices: written.devices,
             session: Session {
                 shell: written.shell,

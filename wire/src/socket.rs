@@ -277,6 +277,13 @@ pub enum FromServer {
         /// What is being done there, in words.
         stage: String,
     },
+    /// What a program on the way to a host complains of, a line.
+    Overheard {
+        /// The host that it leads to.
+        host: String,
+        /// The line, without control characters.
+        text: String,
+    },
     /// What only a person can answer.
     Question {
         /// Its number.

@@ -110,6 +110,7 @@ async fn converse(
             message = socket.next() => match heard(message, asked)? {
                 None => {}
                 Some(FromServer::Progress { host, stage }) => progress.newest = Some(format!("{host}: {stage}")),
+                Some(FromServer::Overheard { host, text }) => print::aside(&format!("{host}: {text}")),
                 Some(FromServer::Question { id, text, echo, .. }) => {
                     let line = Line::begin(&text, echo).await.map_err(|error| no_terminal(&error))?;
                     (open, asked) = (Some(Open { id, line }), true);

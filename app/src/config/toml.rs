@@ -33,8 +33,9 @@ impl Config {
             format!("handshake = \"{}s\"\n", self.timeouts.handshake.as_secs()),
             format!("authentication = \"{}s\"\n", self.timeouts.authentication.as_secs()),
             format!(
-                "\n[ssh]\n{}",
-                line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref())
+                "\n[ssh]\n{}{}",
+                line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref()),
+                line("path", Some(&self.ssh_path))
             ),
             self.devices.iter().map(|(name, it)| device(name, it)).collect(),
         ]

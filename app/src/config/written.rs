@@ -12,7 +12,7 @@ use toml_edit::{Document, Item, TableLike};
 mod device;
 mod values;
 
-use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, text};
+use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, search_path, text};
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +53,8 @@ pub struct Written {
     pub authentication: Option<Duration>,
     /// `ssh.config`
     pub ssh_config: Option<PathBuf>,
+    /// `ssh.path`
+    pub ssh_path: Option<String>,
     /// `devices`
     pub devices: BTreeMap<String, Device>,
 }
@@ -118,8 +120,11 @@ impl Written {
     }
 
     fn ssh(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
-        for (key, item) in known(table, "ssh.", &["config"])? {
-            self.ssh_config = Some(path(key, item)?);
+        for (key, item) in known(table, "ssh.", &["config", "path"])? {
+            match key {
+                "config" => self.ssh_config = Some(path(key, item)?),
+                _ => self.ssh_path = Some(search_path(key, item)?),
+            }
         }
         Ok(())
     }

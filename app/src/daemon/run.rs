@@ -296,8 +296,14 @@ fn hosts(config: &Config) -> HostsSettings {
         None => (home, ssh_config),
     };
     let Timeouts { connect, handshake, authentication } = config.timeouts;
+    let ssh = OpenSsh {
+        program: OpenSsh::found(&config.ssh_path, "ssh"),
+        shell: account.map_or_else(|| "/bin/sh".into(), |it| it.shell),
+        path: config.ssh_path.clone(),
+        ..OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config)
+    };
     HostsSettings {
-        ssh: OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config),
+        ssh,
         user,
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),

@@ -43,6 +43,7 @@ mod fork;
 mod broken;
 mod up_host;
 mod openssh;
+mod ssh_words;
 mod bad_input;
 
 mod clients;

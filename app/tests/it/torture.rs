@@ -1,8 +1,8 @@
 //! The torture bench: programs made by chance come to the same in a session as by the same shell's `-c`, and every case
 //! of the table is told right, wherever its shell is.
 
-use cotty_testkit::torture::reference::without_notices;
 use cotty_testkit::torture::found;
+use cotty_testkit::torture::reference::without_notices;
 use cotty_testkit::torture::table::{CASES, Case, End, LONG, Says, Turn};
 use cotty_testkit::torture::{Order, Places, bench};
 use cotty_testkit::{Home, Mcp, Sshd, have, not_run};

@@ -252,16 +252,23 @@ mod tests {
 
     #[test]
     fn several_lines_are_one_command() {
-        assert_eq!(submit("echo 'a'\necho\tb"), r"eval 'echo '\''a'\'''$__f:q'echo'$__v:q'b'".to_owned() + "\r");
+        assert_eq!(
+            submit("echo 'a'\necho\tb"),
+            r"eval 'echo '\''a'\'''$__f:q'echo'$__v:q'b'".to_owned() + "\r"
+        );
         let quoted = r"eval 'echo a'$__f:q'echo '\''b'\\$__n:q''$__f:q'c'\'''".to_owned() + "\r";
         assert_eq!(submit("echo a\necho 'b\\\nc'"), quoted);
         let within = "zsh -c 'echo a \\\\\n  b'";
         assert_eq!(logical_lines(within), [within]);
         assert_eq!(logical_lines("echo a\\\\\nb"), ["echo a\\\\", "b"]);
         let long = submit(&format!("echo {}\necho b", "'".repeat(300)));
-        assert!(long.starts_with("foreach __i (1)\r__x\rset __q='echo ") && long.split('\r').all(|it| it.len() < 1_000));
+        assert!(
+            long.starts_with("foreach __i (1)\r__x\rset __q='echo ")
+                && long.split('\r').all(|it| it.len() < 1_000)
+        );
         assert_eq!(apart("true; a ';end'; foreach i (1)"), ["true; a ';end'", "foreach i (1)"]);
-        for block in ["foreach i (1 2)\necho $i\nend", "true; foreach i (1 2)\necho $i\nend", "cat <<E\na\nE"] {
+        for block in ["foreach i (1 2)\necho $i\nend", "true; foreach i (1 2)\necho $i\nend", "cat <<E\na\nE"]
+        {
             let typed = submit(block);
             assert!(typed.starts_with("foreach __i (1)\r__x\r"), "{typed}");
         }

@@ -100,7 +100,9 @@ impl Reader<'_> {
     fn step(self, step: &Step) -> Option<Text> {
         match step {
             // There it names a control character to tcsh 6.24, whatever comes after it, also behind the word.
-            Step::Echo(words) if self.shell == Shell::Tcsh && words.iter().any(|it| it.text.contains("\\c")) => {
+            Step::Echo(words)
+                if self.shell == Shell::Tcsh && words.iter().any(|it| it.text.contains("\\c")) =>
+            {
                 None
             }
             Step::Echo(words) => plain(format!("echo {}", self.words(words))),
