@@ -19,7 +19,7 @@ use cotty_wire::socket::{
 use crate::answer::{Asked, Refused};
 use crate::frames::{End, part, say, send, understood};
 use crate::guard::Admitted;
-use crate::house::Served;
+use crate::served::Served;
 use crate::words;
 
 /// A viewer that does not say what it wants within this time is sent away.

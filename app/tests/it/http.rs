@@ -85,11 +85,8 @@ impl Door {
         drop(stream.write_all(request.as_bytes()));
         let mut bytes = Vec::new();
         let mut buffer = [0; 4096];
-        loop {
-            match stream.read(&mut buffer) {
-                Ok(count @ 1..) => bytes.extend_from_slice(&buffer[..count]),
-                _ => break,
-            }
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            bytes.extend_from_slice(&buffer[..count]);
             if is_whole(&bytes) {
                 break;
             }
