@@ -206,7 +206,7 @@ impl Given {
 }
 
 fn question(ask: Ask) -> Question {
-    let Ask { kind, account, prompt, failed } = ask;
+    let Ask { kind, account, prompt, failed, .. } = ask;
     match kind {
         AskKind::Passphrase { file } => Question::Passphrase { file: file.display().to_string(), failed },
         AskKind::Password => Question::Password { account, failed },
@@ -230,6 +230,7 @@ fn not_kept(target: &str, error: NotKept) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use cotty_host::native::secret::Bound;
     use cotty_host::native::settings::Stage;
     use tokio_util::task::TaskTracker;
 
@@ -252,6 +253,7 @@ mod tests {
         let ask = Ask {
             kind: AskKind::Password,
             account: "me@web".to_owned(),
+            bound: Bound::default(),
             prompt: "Password".to_owned(),
             failed: 0,
         };

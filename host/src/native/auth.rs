@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
+use russh::client::{AuthResult, Handle};
 use russh::keys::{Algorithm, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use russh::{MethodKind, MethodSet};
 use tokio::time::timeout;
@@ -13,24 +13,22 @@ use zeroize::Zeroizing;
 
 use crate::native::agent::{Agent, Unsigned};
 use crate::native::error::{ConnectError, Denied, Trouble};
+use crate::native::host_key::HostKey;
 use crate::native::keyfile::{self, Content, KeyFile};
-use crate::native::secret::{Ask, AskKind, Asker, Secret, one_line};
+use crate::native::secret::{Ask, AskKind, Asker, Bound, Secret, one_line};
 use crate::native::settings::{NoSecret, SecretSource, Settings};
 use crate::native::watcher::{Ended, Watcher};
 
+mod interactive;
+
 /// A wrong passphrase or password may be mended so often, as with ssh.
 const ANSWERS_MAX: u32 = 3;
-
-/// A server that asks more rounds of questions than that never ends.
-const ROUNDS_MAX: usize = 16;
-
-/// More questions in one round are no honest login.
-const PROMPTS_MAX: usize = 16;
 
 /// A login under way.
 struct Login<'host> {
     handle: &'host mut Handle<Watcher>,
     settings: &'host Settings,
+    key: &'host HostKey,
     ask: &'host Asker,
     ended: &'host mut Ended,
     methods: Option<MethodSet>,
@@ -52,6 +50,7 @@ enum Attempt {
 pub(super) async fn log_in(
     handle: &mut Handle<Watcher>,
     settings: &Settings,
+    key: &HostKey,
     ask: &Asker,
     ended: &mut Ended,
 ) -> Result<(), ConnectError> {
@@ -59,6 +58,7 @@ pub(super) async fn log_in(
     let mut login = Login {
         handle,
         settings,
+        key,
         ask,
         ended,
         methods: None,
@@ -209,8 +209,7 @@ impl Login<'_> {
         for failed in 0..ANSWERS_MAX {
             let kind = AskKind::Passphrase { file: file.to_owned() };
             let prompt = format!("Passphrase of {}", file.display());
-            let Some(passphrase) = self.answer(Ask { kind, account: self.account(), prompt, failed }).await?
-            else {
+            let Some(passphrase) = self.answer(self.ask(kind, prompt, failed)).await? else {
                 let wrong = Trouble::WrongPassphrase(file.to_owned());
                 if failed == 0 && !self.denied.troubles.contains(&wrong) {
                     self.denied.troubles.push(Trouble::NoPassphrase(file.to_owned()));
@@ -272,9 +271,7 @@ impl Login<'_> {
             if !self.takes(MethodKind::Password) || self.asks() {
                 break;
             }
-            let account = self.account();
-            let prompt = format!("Password of {account}");
-            let ask = Ask { kind: AskKind::Password, account, prompt, failed };
+            let ask = self.ask(AskKind::Password, format!("Password of {}", self.account()), failed);
             let Some(secret) = self.answer(ask).await? else { break };
             if self.with_password(secret, "a password").await? == Attempt::In {
                 return Ok(true);
@@ -291,64 +288,12 @@ impl Login<'_> {
         self.settled(result, named.to_owned()).await
     }
 
-    /// One login by questions; nothing if nobody answers.
-    async fn interactive(&mut self, failed: u32) -> Result<Option<Attempt>, ConnectError> {
-        let limit = self.settings.limits.authentication;
-        let method = "keyboard-interactive";
-        let user = self.settings.user.clone();
-        let start = self.handle.authenticate_keyboard_interactive_start(user, None);
-        let mut reply = answered(method, limit, start).await?;
-        for round in 0..ROUNDS_MAX {
-            let (name, prompts) = match reply {
-                Ok(Interactive::InfoRequest { name, prompts, .. }) if prompts.len() <= PROMPTS_MAX => {
-                    (name, prompts)
-                }
-                Ok(Interactive::InfoRequest { .. }) => break,
-                Ok(Interactive::Success) => return Ok(Some(Attempt::In)),
-                // It offers questions and has none: nothing was tried.
-                Ok(Interactive::Failure { partial_success: false, .. }) if round == 0 && !self.is_lost() => {
-                    self.has_no_questions = true;
-                    return Ok(Some(Attempt::Refused));
-                }
-                Ok(Interactive::Failure { remaining_methods, partial_success }) => {
-                    let result = AuthResult::Failure { remaining_methods, partial_success };
-                    return self.attempt(result, format!("an answer ({method})")).await.map(Some);
-                }
-                Err(_) => return Err(self.lost().await),
-            };
-            let Some(answers) = self.answers(&name, &prompts, failed).await? else { return Ok(None) };
-            let respond = self.handle.authenticate_keyboard_interactive_respond(answers);
-            reply = answered(method, limit, respond).await?;
-        }
-        self.denied.refused.push(format!("{method}: the server asked without end"));
-        Ok(None)
-    }
-
-    // Names and prompts are the server's: they are shown as one line each.
-    async fn answers(
-        &mut self,
-        name: &str,
-        prompts: &[Prompt],
-        failed: u32,
-    ) -> Result<Option<Vec<String>>, ConnectError> {
-        let mut answers = Vec::with_capacity(prompts.len());
-        for prompt in prompts {
-            let words = one_line(&format!("{name} {}", prompt.prompt));
-            let configured = if prompt.echo || prompts.len() > 1 { None } else { self.password.take() };
-            let answer = match configured {
-                Some(secret) => Some(secret),
-                None => {
-                    let kind = AskKind::Challenge { echo: prompt.echo };
-                    self.answer(Ask { kind, account: self.account(), prompt: words.clone(), failed }).await?
-                }
-            };
-            let Some(answer) = answer else {
-                self.denied.troubles.push(Trouble::NoAnswer(words));
-                return Ok(None);
-            };
-            answers.push(answer.reveal().to_owned());
-        }
-        Ok(Some(answers))
+    /// Makes a question of this login.
+    fn ask(&self, kind: AskKind, prompt: String, failed: u32) -> Ask {
+        let Settings { user, host, port, .. } = self.settings;
+        let bound =
+            Bound { user: user.clone(), host: host.clone(), port: *port, key: self.key.fingerprint() };
+        Ask { kind, account: self.account(), bound, prompt, failed }
     }
 
     fn account(&self) -> String {

@@ -73,7 +73,7 @@ impl Connection {
     pub async fn open(settings: &Settings, ask: &Asker) -> Result<Self, ConnectError> {
         let Met { mut handle, mut ended, shown, way } = meet(settings, ask).await?;
         (settings.progress)(Stage::Authentication);
-        auth::log_in(&mut handle, settings, ask, &mut ended).await?;
+        auth::log_in(&mut handle, settings, &shown.key, ask, &mut ended).await?;
         Ok(Self {
             handle,
             ended,

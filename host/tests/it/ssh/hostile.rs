@@ -99,7 +99,7 @@ impl server::Handler for Scripted {
 }
 
 /// A key of its own, made by ssh-keygen.
-fn key(folder: &tempfile::TempDir, name: &str) -> PrivateKey {
+pub(super) fn key(folder: &tempfile::TempDir, name: &str) -> PrivateKey {
     let path = folder.path().join(name);
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status();
     assert!(made.unwrap().success());
@@ -131,7 +131,7 @@ async fn serve(manners: Manners, key: PrivateKey) -> (SocketAddr, Arc<Mutex<Vec<
 }
 
 /// A target that knows the key in `known`, has the key file `user`, and a password.
-fn target(folder: &tempfile::TempDir, address: SocketAddr, known: &str) -> Settings {
+pub(super) fn target(folder: &tempfile::TempDir, address: SocketAddr, known: &str) -> Settings {
     let public = std::fs::read_to_string(folder.path().join(format!("{known}.pub"))).unwrap();
     let file = folder.path().join("known_hosts");
     std::fs::write(&file, format!("[127.0.0.1]:{} {public}", address.port())).unwrap();
