@@ -31,6 +31,12 @@ mod asking;
 
 mod trust;
 
+mod answer;
+
+mod device;
+
+mod secret;
+
 mod last_row;
 
 mod notice;
@@ -97,6 +103,8 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Mode { .. }
         | Order::Why { .. }
         | Order::Trust { .. }
+        | Order::Answer { .. }
+        | Order::Secret { .. }
         | Order::Device { .. }
         | Order::Stop
         | Order::Restart) => {
@@ -161,6 +169,9 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Attach { name } => {
             let client = named("attach")?;
             let found: Session = client.get("status", &session(name)).await?;
+            if found.state == "opening" && found.account.is_some() {
+                return join(Client::new(instance.clone(), "attach", &passed()?)?, found.name).await;
+            }
             return attach::attach(client, &found.name).await;
         }
         Order::Run { name, wait, kill_after, command } => {
@@ -178,11 +189,23 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         }
         Order::Ls { runs: false } => {
             let list: Sessions = named("ls")?.get("sessions", &Query::default()).await?;
-            shown(&list, json, |it| sessions::list(&it.sessions))
+            shown(&list, json, |it| {
+                sessions::list(&it.sessions);
+                answer::cards(&it.cards);
+            })
         }
-        Order::Device { what: Devices::List } => {
-            let list: api::Devices = named("device")?.get("devices", &Query::default()).await?;
-            shown(&list, json, |it| print::devices(&it.devices))
+        Order::Device { what } => {
+            let client = named("device")?;
+            let change = match what {
+                Devices::List => {
+                    let list: api::Devices = client.get("devices", &Query::default()).await?;
+                    return shown(&list, json, |it| print::devices(&it.devices)).map(|()| ExitCode::SUCCESS);
+                }
+                Devices::Add { name, target, label } => device::Change::Add { name, target, label },
+                Devices::Remove { name } => device::Change::Remove { name },
+                Devices::Default { name } => device::Change::Default { name },
+            };
+            return device::change(&client, &instance.config, change).await;
         }
         order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
         Order::Read { name, view, run, offset } => {
@@ -193,6 +216,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Status { name } => {
             shown(&named("status")?.get::<Session>("status", &session(name)).await?, json, sessions::one)
         }
+        Order::Answer { id, deny } => return answer::answer(&named("answer")?, id, deny, json).await,
+        Order::Secret { what } => return secret::secret(&named("secret")?, what, json).await,
         Order::Close { id, force } => {
             let closed: Closed = named("close")?.post("close", &CloseOrder { id, force }).await?;
             shown(&closed, json, ending::print_closed)
@@ -246,6 +271,15 @@ fn shown<T: serde::Serialize>(document: &T, json: bool, people: impl FnOnce(&T))
     }
     people(document);
     Ok(())
+}
+
+/// Attaches to a session that is still on its way: what it asks is put to the person first.
+async fn join(client: Client, name: String) -> Result<ExitCode, Failure> {
+    let order = up::Up { word: Some(name.clone()), ..up::Up::default() };
+    match up::opened(&client, order, true).await? {
+        Ok(_) => attach::attach(client, &name).await,
+        Err(given_up) => Ok(given_up),
+    }
 }
 
 async fn ssh(client: Client, ssh: &up::Ssh, command: Vec<String>, json: bool) -> Result<ExitCode, Failure> {
@@ -312,7 +346,9 @@ async fn status(client: &Client, json: bool) -> Result<ExitCode, Failure> {
     let daemon: Daemon = client.get("daemon", &Query::default()).await?;
     let list: Sessions = client.get("sessions", &Query::default()).await?;
     if json {
-        print::document(&serde_json::json!({ "daemon": daemon, "sessions": list.sessions }))?;
+        print::document(
+            &serde_json::json!({ "daemon": daemon, "sessions": list.sessions, "cards": list.cards }),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     print::line(&format!(
@@ -323,5 +359,6 @@ async fn status(client: &Client, json: bool) -> Result<ExitCode, Failure> {
     print::line(&format!("config    {}", daemon.config));
     print::line(&format!("you       {} ({})", daemon.you.role, daemon.because));
     sessions::list(&list.sessions);
+    answer::cards(&list.cards);
     Ok(ExitCode::SUCCESS)
 }

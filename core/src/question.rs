@@ -1,6 +1,9 @@
 //! What only a person can answer: the words of each question, and what is made of an answer about a key.
 
-use crate::refusal::Fingerprint;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::refusal::{CardKind, Fingerprint};
 
 /// A question to the person who waits for a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +44,33 @@ pub enum Question {
     },
 }
 
+/// The number of a card: a question that waits for a person. Written `q7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CardId(pub u64);
+
+impl fmt::Display for CardId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "q{}", self.0)
+    }
+}
+
+impl FromStr for CardId {
+    type Err = NotACard;
+
+    fn from_str(text: &str) -> Result<Self, NotACard> {
+        let digits = text.strip_prefix('q').unwrap_or_default();
+        if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {
+            return Err(NotACard);
+        }
+        digits.parse().map(Self).map_err(|_| NotACard)
+    }
+}
+
+/// The text is not a card's number.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a card is written q7")]
+pub struct NotACard;
+
 /// What an answer about a key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -67,6 +97,15 @@ impl Question {
         }
     }
 
+    /// Returns what kind of answer it wants.
+    #[must_use]
+    pub fn wanted(&self) -> CardKind {
+        match self {
+            Self::HostKey { .. } => CardKind::HostKey,
+            Self::Passphrase { .. } | Self::Password { .. } | Self::Challenge { .. } => CardKind::Secret,
+        }
+    }
+
     /// Returns the words, to the place where the answer is typed.
     #[must_use]
     pub fn text(&self) -> String {
@@ -79,6 +118,17 @@ impl Question {
             Self::Challenge { account, words, failed, .. } => {
                 format!("{}{account} asks: {words} ", again(*failed))
             }
+        }
+    }
+
+    /// Returns what it asks for, in a few words that may stand in a sentence.
+    #[must_use]
+    pub fn wants(&self) -> String {
+        match self {
+            Self::HostKey { name, shown, .. } => format!("whether {shown} is the key of {name}"),
+            Self::Passphrase { file, .. } => format!("the passphrase of {file}"),
+            Self::Password { account, .. } => format!("the password of {account}"),
+            Self::Challenge { account, .. } => format!("an answer to a question of the server for {account}"),
         }
     }
 
@@ -133,6 +183,15 @@ mod tests {
             ("yes please", Decision::Unclear),
         ] {
             assert_eq!(Decision::of(answer, &shown()), decision, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_card_is_read_as_it_is_written() {
+        assert_eq!("q7".parse(), Ok(CardId(7)));
+        assert_eq!(CardId(7).to_string(), "q7");
+        for wrong in ["", "q", "7", "Q7", "q-1", "q 7", "c7", "q99999999999999999999"] {
+            assert_eq!(wrong.parse::<CardId>(), Err(NotACard), "{wrong}");
         }
     }
 

@@ -12,6 +12,7 @@ use cotty_engine::report::{self, CallKey, Caller, Enter, Part, SessionState, Str
 use cotty_wire::api;
 
 use crate::answer::{Answer, Asked, Order};
+use crate::answering;
 use crate::house::Ending;
 use crate::house::Served;
 use crate::words;
@@ -32,7 +33,8 @@ type Calling = Extension<Caller>;
 
 pub(crate) async fn sessions(State(served): State<Served>, caller: Calling) -> Answer<api::Sessions> {
     let list = served.hub.list(&caller).await?;
-    Ok(Json(api::Sessions { sessions: list.into_iter().map(words::session).collect() }))
+    let cards = answering::open(&served, &caller);
+    Ok(Json(api::Sessions { sessions: list.into_iter().map(words::session).collect(), cards }))
 }
 
 pub(crate) async fn devices(State(served): State<Served>) -> Json<api::Devices> {

@@ -16,6 +16,8 @@ mod viewer;
 
 mod asking;
 
+mod answering;
+
 mod words;
 
 mod answer;

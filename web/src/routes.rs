@@ -12,7 +12,7 @@ use cotty_core::names::Role;
 use crate::answer::BODY_BYTES_MAX;
 pub use crate::guard::Greeting;
 use crate::house::Served;
-use crate::{api, asking, guard, viewer};
+use crate::{answering, api, asking, guard, viewer};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,11 @@ pub fn table() -> Vec<Route> {
         asked("/api/v1/socket", EVERYONE, SameProtocol, get(viewer::open)),
         asked("/api/v1/open", EVERYONE, SameProtocol, get(asking::open)),
         asked("/api/v1/trust", PERSON, SameProtocol, get(asking::trust)),
+        asked("/api/v1/answer", PERSON, SameProtocol, get(answering::answer)),
+        asked("/api/v1/secret", PERSON, SameProtocol, get(answering::secret)),
+        asked("/api/v1/secrets", PERSON, SameProtocol, get(answering::secrets)),
+        told("/api/v1/secrets", PERSON, SameProtocol, post(answering::forget)),
+        asked("/api/v1/cards", EVERYONE, SameProtocol, get(answering::cards)),
         asked("/api/v1/sessions", EVERYONE, SameProtocol, get(api::sessions)),
         told("/api/v1/sessions", EVERYONE, SameProtocol, post(api::connect)),
         asked("/api/v1/devices", EVERYONE, SameProtocol, get(api::devices)),

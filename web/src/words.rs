@@ -38,6 +38,8 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
     let from = |it: SecretFrom| match it {
         SecretFrom::Variable(name) => format!("${name}"),
         SecretFrom::File(file) => file.display().to_string(),
+        SecretFrom::Command(argv) => format!("what {} prints", argv.first().map_or("a program", |it| it)),
+        SecretFrom::Keyring(_) => "in the keyring".to_owned(),
     };
     api::Device {
         host: device.host.unwrap_or_else(|| name.clone()),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use cotty_core::refusal::Refusal;
 use cotty_core::target;
-use cotty_engine::hosts::device::{Auth, Device, SecretFrom};
+use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 
 use super::Config;
 
@@ -77,6 +77,7 @@ fn device(said: &Said) -> Result<Option<(String, Device)>, Refusal> {
         key: key(said)?,
         passphrase: None,
         password: path(said, PASSWORD_FILE)?.map(SecretFrom::File),
+        keep: Keep::default(),
     };
     let auth = (auth != Auth::default()).then_some(auth);
     Ok(Some((host.clone(), Device { host: Some(host), port, user, auth, ..Device::default() })))

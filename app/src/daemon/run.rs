@@ -27,6 +27,7 @@ use crate::config::{self, Config, Timeouts, environment};
 use crate::daemon::house::{Family, own_card};
 use crate::daemon::log;
 use crate::daemon::reach::Started;
+use crate::daemon::reload;
 use crate::instance::{CARD, Instance, SOCKET, storage};
 
 /// The argument of the second stage.
@@ -105,6 +106,8 @@ fn begin(instance: &Instance) -> Result<(Lock, Config), Refusal> {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // Typed passwords pass through our memory: no copy of it is ever written.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    // Nor does another process of this account look into it, where the account is not root's.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     log::begin(instance)?;
     let mut config = config::read(&instance.config)?;
     environment::add_device(&mut config, |name| std::env::var_os(name))?;
@@ -215,6 +218,7 @@ fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal
             sessions_max: config.limits.sessions_max,
         },
         hosts: hosts(config),
+        look: reload::look(instance.config.clone()),
     })
 }
 
@@ -240,6 +244,7 @@ fn hosts(config: &Config) -> HostsSettings {
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),
         targets: config.targets,
+        wrong: None,
     }
 }
 

@@ -28,6 +28,18 @@ pub struct Auth {
     pub passphrase: Option<SecretFrom>,
     /// The account's password.
     pub password: Option<SecretFrom>,
+    /// For how long what a person answers is kept.
+    pub keep: Keep,
+}
+
+/// For how long what a person answered at a login is kept, in memory only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Until the session is closed that it opened: a connection that breaks is made again without a question.
+    #[default]
+    Session,
+    /// Not at all.
+    Never,
 }
 
 /// Where a secret is; never the secret.
@@ -37,6 +49,10 @@ pub enum SecretFrom {
     Variable(String),
     /// In the first line of this file, which only its owner may read.
     File(PathBuf),
+    /// In the first line that this program prints.
+    Command(Vec<String>),
+    /// In the keyring of the person's desktop, which this program asks (`secret-tool`).
+    Keyring(PathBuf),
 }
 
 /// What sessions on a host are like where a call does not say.
@@ -76,7 +92,8 @@ impl Device {
         let auth = self.auth.iter();
         auth.flat_map(|it| [&it.password, &it.passphrase]).flatten().filter_map(|it| match it {
             SecretFrom::Variable(name) => Some(name.as_str()),
-            SecretFrom::File(_) => None,
+            SecretFrom::Keyring(_) => Some(super::secrets::BUS_VARIABLE),
+            SecretFrom::File(_) | SecretFrom::Command(_) => None,
         })
     }
 }

@@ -9,9 +9,10 @@ use cotty_core::refusal::FailureKind;
 use cotty_core::target::Target;
 use cotty_host::native::error::{Denied, Trouble};
 use cotty_host::native::known_hosts::Names;
+use cotty_host::native::secret::Bound;
 use cotty_host::native::settings::NoSecret;
 
-use super::device::{Auth, SecretFrom};
+use super::device::{Auth, Keep, SecretFrom};
 use super::*;
 use crate::report::Secret;
 
@@ -42,6 +43,7 @@ fn hosts(targets: Targets) -> Hosts {
             key: Some("~/.ssh/shop".into()),
             passphrase: Some(SecretFrom::Variable("NOWHERE".to_owned())),
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
+            keep: Keep::default(),
         }),
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
     };
@@ -52,6 +54,7 @@ fn hosts(targets: Targets) -> Hosts {
         limits: Limits::default(),
         devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
         targets,
+        wrong: None,
     })
 }
 
@@ -77,8 +80,8 @@ async fn a_device_brings_its_own_login_and_what_its_sessions_are_like() {
     assert_eq!(it.identity, "deploy@10.0.0.5:2222 as shop");
     assert_eq!(it.settings.identity_files, [Path::new("/home/me/.ssh/shop")]);
     assert!(it.settings.identities_only);
-    assert_eq!(it.settings.password.unwrap()().unwrap().reveal(), "hunter2");
-    let missing = it.settings.passphrase.unwrap()().unwrap_err();
+    assert_eq!(it.settings.password.unwrap()(&Bound::default()).unwrap().reveal(), "hunter2");
+    let missing = it.settings.passphrase.unwrap()(&Bound::default()).unwrap_err();
     assert_eq!(missing, NoSecret::Variable("NOWHERE".to_owned()));
     // A device that says nothing is a host of its name.
     assert_eq!(resolved("web1").await.identity, "me@web1:22");

@@ -200,7 +200,7 @@ impl Login<'_> {
         text: Zeroizing<String>,
     ) -> Result<Option<PrivateKey>, ConnectError> {
         let text = Arc::new(text);
-        if let Some(passphrase) = self.configured(self.settings.passphrase.clone()) {
+        if let Some(passphrase) = self.configured(self.settings.passphrase.clone()).await {
             match decrypted(&text, passphrase).await {
                 Some(key) => return Ok(Some(key)),
                 None => self.denied.troubles.push(Trouble::WrongPassphrase(file.to_owned())),
@@ -235,7 +235,7 @@ impl Login<'_> {
                 return Ok(true);
             }
         }
-        self.password = self.configured(self.settings.password.clone());
+        self.password = self.configured(self.settings.password.clone()).await;
         if let Some(secret) = self.password.clone().filter(|_| self.takes(MethodKind::Password)) {
             self.password = None;
             if self.with_password(secret, "the configured password").await? == Attempt::In {
@@ -256,8 +256,11 @@ impl Login<'_> {
     }
 
     /// Returns a secret that the configuration names, or notes why it could not be had.
-    fn configured(&mut self, source: Option<SecretSource>) -> Option<Secret> {
-        let trouble = match source?() {
+    async fn configured(&mut self, source: Option<SecretSource>) -> Option<Secret> {
+        let (source, bound) = (source?, self.bound());
+        // It may wait for a disk or a program.
+        let found = tokio::task::spawn_blocking(move || source(&bound)).await;
+        let trouble = match found.unwrap_or_else(|error| Err(NoSecret::Unreadable(error.to_string()))) {
             Ok(secret) => return Some(secret),
             Err(NoSecret::Variable(name)) => Trouble::NoVariable(name),
             Err(NoSecret::Unreadable(why)) => Trouble::NoSecret(one_line(&why)),
@@ -290,10 +293,13 @@ impl Login<'_> {
 
     /// Makes a question of this login.
     fn ask(&self, kind: AskKind, prompt: String, failed: u32) -> Ask {
+        Ask { kind, account: self.account(), bound: self.bound(), prompt, failed }
+    }
+
+    /// Whom a secret of this login is for.
+    fn bound(&self) -> Bound {
         let Settings { user, host, port, .. } = self.settings;
-        let bound =
-            Bound { user: user.clone(), host: host.clone(), port: *port, key: self.key.fingerprint() };
-        Ask { kind, account: self.account(), bound, prompt, failed }
+        Bound { user: user.clone(), host: host.clone(), port: *port, key: self.key.fingerprint() }
     }
 
     fn account(&self) -> String {

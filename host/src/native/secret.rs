@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+pub mod command;
+
 /// No secret is longer.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 

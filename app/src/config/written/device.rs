@@ -4,14 +4,25 @@ use std::collections::BTreeMap;
 
 use cotty_core::names::RunId;
 use cotty_core::target;
-use cotty_engine::hosts::device::{Auth, Device, SecretFrom};
+use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 use toml_edit::{Item, TableLike};
 
 use super::values::{Fault, boolean, duration, fault, inner, known, number, path, text, variable};
 
 const DEVICE: &[&str] =
     &["host", "port", "user", "auth", "term", "cols", "rows", "idle_timeout", "label", "startup", "default"];
-const AUTH: &[&str] = &["key", "password_env", "password_file", "passphrase_env", "passphrase_file"];
+const AUTH: &[&str] = &[
+    "key",
+    "password_env",
+    "password_file",
+    "password_command",
+    "password_keyring",
+    "passphrase_env",
+    "passphrase_file",
+    "passphrase_command",
+    "passphrase_keyring",
+    "keep_for_reconnect",
+];
 
 /// Words under which secrets are written down elsewhere.
 const SECRETS: &[&str] = &["password", "passphrase", "pass", "passwd", "secret", "private_key"];
@@ -80,6 +91,14 @@ fn auth(name: &str, table: &dyn TableLike) -> Result<Auth, Fault> {
                 auth.key = Some(path(key, item)?);
                 continue;
             }
+            "keep_for_reconnect" => {
+                auth.keep = keep(key, item)?;
+                continue;
+            }
+            "password_command" => (&mut auth.password, SecretFrom::Command(argv(key, item)?)),
+            "passphrase_command" => (&mut auth.passphrase, SecretFrom::Command(argv(key, item)?)),
+            "password_keyring" => (&mut auth.password, SecretFrom::Keyring(keyring(key, item)?)),
+            "passphrase_keyring" => (&mut auth.passphrase, SecretFrom::Keyring(keyring(key, item)?)),
             "password_env" => (&mut auth.password, SecretFrom::Variable(variable(key, item)?)),
             "password_file" => (&mut auth.password, SecretFrom::File(path(key, item)?)),
             "passphrase_env" => (&mut auth.passphrase, SecretFrom::Variable(variable(key, item)?)),
@@ -90,11 +109,48 @@ fn auth(name: &str, table: &dyn TableLike) -> Result<Auth, Fault> {
                 item,
                 key,
                 "the only place of this secret",
-                "Name a variable or a file, not both",
+                "Name one of its variable, its file, its command and the keyring",
             ));
         }
     }
     Ok(auth)
+}
+
+/// A program with its arguments. What stands there may be a secret by mistake: it is not repeated.
+fn argv(key: &str, item: &Item) -> Result<Vec<String>, Fault> {
+    let wrong = || {
+        let remedy =
+            format!("Write {key} = [\"/usr/bin/pass\", \"show\", \"web1\"]: the program by its whole path");
+        fault(item, key, "a program and its arguments", &remedy)
+    };
+    let words: Option<Vec<String>> = item.as_array().and_then(|list| {
+        list.iter().map(|it| it.as_str().filter(|it| !it.contains('\0')).map(str::to_owned)).collect()
+    });
+    words
+        .filter(|it| it.first().is_some_and(|it| it.starts_with('/') || !it.contains('/') && !it.is_empty()))
+        .ok_or_else(wrong)
+}
+
+/// `true` for `secret-tool`, or the program that is asked in its place.
+fn keyring(key: &str, item: &Item) -> Result<std::path::PathBuf, Fault> {
+    match item.as_bool() {
+        Some(true) => Ok("secret-tool".into()),
+        Some(false) => Err(fault(item, key, "true", "Remove the line where the keyring is not to be asked")),
+        None => path(key, item),
+    }
+}
+
+fn keep(key: &str, item: &Item) -> Result<Keep, Fault> {
+    match item.as_str() {
+        Some("session") => Ok(Keep::Session),
+        Some("never") => Ok(Keep::Never),
+        _ => Err(fault(
+            item,
+            key,
+            "\"session\" or \"never\"",
+            &format!("Write {key} = \"session\" or \"never\""),
+        )),
+    }
 }
 
 /// A secret in this file would be read by whatever reads the file: it is refused, and not repeated.

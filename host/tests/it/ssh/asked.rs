@@ -101,7 +101,7 @@ fn login(password: Option<&'static str>, ask: Asker) -> (Vec<String>, Result<(),
                 drop(session.await);
             }
         });
-        let password = password.map(|it| Arc::new(move || Ok(Secret::new(it.into()))) as _);
+        let password = password.map(|it| Arc::new(move |_: &_| Ok(Secret::new(it.into()))) as _);
         let settings = Settings { identity_files: Vec::new(), password, ..target(&folder, address, "known") };
         let ended = Connection::open(&settings, &ask).await.map(drop);
         (answered.lock().unwrap().clone(), ended)

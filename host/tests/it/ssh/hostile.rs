@@ -138,7 +138,7 @@ pub(super) fn target(folder: &tempfile::TempDir, address: SocketAddr, known: &st
     Settings {
         known_hosts: vec![file],
         identity_files: vec![folder.path().join("user")],
-        password: Some(Arc::new(|| Ok(Secret::new("hunter2".into())))),
+        password: Some(Arc::new(|_| Ok(Secret::new("hunter2".into())))),
         ..Settings::new("127.0.0.1", address.port(), "somebody")
     }
 }
@@ -236,7 +236,7 @@ fn a_server_without_channels_is_told() {
     key(&folder, "user");
     block_on(async {
         let (address, _) = serve(Manners::RefusesChannels, key(&folder, "known")).await;
-        let password = Some(Arc::new(|| Ok(Secret::new("right".into()))) as _);
+        let password = Some(Arc::new(|_| Ok(Secret::new("right".into()))) as _);
         let settings = Settings { identity_files: Vec::new(), password, ..target(&folder, address, "known") };
         let pool = Pool::new(settings);
         let refused = pool.shell(&open_shell(&folder), &ask_nobody()).await.map(drop).unwrap_err();
