@@ -184,11 +184,16 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             let client = named("status")?;
             return status(&client, json).await;
         }
-        Order::Ls { runs: true } => {
+        Order::Ls { runs: true, .. } => {
             shown(&named("ls")?.get::<Runs>("runs", &Query::default()).await?, json, print::runs)
         }
-        Order::Ls { runs: false } => {
-            let list: Sessions = named("ls")?.get("sessions", &Query::default()).await?;
+        Order::Ls { runs: false, filter } => {
+            let client = named("ls")?;
+            let mut list: Sessions = client.get("sessions", &Query::default()).await?;
+            if let Some(filter) = filter.as_deref() {
+                let known: api::Devices = client.get("devices", &Query::default()).await?;
+                list.sessions.retain(|it| sessions::is_meant(it, &known.devices, filter));
+            }
             shown(&list, json, |it| {
                 sessions::list(&it.sessions);
                 answer::cards(&it.cards);
@@ -197,8 +202,9 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Device { what } => {
             let client = named("device")?;
             let change = match what {
-                Devices::List => {
-                    let list: api::Devices = client.get("devices", &Query::default()).await?;
+                Devices::List { filter } => {
+                    let mut list: api::Devices = client.get("devices", &Query::default()).await?;
+                    list.devices.retain(|it| sessions::is_device(it, filter.as_deref()));
                     return shown(&list, json, |it| print::devices(&it.devices)).map(|()| ExitCode::SUCCESS);
                 }
                 Devices::Add { name, target, label } => device::Change::Add { name, target, label },

@@ -52,6 +52,7 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
             password: auth.password.map(from),
         }),
         label: device.defaults.label,
+        tags: device.tags,
         is_default,
         sessions,
     }

@@ -62,6 +62,9 @@ pub(crate) enum Order {
     },
     /// List the sessions.
     Ls {
+        /// Only those that have this in their name, target, account, state or label, or are on a device with this tag.
+        #[arg(conflicts_with = "runs")]
+        filter: Option<String>,
         /// List the newest commands instead.
         #[arg(long)]
         runs: bool,
@@ -223,7 +226,10 @@ pub(crate) enum View {
 #[derive(Clone, Subcommand)]
 pub(crate) enum Devices {
     /// List them, with the sessions that are open on them. Nothing is sent to any.
-    List,
+    List {
+        /// Only those that have this in their name, host, label or tags.
+        filter: Option<String>,
+    },
     /// Name a host in the config. A person's to do.
     Add {
         /// Its name.

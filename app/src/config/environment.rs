@@ -11,6 +11,7 @@ use cotty_core::target;
 use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 
 use super::Config;
+use crate::cli::client::is_expanded;
 
 const HOST: &str = "COTTY_HOST";
 const PORT: &str = "COTTY_PORT";
@@ -47,7 +48,8 @@ pub fn add_device(config: &mut Config, variable: impl Fn(&str) -> Option<OsStrin
 fn said(variable: impl Fn(&str) -> Option<OsString>) -> Result<Said, Refusal> {
     let mut said = Said::new();
     for name in OTHERS.into_iter().chain([HOST]) {
-        let Some(value) = variable(name).filter(|it| !it.is_empty()) else { continue };
+        let is_said = |it: &OsString| !it.is_empty() && it.to_str().is_none_or(is_expanded);
+        let Some(value) = variable(name).filter(is_said) else { continue };
         let value = value.into_string().map_err(|_| wrong(name, "is not UTF-8", "Set it to plain text"))?;
         said.insert(name, value);
     }

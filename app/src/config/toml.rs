@@ -58,6 +58,8 @@ fn device(name: &str, device: &Device) -> String {
     say("rows", defaults.rows.map(|it| it.to_string()));
     say("idle_timeout", defaults.idle_timeout.map(|it| quoted(&time(it))));
     say("label", text(&defaults.label));
+    let tags: Vec<String> = device.tags.iter().map(|it| quoted(it)).collect();
+    say("tags", (!tags.is_empty()).then(|| format!("[{}]", tags.join(", "))));
     say("startup", text(&defaults.startup));
     say("default", defaults.default.map(|it| it.to_string()));
     say("auth", device.auth.as_ref().map(auth));

@@ -250,9 +250,16 @@ fn hosts(config: &Config) -> HostsSettings {
 
 fn clean_environment() -> Vec<(OsString, OsString)> {
     let is_ours = |name: &OsString| {
-        name == "HOME" || name == "PATH" || name == "LANG" || name.as_encoded_bytes().starts_with(b"COTTY_")
+        let name = name.to_string_lossy();
+        matches!(&*name, "HOME" | "PATH" | "LANG") || (name.starts_with("COTTY_") && !may_be_a_secret(&name))
     };
     std::env::vars_os().filter(|(name, _)| is_ours(name)).collect()
+}
+
+/// What is called so may hold a secret, whether or not we read it; a variable that names a file does not.
+fn may_be_a_secret(name: &str) -> bool {
+    let words = ["PASSWORD", "PASSPHRASE", "SECRET", "TOKEN"];
+    words.iter().any(|it| name.contains(it)) && !name.ends_with("_FILE")
 }
 
 /// Says the one word that the starter waits for, and closes the pipe: from here on nothing is said there.

@@ -92,5 +92,27 @@ fn sessions_are_found_in_a_list_by_name_host_state_and_label() {
     {
         let said = desk.tool("ssh_list", json!({"filter": filter}));
         assert!(said.text.contains(found) && !said.text.contains(&format!("{left}:")), "{filter}: {said:?}");
+        let list = String::from_utf8_lossy(&desk.home.run(&["ls", filter]).stdout).into_owned();
+        assert!(list.contains(found) && !list.contains(left), "{filter}: {list}");
     }
+}
+
+#[test]
+fn a_tag_finds_the_devices_that_have_it_and_their_sessions() {
+    let Some(sshd) = Sshd::start("a_tag_finds_the_devices_that_have_it") else { return };
+    let home = remote::home(&[&sshd]);
+    let (user, port) = (sshd.user(), sshd.port());
+    home.write_config(&format!(
+        "[devices.shop]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\ntags = [\"production\", \"eu\"]\n[devices.lab]\n"
+    ));
+    let mut desk = Desk::at(home);
+    desk.tool("ssh_connect", json!({"target": "shop", "name": "till"}));
+    desk.tool("ssh_connect", json!({"target": "local"}));
+    let said = desk.tool("ssh_list", json!({"filter": "production"}));
+    assert!(said.text.contains("till:") && !said.text.contains("local:"), "{said:?}");
+    let list = |order: &[&str]| String::from_utf8_lossy(&desk.home.run(order).stdout).into_owned();
+    let devices = list(&["device", "list", "eu"]);
+    assert!(devices.contains("#production #eu") && !devices.contains("lab"), "{devices}");
+    let sessions = list(&["ls", "eu"]);
+    assert!(sessions.contains("till") && !sessions.contains("local"), "{sessions}");
 }

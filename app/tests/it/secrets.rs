@@ -111,7 +111,7 @@ fn a_keyring_is_asked_for_this_account_and_key_and_one_that_does_not_answer_is_t
         (&hangs, "did not answer within 5 s: it may be locked"),
     ] {
         device(&home, &account, sshd.port(), &format!("password_keyring = \"{tool}\""));
-        home.run_as_person(&["stop"]);
+        drop(home.run_as_person(&["stop"]));
         let output = home.run(&["up", "shop"]);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(text.contains(why) && text.contains("cotty answer"), "{text}");
@@ -274,7 +274,8 @@ fn a_secret_of_any_route_is_found_nowhere_afterwards() {
         device(&home, &account, sshd.port(), &auth);
         let mut command = home.cotty(&["mcp"]);
         if *route == "env" {
-            command.env("SHOP_PASSWORD", &word);
+            // Whoever starts the daemon has more in its environment than is anybody's business.
+            command.env("SHOP_PASSWORD", &word).env("COTTY_SHOP_PASSWORD", &word).env("OTHER", &word);
         }
         let mut agent = Mcp::start(command);
         agent.initialize();

@@ -15,6 +15,8 @@ pub struct Device {
     pub user: Option<String>,
     /// How to log in, where that is settled here.
     pub auth: Option<Auth>,
+    /// Words by which it is found with others.
+    pub tags: Vec<String>,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
 }

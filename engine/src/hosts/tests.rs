@@ -45,6 +45,7 @@ fn hosts(targets: Targets) -> Hosts {
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
             keep: Keep::default(),
         }),
+        tags: Vec::new(),
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
     };
     Hosts::new(HostsSettings {

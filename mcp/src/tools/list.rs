@@ -48,10 +48,14 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
         return Ok(sessions::commands(&runs.take(COMMANDS_MAX).collect::<Vec<_>>()));
     }
     let mut all = call.hub.list(&call.caller).await?;
+    let devices = call.hub.devices();
     all.retain(|it| {
+        let on = devices.iter().find(|device| device.sessions.contains(&it.name) || device.name == it.target);
+        let tags =
+            on.is_some_and(|it| it.device.tags.iter().any(|it| !filter.is_empty() && has(&filter, &[it])));
         let (label, account) =
             (it.label.as_deref().unwrap_or_default(), it.account.as_deref().unwrap_or_default());
-        has(&filter, &[&it.name, &it.target, label, account, &render::state::session(&it.state)])
+        tags || has(&filter, &[&it.name, &it.target, label, account, &render::state::session(&it.state)])
     });
     Ok(sessions::listed(&all, arguments.boolean("detail").unwrap_or(false)))
 }

@@ -41,6 +41,9 @@ pub struct Device {
     pub login: Option<DeviceLogin>,
     /// Words for people.
     pub label: Option<String>,
+    /// Words by which it is found with others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// It is what is opened when nothing is said.
     pub is_default: bool,
     /// The names of the sessions that are open on it.
