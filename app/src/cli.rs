@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use cotty_web::door::Listen;
 use cotty_wire::api::{
     self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs,
     Screen, Session, Sessions,
@@ -53,6 +54,10 @@ mod setup;
 
 mod why;
 
+mod access;
+
+mod serve;
+
 /// Carries out the command line.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -90,6 +95,11 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
             what: "hold",
             why: "the daemon starts it with a state directory, and nobody else does".to_owned(),
         })),
+        Order::Serve { listen, no_listen, serving } => {
+            let instance = Instance::find(arguments.instance.as_deref()).map_err(unreachable_daemon)?;
+            let listen = if no_listen { Some(Listen::Off) } else { listen };
+            serve::serve(&instance, listen, serving, json)
+        }
         Order::Daemon { serving } => daemon(arguments.instance.as_deref(), serving),
         order @ (Order::Up { .. }
         | Order::Ssh { .. }
@@ -106,6 +116,8 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Answer { .. }
         | Order::Secret { .. }
         | Order::Device { .. }
+        | Order::Viewer { .. }
+        | Order::Token { .. }
         | Order::Stop
         | Order::Restart) => {
             let instance = Instance::find(arguments.instance.as_deref()).map_err(unreachable_daemon)?;
@@ -213,6 +225,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             };
             return device::change(&client, &instance.config, change).await;
         }
+        Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
+        Order::Token { what } => access::token(&named("token")?, what, json).await,
         order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
         Order::Read { name, view, run, offset } => {
             let query =
@@ -241,6 +255,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         | Order::Setup
         | Order::Mcp
         | Order::Daemon { .. }
+        | Order::Serve { .. }
         | Order::Hold
         | Order::Completions { .. } => Ok(()),
     };

@@ -7,6 +7,8 @@ use std::time::Duration;
 use cotty_core::refusal::Refusal;
 use cotty_engine::hosts::device::{Device, Targets};
 use cotty_host::native::settings::Limits as Patience;
+use cotty_host::openssh::PATH;
+use cotty_web::door::Listen;
 
 pub mod environment;
 mod toml;
@@ -25,12 +27,16 @@ pub struct Config {
     pub limits: Limits,
     /// Variables of a caller that a new shell gets, besides `SSH_AUTH_SOCK`.
     pub pass_env: Vec<String>,
+    /// Where browsers and programs find the daemon.
+    pub listen: Listen,
     /// What agents may name.
     pub targets: Targets,
     /// How long each step of a connection may take.
     pub timeouts: Timeouts,
     /// The file that ssh's configuration is read from, where it is another than ssh's own.
     pub ssh_config: Option<PathBuf>,
+    /// Where ssh and the programs of its configuration are looked for.
+    pub ssh_path: String,
     /// The hosts that are named here.
     pub devices: BTreeMap<String, Device>,
 }
@@ -111,6 +117,7 @@ impl From<Written> for Config {
         let own = written.devices.iter().find(|(_, it)| it.defaults.default == Some(true));
         Self {
             default: written.default.or_else(|| own.map(|(name, _)| name.clone())),
+            listen: written.listen.unwrap_or_default(),
             targets: written.targets.unwrap_or_default(),
             timeouts: Timeouts {
                 connect: written.connect.unwrap_or(patience.connect),
@@ -118,6 +125,7 @@ impl From<Written> for Config {
                 authentication: written.authentication.unwrap_or(patience.authentication),
             },
             ssh_config: written.ssh_config,
+            ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
             devices: written.devices,
             session: Session {
                 shell: written.shell,

@@ -1,11 +1,17 @@
 //! Where the echo of a typed command ends, in a shell that marks no starts.
 
+mod drawn;
+
 use crate::dialect::Echoes;
+
+use drawn::Drawn;
 
 /// Finds the end of the echo: so many line ends, and a second prompt before each line but the first. The terminal
 /// echoes what is typed when it is typed, the shell prompts when it reads, so the two come in any order.
 ///
-/// A line editor draws one line, perhaps over several rows; what it draws is not compared but for its beginning.
+/// A line editor draws one line, perhaps over several rows; what it draws is not compared but for its beginning. Where it
+/// begins a new row by itself it does so behind the last character too, if the row is full, and then sends the line without
+/// a line end (busybox 1.35): there it is followed character by character.
 ///
 /// A terminal far away does not tell in time whether it echoes. Until it does, the first line is compared: what is
 /// not the text that was typed is output.
@@ -19,6 +25,8 @@ pub(crate) struct EchoSkip {
     echoes: Echoes,
     /// The last two bytes.
     last: [u8; 2],
+    /// The line, where its editor wraps it.
+    drawn: Option<Drawn>,
     /// The line, where its editor may draw it once more.
     line: Option<Vec<u8>>,
     /// What is left of it to be drawn, for as long as nothing else was.
@@ -53,6 +61,7 @@ impl EchoSkip {
         };
         first.reverse();
         let is_late = echoes == Echoes::Editor { wraps: false, late: true };
+        let wraps = matches!(echoes, Echoes::Editor { wraps: true, .. });
         Some(Self {
             line_ends: lines,
             second_prompts: lines.saturating_sub(1),
@@ -60,6 +69,7 @@ impl EchoSkip {
             unproven: Some(first),
             echoes,
             last: [0; 2],
+            drawn: wraps.then(|| Drawn::new(whole_line(keys))),
             row: is_late.then(|| whole_line(keys)),
             line: is_late.then(|| whole_line(keys)),
             again: None,
@@ -100,6 +110,9 @@ impl EchoSkip {
                 }
             }
             self.last = [self.last[1], *byte];
+            if let Some(drawn) = &mut self.drawn {
+                drawn.feed(*byte);
+            }
         }
         Echo::On
     }
@@ -144,8 +157,16 @@ impl EchoSkip {
         self.again.is_some()
     }
 
+    /// Tells whether a line feed here only begins a new row, and the line goes on.
     fn wraps_here(&self) -> bool {
-        matches!(self.echoes, Echoes::Editor { wraps: true, .. }) && self.last == [b'\r'; 2]
+        self.last == [b'\r'; 2] && self.drawn.as_ref().is_some_and(|it| !it.is_whole())
+    }
+
+    /// The prompt was printed again, and the line is drawn anew behind it.
+    pub(crate) fn draw_again(&mut self) {
+        if let Some(drawn) = &mut self.drawn {
+            drawn.begin_again();
+        }
     }
 
     pub(crate) fn begin_second_prompt(&mut self) {
@@ -219,6 +240,26 @@ mod tests {
         let mut echo = late();
         echo.note_echo(true, true);
         assert_eq!(echo.feed(b"echo a_b\r\n\r# echo a_b\r\nout"), Echo::Ends(23));
+    }
+
+    #[test]
+    fn a_line_that_fills_its_last_row_ends_where_the_next_row_begins() {
+        let wrapped = |line: &[u8]| EchoSkip::new(line, Echoes::Editor { wraps: true, late: false }).unwrap();
+        let mut echo = wrapped(b"echo xyz\n");
+        assert_eq!(echo.feed(b"echo\r\r\n xyz\r\r\nout\r\n"), Echo::Ends(14));
+        // With characters that the editor has no glyph for, and in a locale in which each byte is a character.
+        let mut echo = wrapped("echo a😀é\n".as_bytes());
+        assert_eq!(echo.feed("echo\r\r\n a?é\r\r\nout".as_bytes()), Echo::Ends(15));
+        let mut echo = wrapped("echo é\n".as_bytes());
+        assert_eq!(echo.feed(b"echo \xc3\r\r\n\xa9\r\nout"), Echo::Ends(12));
+        // The window was resized meanwhile.
+        let mut echo = wrapped(b"echo xyz\n");
+        assert_eq!(echo.feed(b"echo x\x1b[1A\r$ "), Echo::On);
+        echo.draw_again();
+        assert_eq!(echo.feed(b"echo x\x1b[Jyz\r\r\nout\r\n"), Echo::Ends(14));
+        // What is drawn in another way ends with the first line end that begins no row.
+        let mut echo = wrapped(b"echo xyz\n");
+        assert_eq!(echo.feed(b"echo z\r\r\nyx\r\nout"), Echo::Ends(13));
     }
 
     #[test]

@@ -150,8 +150,14 @@ fn judge_foreground(facts: &Facts, around: &Surroundings, shell: u32) -> (Judged
     if facts.canonical && reader.as_ref().is_some_and(in_doubt) {
         return (Judged::Running { because: Some("output held") }, boundary);
     }
+    // A host that hides other accounts' processes (hidepid) shows a group in front and nobody in it.
+    let hidden_group = facts.members.is_empty() && facts.foreground != 0;
+    if hidden_group && facts.canonical && !facts.echo {
+        return (Judged::Waits(InputKind::Secret), boundary);
+    }
     let Some(reader) = reader else {
         let unseen = facts.members.iter().any(|member| matches!(member.blocked, Blocked::Unseen { .. }));
+        let unseen = unseen || hidden_group;
         return (Judged::Running { because: unseen.then_some("unseen") }, boundary);
     };
     if reader.program.pid == shell {
@@ -437,6 +443,19 @@ mod tests {
         assert_eq!(judge(&facts, &AROUND).0, Judged::Waits(InputKind::Line));
         facts.members[0].blocked = blocked(false);
         assert_eq!(judge(&facts, &AROUND).0, Judged::Running { because: Some("unseen") });
+    }
+
+    #[test]
+    fn a_group_that_is_hidden_asks_for_a_secret_where_the_echo_is_off_and_else_nothing_is_said() {
+        let mut facts = facts("sudo", true, false);
+        facts.members.clear();
+        assert_eq!(judge(&facts, &AROUND), (Judged::Waits(InputKind::Secret), Boundary::Probed));
+        for (canonical, echo) in [(true, true), (false, false), (false, true)] {
+            (facts.canonical, facts.echo) = (canonical, echo);
+            assert_eq!(judge(&facts, &AROUND).0, Judged::Running { because: Some("unseen") });
+        }
+        (facts.canonical, facts.echo, facts.foreground) = (true, false, 0);
+        assert_eq!(judge(&facts, &AROUND).0, Judged::Running { because: None });
     }
 
     #[test]

@@ -184,6 +184,11 @@ impl Run {
         self.echo = EchoSkip::new(keys, echoes);
     }
 
+    /// Its shell has printed the prompt again, and draws behind it what was typed.
+    pub(crate) fn draw_again(&mut self) {
+        self.echo.iter_mut().for_each(EchoSkip::draw_again);
+    }
+
     /// Returns whether its start is known: a mark was seen, or its echo has passed.
     #[must_use]
     pub fn has_started(&self) -> bool {

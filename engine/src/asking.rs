@@ -11,7 +11,7 @@ use cotty_core::question::{DECIDE, Decision, Question};
 use cotty_core::refusal::{CardRefusal, Fingerprint, HostRefusal, Refusal};
 use cotty_host::native::accepted::{self, NotKept};
 use cotty_host::native::secret::{Ask, AskKind, Asker, ask_nobody};
-use cotty_host::native::settings::{Jump, Settings, ShownKey};
+use cotty_host::native::settings::{Jump, Overheard, Settings, ShownKey};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::cards::{Card, Cards};
@@ -46,6 +46,13 @@ pub enum Told {
         host: String,
         /// What is being done, in words.
         stage: &'static str,
+    },
+    /// What a program on the way complains of, a line.
+    Overheard {
+        /// The host that it leads to.
+        host: String,
+        /// The line.
+        text: String,
     },
     /// A question.
     Question(Asked),
@@ -100,7 +107,18 @@ impl Person {
             let Jump { typed, settings } = *jump;
             Box::new(Jump { settings: self.hears(&typed, settings), typed })
         });
-        Settings { jump, progress: Arc::new(move |stage| person.hear(&host, stage_words(stage))), ..settings }
+        let overheard = if self.answers { self.overhears(&host) } else { settings.overheard };
+        let progress = Arc::new(move |stage| person.hear(&host, stage_words(stage)));
+        Settings { jump, progress, overheard, ..settings }
+    }
+
+    /// A program's complaints are a person's to read: they may hold anything.
+    fn overhears(&self, host: &str) -> Overheard {
+        let (person, host) = (self.clone(), host.to_owned());
+        Arc::new(move |text| {
+            let told = Told::Overheard { host: host.clone(), text: text.to_owned() };
+            drop(person.inner.told.try_send(told));
+        })
     }
 
     /// Returns how the logins of one attempt ask this person. Where a key further on has to be accepted in between, the

@@ -5,6 +5,7 @@
 pub mod device;
 mod wanted;
 mod settled;
+mod honoured;
 mod lore;
 mod refused;
 mod secrets;
@@ -28,6 +29,7 @@ pub use cotty_host::openssh::{AgentChoice, OpenSsh};
 pub use device::Defaults;
 
 use device::{Device, Targets};
+use honoured::Asked;
 use lore::Lore;
 pub(crate) use settled::HOPS_MAX;
 use wanted::Wanted;
@@ -99,6 +101,8 @@ pub struct Resolved {
     pub settings: Settings,
     /// Whose agent that is.
     pub agent: AgentChoice,
+    /// What a login is asked for beyond a shell.
+    pub(crate) asked: Asked,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
     /// For how long what a person answered is kept.

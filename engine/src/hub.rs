@@ -7,6 +7,7 @@ mod finding;
 mod fork;
 mod giving_up;
 mod history;
+pub mod journal;
 mod isolated;
 mod living;
 pub mod meaning;
@@ -368,9 +369,17 @@ impl Hub {
                 }
             }
         };
+        // Side by side: one that does not end holds up no other.
+        let closing: Vec<_> = handles
+            .into_iter()
+            .map(|handle| {
+                let (hub, who) = (self.clone(), who.clone());
+                tokio::spawn(async move { hub.close_session(&handle, &who).await })
+            })
+            .collect();
         let mut closed = Vec::new();
-        for handle in handles {
-            closed.extend(self.close_session(&handle, &who).await);
+        for closing in closing {
+            closed.extend(closing.await.ok().flatten());
         }
         Ok(Closed::Sessions(closed))
     }

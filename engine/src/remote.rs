@@ -62,7 +62,10 @@ pub(crate) fn plan(
 ) -> Result<Planned, Refusal> {
     let id = random_hex(8)?;
     let own = &resolved.defaults;
-    let start = start(order)?;
+    let mut start = start(order)?;
+    if start.shell.is_none() {
+        start.command = resolved.asked.command.clone();
+    }
     let (cols, rows) = cotty_core::screen::clamp(
         order.cols.or(own.cols).unwrap_or(defaults.cols),
         order.rows.or(own.rows).unwrap_or(defaults.rows),
@@ -75,6 +78,7 @@ pub(crate) fn plan(
         cols,
         rows,
         start,
+        asked_env: resolved.asked.env.clone(),
     };
     let row = SessionRow {
         id,
@@ -187,6 +191,7 @@ fn start(order: &Connect) -> Result<Start, Refusal> {
         shell: order.shell.clone(),
         cwd,
         env: order.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        command: None,
     };
     match start.line() {
         Ok(_) => Ok(start),

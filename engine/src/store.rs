@@ -37,7 +37,8 @@ CREATE TABLE IF NOT EXISTS runs (
   role TEXT NOT NULL, who TEXT NOT NULL, command TEXT NOT NULL, keys BLOB, sequence INTEGER NOT NULL,
   expected INTEGER NOT NULL, typed_at INTEGER NOT NULL, begins INTEGER, ends INTEGER, cols INTEGER NOT NULL,
   at_ms INTEGER NOT NULL, took_ms INTEGER, state TEXT NOT NULL, boundary TEXT NOT NULL, cwd TEXT,
-  evidence TEXT NOT NULL, blank INTEGER NOT NULL, eol_mark INTEGER NOT NULL, kill_after_ms INTEGER);
+  evidence TEXT NOT NULL, blank INTEGER NOT NULL, eol_mark INTEGER NOT NULL, kill_after_ms INTEGER,
+  call TEXT);
 CREATE INDEX IF NOT EXISTS runs_of_session ON runs (session, number);
 CREATE TABLE IF NOT EXISTS calls (
   key TEXT PRIMARY KEY, session TEXT NOT NULL, run INTEGER, sequence INTEGER, at INTEGER NOT NULL,
@@ -180,14 +181,9 @@ impl Store {
         })
     }
 
-    /// Keeps a command before it is typed, and the call that gave it.
-    pub(crate) fn add_run(&self, row: &RunRow, call: Option<&CallRow>) -> Result<(), Refusal> {
-        self.with(|db| {
-            whole(db, || {
-                call.map_or(Ok(()), |call| call.insert(db))?;
-                row.insert(db)
-            })
-        })
+    /// Keeps a command before it is typed.
+    pub(crate) fn add_run(&self, row: &RunRow) -> Result<(), Refusal> {
+        self.with(|db| row.insert(db))
     }
 
     /// Keeps that a stretch of a session's output is our own line, which no text shows.
@@ -233,7 +229,8 @@ impl Store {
 
     /// Finds a call that was made before.
     pub(crate) fn call(&self, key: &str) -> Result<Option<CallRow>, Refusal> {
-        self.with(|db| CallRow::find(db, key))
+        let newest = self.newest_number();
+        self.with(|db| CallRow::find(db, key, newest))
     }
 
     /// Adds to a session's history.
@@ -270,11 +267,13 @@ fn whole(db: &Connection, act: impl FnOnce() -> rusqlite::Result<()>) -> rusqlit
 
 /// Adds what a store of an earlier version lacks.
 fn add_missing(db: &Connection) -> rusqlite::Result<()> {
-    for column in ["identity", "account", "frames"] {
-        let sql = "SELECT count(*) FROM pragma_table_info('sessions') WHERE name = ?";
-        let there: u32 = db.query_row(sql, [column], |row| row.get(0))?;
+    for (table, column) in
+        [("sessions", "identity"), ("sessions", "account"), ("sessions", "frames"), ("runs", "call")]
+    {
+        let sql = "SELECT count(*) FROM pragma_table_info(?) WHERE name = ?";
+        let there: u32 = db.query_row(sql, [table, column], |row| row.get(0))?;
         if there == 0 {
-            db.execute_batch(&format!("ALTER TABLE sessions ADD COLUMN {column} TEXT"))?;
+            db.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} TEXT"))?;
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 //! Every turn does two things: carry out what the session asked for, then wait for exactly one thing to happen
 //! and tell the session.
 
+mod alarm;
 mod connecting;
 mod effects;
 mod answers;
@@ -30,6 +31,7 @@ use crate::report::Stretch;
 use crate::request::Request;
 use crate::seats::{ViewEvent, Viewers};
 use crate::store::{SessionRow, Store};
+use alarm::Alarm;
 use typed::Typed;
 use waiting::Waiter;
 
@@ -122,6 +124,7 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
             Err(ended) => return ended,
         },
     };
+    let mut alarm = Alarm::default();
     loop {
         owner.carry_out_effects();
         owner.serve_waiters(clock::now());
@@ -146,7 +149,7 @@ pub(crate) async fn run(parts: Parts, mut mailbox: mpsc::Receiver<Request>) -> E
                 Some(request) => owner.answer(request),
                 None => owner.let_go(),
             },
-            () = passed(owner.deadline()) => owner.pass_deadlines(),
+            () = alarm.passed(owner.deadline()) => owner.pass_deadlines(),
             flushed = orders.flush(), if orders.pending() > 0 => {
                 if let Err(error) = flushed {
                     owner.lose_keeper(Some(&error.to_string()));
@@ -386,13 +389,6 @@ async fn part(ended: &Ended, orders: &mut Orders, events: &mut Events) -> Result
 async fn faded(way: &mut Option<Way>) {
     match way.as_mut().and_then(|way| way.pulse.as_mut()) {
         Some(pulse) => pulse.changed().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn passed(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
 }

@@ -2,7 +2,7 @@
 
 /// Whether letters of both cases are the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Letters {
+pub enum Letters {
     /// `A` is not `a`: names of files.
     AsWritten,
     /// `A` is `a`: names of hosts.
@@ -11,7 +11,8 @@ pub(crate) enum Letters {
 
 /// Says whether a text fits: `*` is any text, `?` any one character, and there is no other magic. Linear but for one step
 /// back.
-pub(crate) fn matches(pattern: &[u8], text: &[u8], letters: Letters) -> bool {
+#[must_use]
+pub fn matches(pattern: &[u8], text: &[u8], letters: Letters) -> bool {
     let is_same = |one: u8, other: u8| match letters {
         Letters::AsWritten => one == other,
         Letters::OfAnyCase => one.eq_ignore_ascii_case(&other),

@@ -2,7 +2,7 @@
 
 pub mod state_dir;
 
-mod glob;
+pub mod glob;
 
 pub mod local;
 

@@ -4,9 +4,15 @@ pub mod secret;
 
 pub mod host_key;
 
+mod certificate;
+
 pub mod known_hosts;
 
+mod revoked;
+
 mod patterns;
+
+pub mod algorithms;
 
 pub mod settings;
 

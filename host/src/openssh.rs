@@ -3,14 +3,20 @@
 //! Asking runs ssh, which may run what its configuration says (`Match exec`). Reading the names runs nothing.
 
 pub mod asked;
+mod meaning;
 pub mod names;
+mod tokens;
 mod words;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where programs are looked for: not in the path of whoever started us.
-const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+use crate::native::algorithms::Algorithms;
+use crate::native::settings::Family;
+
+/// Where programs are looked for, if the configuration does not say: not in the path of whoever started us.
+pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The system's part of ssh's configuration.
 const SYSTEM_CONFIG: &str = "/etc/ssh/ssh_config";
@@ -26,6 +32,10 @@ pub struct OpenSsh {
     pub home: PathBuf,
     /// The account's name.
     pub user: String,
+    /// The account's shell, which reads a `ProxyCommand`.
+    pub shell: PathBuf,
+    /// Where the programs are looked for that are started.
+    pub path: String,
 }
 
 /// What ssh says of a host.
@@ -39,6 +49,8 @@ pub struct Answer {
     pub user: String,
     /// The key files, in order. Nothing where none shall be used.
     pub identity_files: Vec<PathBuf>,
+    /// The files of certificates, where they are named.
+    pub certificate_files: Vec<PathBuf>,
     /// Only those keys are used, also of the agent's.
     pub identities_only: bool,
     /// Which agent.
@@ -49,6 +61,12 @@ pub struct Answer {
     pub known_hosts: Vec<PathBuf>,
     /// The one of them that ssh writes; nothing where it keeps none.
     pub written_known_hosts: Option<PathBuf>,
+    /// What becomes of a key that no file knows.
+    pub new_keys: NewKeys,
+    /// The file of keys that are trusted no more.
+    pub revoked_host_keys: Option<PathBuf>,
+    /// What is set, could not be made out, and must not be left out: nothing is opened.
+    pub unreadable: Option<&'static str>,
     /// New names are hashed there.
     pub hash_known_hosts: bool,
     /// How long connecting may take, with the handshake.
@@ -57,10 +75,32 @@ pub struct Answer {
     pub alive: Option<(Duration, usize)>,
     /// The hosts on the way, the first one first, as they are written.
     pub jumps: Vec<String>,
-    /// What forbids to connect without it, and is not spoken yet: `ProxyCommand`.
-    pub unspoken: Option<&'static str>,
+    /// The program that is the way to the host, with all put in but `exec`.
+    pub proxy_command: Option<String>,
+    /// Which algorithms may be used.
+    pub algorithms: Algorithms,
+    /// Which addresses of the name are tried.
+    pub family: Family,
+    /// The address of this machine from which it is connected.
+    pub bind_address: Option<String>,
+    /// Patterns of the variables that are passed on.
+    pub send_env: Vec<String>,
+    /// Variables with their values.
+    pub set_env: Vec<(String, String)>,
+    /// What is started in place of the account's shell.
+    pub remote_command: Option<String>,
     /// What else is set and not honoured yet.
     pub unhonoured: Vec<String>,
+}
+
+/// What becomes of a key that no file knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NewKeys {
+    /// A person is asked.
+    #[default]
+    Asked,
+    /// It is taken, and written down (`StrictHostKeyChecking accept-new`).
+    Taken,
 }
 
 /// Which agent is used.
@@ -79,13 +119,36 @@ impl OpenSsh {
     /// Finds the program, and its files in the home of an account.
     #[must_use]
     pub fn of(home: &Path, user: &str, config: Option<PathBuf>) -> Self {
-        let places = PATH.split(':').map(|it| Path::new(it).join("ssh"));
         Self {
-            program: places.into_iter().find(|it| it.is_file()),
+            program: Self::found(PATH, "ssh"),
             config,
             home: home.to_owned(),
             user: user.to_owned(),
+            shell: "/bin/sh".into(),
+            path: PATH.to_owned(),
         }
+    }
+
+    /// Returns what every program gets that we start: nothing of our own environment is in it.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(OsString, OsString)> {
+        let user = OsString::from(&self.user);
+        [
+            ("HOME", self.home.clone().into_os_string()),
+            ("PATH", OsString::from(&self.path)),
+            ("LANG", "C.UTF-8".into()),
+            ("SHELL", self.shell.clone().into_os_string()),
+            ("USER", user.clone()),
+            ("LOGNAME", user),
+        ]
+        .map(|(name, value)| (OsString::from(name), value))
+        .to_vec()
+    }
+
+    /// Finds a program in a path.
+    #[must_use]
+    pub fn found(path: &str, program: &str) -> Option<PathBuf> {
+        path.split(':').map(|it| Path::new(it).join(program)).find(|it| it.is_file())
     }
 
     /// Returns the configuration files that are read first, each with the directory in which what it includes is looked for.

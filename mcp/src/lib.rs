@@ -1,6 +1,6 @@
 //! The face that agents see: MCP tools over the engine.
 //!
-//! A call comes in by `server`, is understood by `arguments`, with what other servers taught,
+//! A call comes in by `server` on a `line`, is understood by `arguments`, with what other servers taught,
 //! carried out by one file of `tools`, and answered by `render`, which alone makes a tool's result. What is
 //! the same for every caller (the handshake and the lists) stands in `lists` and in one generated file.
 
@@ -10,5 +10,6 @@ pub mod tools;
 pub mod arguments;
 pub mod render;
 pub mod call;
+mod line;
 
 pub use server::serve;

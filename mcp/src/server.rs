@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
 
 use crate::call::Call;
+use crate::line::Line;
 use crate::tools::{self, Order};
 use crate::{lists, render};
 
@@ -49,7 +50,7 @@ pub async fn serve(
     nonce: String,
 ) -> io::Result<()> {
     let server = Server { hub, caller, nonce };
-    let running = match server.serve(stream).await {
+    let running = match server.serve(Line::new(stream)).await {
         Ok(running) => running,
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(io::Error::other(error)),

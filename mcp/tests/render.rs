@@ -100,7 +100,7 @@ fn stands_above(refusal: &Refusal) {
             CardRefusal::Several { .. } | CardRefusal::Unclear { .. } => {}
         },
         Refusal::Host(host) => match **host {
-            HostRefusal::NotAllowed { .. } | HostRefusal::NotSpoken { .. } => {}
+            HostRefusal::NotAllowed { .. } | HostRefusal::Unfamiliar { .. } => {}
             HostRefusal::UnknownKey { .. } => {}
             HostRefusal::ChangedKey { .. } | HostRefusal::RevokedKey { .. } => {}
             HostRefusal::OnlyAuthority { .. } | HostRefusal::KnownHosts { .. } => {}
@@ -153,7 +153,7 @@ fn host_refusals() -> Vec<Refusal> {
             policy: "configured",
             why: "it is no device there".to_owned(),
         },
-        HostRefusal::NotSpoken { target: "web1".to_owned(), word: "ProxyCommand" },
+        HostRefusal::Unfamiliar { target: "web1".to_owned(), word: "ProxyCommand" },
         HostRefusal::UnknownKey { target: target(), name: name(), shown: shown() },
         HostRefusal::ChangedKey {
             target: target(),
@@ -165,7 +165,13 @@ fn host_refusals() -> Vec<Refusal> {
         HostRefusal::NotTrusted { name: name(), shown: shown() },
         HostRefusal::GivenUp { target: target() },
         HostRefusal::RevokedKey { name: name(), shown: shown(), place: place() },
-        HostRefusal::OnlyAuthority { target: target(), name: name(), shown: shown(), place: place() },
+        HostRefusal::OnlyAuthority {
+            target: target(),
+            name: name(),
+            shown: shown(),
+            place: place(),
+            why: "its certificate is not valid: it expired 3 days ago".to_owned(),
+        },
         HostRefusal::KnownHosts { why: "/home/me/.ssh/known_hosts cannot be read: denied".to_owned() },
         HostRefusal::SecretNeeded {
             target: target(),

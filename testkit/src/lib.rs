@@ -26,9 +26,11 @@ pub mod relay;
 pub mod prompts;
 pub mod recording;
 pub mod torture;
+pub mod browser;
 
 pub use account::Account;
 pub use agent::Agent;
+pub use browser::Browser;
 pub use home::{Home, binary};
 pub use mcp::{Mcp, Ticket, ToolReply};
 pub use not_run::{have, not_run};

@@ -35,7 +35,13 @@ impl Sshd {
     /// Starts a server with these lines in its configuration; they come first, and so they count.
     #[must_use]
     pub fn start_with(test: &str, lines: &str) -> Option<Self> {
-        Self::start_after(test, lines, "")
+        Self::start_after(test, lines, "", |_| ())
+    }
+
+    /// The same, after this was done in the server's folder, where its own keys are by then.
+    #[must_use]
+    pub fn start_prepared(test: &str, lines: &str, prepare: impl FnOnce(&Path)) -> Option<Self> {
+        Self::start_after(test, lines, "", prepare)
     }
 
     /// Starts a server, as root, in a mount namespace of its own in which this was done before by a shell.
@@ -46,10 +52,10 @@ impl Sshd {
             not_run(test, "a mount namespace is root's to make");
             return None;
         }
-        Self::start_after(test, lines, before)
+        Self::start_after(test, lines, before, |_| ())
     }
 
-    fn start_after(test: &str, lines: &str, before: &str) -> Option<Self> {
+    fn start_after(test: &str, lines: &str, before: &str, prepare: impl FnOnce(&Path)) -> Option<Self> {
         if !Path::new(PROGRAM).is_file() {
             not_run(test, "openssh-server is not installed");
             return None;
@@ -74,6 +80,7 @@ impl Sshd {
         spare_fish(&folder.path().join("home"));
         let public = fs::read(folder.path().join("user_ed25519.pub")).expect("a public key");
         fs::write(folder.path().join("authorized_keys"), public).expect("the authorized keys");
+        prepare(folder.path());
         // Another process may take the port between our look and sshd's: then it ends at once, and the next is tried.
         (0..5).find_map(|_| run(&folder, lines, before)).map(|(port, child)| Self { folder, port, child })
     }
@@ -108,6 +115,14 @@ impl Sshd {
     pub fn key(&self, name: &str, arguments: &[&str]) -> PathBuf {
         key(self.folder.path(), name, arguments);
         self.file(name)
+    }
+
+    /// Signs a public key that is there, as an authority that is there too: `NAME-cert.pub`.
+    ///
+    /// # Panics
+    /// Panics where ssh-keygen does not.
+    pub fn certify(&self, authority: &str, name: &str, arguments: &[&str]) {
+        certify(self.folder.path(), authority, name, arguments);
     }
 
     /// Lets a key log in.
@@ -203,13 +218,28 @@ fn own_name() -> String {
     String::from_utf8(output.stdout).expect("a name").trim().to_owned()
 }
 
-fn key(folder: &Path, name: &str, arguments: &[&str]) {
+/// Makes a pair of keys in a folder.
+///
+/// # Panics
+/// Panics where ssh-keygen does not.
+pub fn key(folder: &Path, name: &str, arguments: &[&str]) {
     let mut command = Command::new("ssh-keygen");
     command.args(["-q", "-C", name, "-f"]).arg(folder.join(name)).args(arguments);
     if !arguments.contains(&"-N") {
         command.args(["-N", ""]);
     }
     assert!(command.status().expect("ssh-keygen").success(), "ssh-keygen {arguments:?}");
+}
+
+/// Signs the public key of a pair in a folder.
+///
+/// # Panics
+/// Panics where ssh-keygen does not.
+pub fn certify(folder: &Path, authority: &str, name: &str, arguments: &[&str]) {
+    let mut command = Command::new("ssh-keygen");
+    command.args(["-q", "-I", name, "-s"]).arg(folder.join(authority)).args(arguments);
+    command.arg(folder.join(format!("{name}.pub"))).stderr(Stdio::null());
+    assert!(command.status().expect("ssh-keygen").success(), "ssh-keygen -s {arguments:?}");
 }
 
 /// Runs a server until it listens; nothing if it ended.

@@ -195,6 +195,7 @@ class Facts:
         self.members = [MEMBER.fullmatch(it) for it in texts if it and not it.startswith("and ")]
         demand(all(self.members), "a member of the foreground cannot be read")
         self.has_shell = any(int(it["pid"]) == self.shell for it in self.members)
+        self.foreground = int(told.get(inner + "foreground", 0))
 
     def waits(self, member):
         """Asleep in a read of the terminal, or in a poll that includes it."""
@@ -226,6 +227,9 @@ def what_facts_tell(told):
     if facts.has_shell and facts.replaced:
         return "nested " + next(it["comm"] for it in facts.members if int(it["pid"]) == facts.shell)
     reader = next((it for it in facts.members if facts.waits(it)), None)
+    if not facts.members and facts.foreground:
+        # The host hides who stands in front; that nobody's keys are shown tells of a secret.
+        return "waits for secret" if facts.canonical and not facts.echo else "works (unseen)"
     if reader is None:
         return "works (unseen)" if any(it["channel"] for it in facts.members) else "works"
     if int(reader["pid"]) == facts.shell:

@@ -10,9 +10,11 @@ use cotty_engine::hub::meaning::Meaning;
 use cotty_engine::pattern;
 use cotty_engine::report::{self, CallKey, Caller, Enter, Part, SessionState, Stretch, Until, Which};
 use cotty_wire::api;
+use cotty_wire::socket::{Frame, Kind};
 
-use crate::answer::{Answer, Asked, Order};
+use crate::answer::{Answer, Asked, Order, Refused};
 use crate::answering;
+use crate::guard::Admitted;
 use crate::house::Ending;
 use crate::house::Served;
 use crate::words;
@@ -31,10 +33,16 @@ const LIMIT_MAX: usize = 10_000;
 
 type Calling = Extension<Caller>;
 
-pub(crate) async fn sessions(State(served): State<Served>, caller: Calling) -> Answer<api::Sessions> {
-    let list = served.hub.list(&caller).await?;
-    let cards = answering::open(&served, &caller);
-    Ok(Json(api::Sessions { sessions: list.into_iter().map(words::session).collect(), cards }))
+pub(crate) async fn sessions(
+    State(served): State<Served>,
+    caller: Calling,
+    Extension(admitted): Extension<Admitted>,
+) -> Answer<api::Sessions> {
+    let list = served.hub.list(&caller).await?.into_iter().map(words::session);
+    let seen = list.filter(|it| admitted.sees(&it.name, it.opened_at_ms));
+    // By TCP a card is seen where its page is.
+    let cards = if admitted.credential.is_none() { answering::open(&served, &caller) } else { Vec::new() };
+    Ok(Json(api::Sessions { sessions: seen.collect(), cards }))
 }
 
 pub(crate) async fn devices(State(served): State<Served>) -> Json<api::Devices> {
@@ -111,8 +119,14 @@ pub(crate) async fn mode(
 pub(crate) async fn run(
     State(served): State<Served>,
     caller: Calling,
+    Extension(admitted): Extension<Admitted>,
     Order(order): Order<api::RunOrder>,
 ) -> Answer<api::Output> {
+    if admitted.credential.is_some() && order.target.is_some() {
+        // A shell that a program opened from afar would be nobody's.
+        let why = "nothing is opened by a command that comes by TCP; name a session".to_owned();
+        return Err(Refusal::InvalidArgument { what: "target", why }.into());
+    }
     let which = Which { session: order.session, target: order.target };
     let wanted = report::RunOrder {
         command: order.command,
@@ -190,6 +204,18 @@ fn call_key(key: Option<String>) -> Result<Option<CallKey>, Refusal> {
     }
 }
 
+/// Reads what viewers may see of what a session printed: one frame of the socket's kind.
+pub(crate) async fn journal(
+    State(served): State<Served>,
+    caller: Calling,
+    asked: Asked,
+) -> Result<Vec<u8>, Refused> {
+    let (from, to) = (offset(asked.0.offset.as_deref())?, offset(asked.0.to.as_deref())?);
+    let printed = served.hub.printed(&caller, &named(asked.0.session), from, to).await?;
+    let (from, to) = (printed.from, printed.to.byte);
+    Ok(Frame { kind: Kind::Output, from, to, bytes: &printed.bytes }.encode())
+}
+
 /// Reads a command's output, or what a session printed.
 pub(crate) async fn read(State(served): State<Served>, caller: Calling, asked: Asked) -> Answer<api::Output> {
     let part = Part { raw: asked.0.raw.unwrap_or(false), ..plain() };
@@ -255,10 +281,6 @@ pub(crate) async fn restart(State(served): State<Served>, caller: Calling) -> Js
     let ended_sessions = on_hosts.map(|it| it.name).collect();
     served.house.end(Ending::Restart);
     Json(api::Daemon { ended_sessions, ..about(&served, &caller) })
-}
-
-pub(crate) async fn alive() -> &'static str {
-    "alive\n"
 }
 
 fn about(served: &Served, caller: &Caller) -> api::Daemon {

@@ -109,6 +109,12 @@ pub(crate) async fn attended<T>(
             done = work.as_mut() => match done {
                 Ok(done) => return Ok(done),
                 Err(refusal) => {
+                    // What was complained of belongs to it.
+                    while let Ok(told) = hears.try_recv() {
+                        if let Told::Overheard { host, text } = told {
+                            say(socket, &FromServer::Overheard { host, text }).await?;
+                        }
+                    }
                     let failure = Failure::from(&refusal);
                     say(socket, &FromServer::Refused { seq: None, failure }).await?;
                     return Err((close::REFUSED, "refused"));
@@ -129,6 +135,9 @@ pub(crate) async fn attended<T>(
             Some(told) = hears.recv() => match told {
                 Told::Progress { host, stage } => {
                     say(socket, &FromServer::Progress { host, stage: stage.to_owned() }).await?;
+                }
+                Told::Overheard { host, text } => {
+                    say(socket, &FromServer::Overheard { host, text }).await?;
                 }
                 Told::Question(asked) => {
                     last_id += 1;

@@ -1,8 +1,11 @@
-//! The one middleware: role, hello and version are checked here, and the caller is made, before anything else runs.
+//! The one middleware: listener, credential, role, hello and version are checked here, and the caller is made, before
+//! anything else runs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Extension;
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,19 +13,30 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cotty_core::names::{Principal, Role};
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::{Caller, Secret};
+use cotty_engine::report::{Caller, Secret, Which};
+use cotty_wire::api;
 use cotty_wire::hello::{self, Hello, PROTOCOL, UPGRADE_MCP};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use crate::answer::{Refused, not_understood};
+use crate::grant::{Grant, Only};
 use crate::house::Served;
 use crate::house::{House, Judged};
+use crate::logins::{Credential, since_1970};
+use page::{Loads, Shut};
+
+pub(crate) mod headers;
+
+mod page;
 
 /// More than this of a client's name is cut off: it stands in lists and status lines.
 const LABEL_CHARACTERS_MAX: usize = 60;
 
-/// What a request must say of its caller first.
+/// A wrong credential is answered after this long.
+const WRONG_WAIT: Duration = Duration::from_millis(250);
+
+/// What a request must say of its caller first, on the unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Greeting {
     /// Nothing.
@@ -33,27 +47,113 @@ pub enum Greeting {
     SameProtocol,
 }
 
+/// What a request by TCP must show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Nothing: it is the page, which names no session, or what is needed to log in.
+    Nothing,
+    /// Nothing, and a page may be opened from anywhere.
+    Page,
+    /// A credential.
+    Credential,
+}
+
+/// How a route names its session: so is a credential of one session kept to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// It names none and concerns none.
+    None,
+    /// It lists them; only the one is shown.
+    Listed,
+    /// In the query; only the one may be named.
+    InQuery,
+    /// In other ways: closed to a credential of one session.
+    Otherwise,
+}
+
 /// What one row of the table asks of a request.
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) path: &'static str,
-    pub(crate) roles: &'static [Role],
+    pub(crate) roles: &'static [Grant],
     pub(crate) greeting: Greeting,
+    pub(crate) shows: Shows,
+    pub(crate) names: Names,
 }
 
-/// Lets a request pass with its caller, or refuses it.
+/// As what somebody was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Admitted {
+    /// What they may do.
+    pub(crate) grant: Grant,
+    /// By what they came; nothing on the unix socket.
+    pub(crate) credential: Option<Credential>,
+}
+
+impl Admitted {
+    /// Returns whether a session may be seen.
+    pub(crate) fn sees(&self, session: &str, opened_at_ms: u64) -> bool {
+        let only = self.credential.as_ref().and_then(|it| it.only.as_ref());
+        only.is_none_or(|it| it.session == session && since_1970(it.opened_at) == opened_at_ms)
+    }
+
+    /// Returns when they are no longer let in; never on the unix socket.
+    pub(crate) async fn over(&self, served: &Served) {
+        match &self.credential {
+            Some(credential) => served.logins.over(credential).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Notes that they are there.
+    pub(crate) fn is_here(&self, served: &Served) {
+        if let Some(credential) = &self.credential {
+            served.logins.used(credential);
+        }
+    }
+}
+
+/// Lets a request on the unix socket pass with its caller, or refuses it.
 pub(crate) async fn pass(rule: Arc<Rule>, served: Served, mut request: Request, next: Next) -> Response {
     if rule.greeting == Greeting::Silent {
         return next.run(request).await;
     }
     match admit(&rule, &*served.house, &request) {
         Ok((caller, hello)) => {
+            let grant = caller.principal.role.into();
+            request.extensions_mut().insert(Admitted { grant, credential: None });
             request.extensions_mut().insert(caller);
             request.extensions_mut().insert(hello);
             next.run(request).await
         }
         Err(refusal) => Refused(refusal).into_response(),
     }
+}
+
+/// Lets a request that came by TCP pass with its caller, or refuses it. It ends with the credential.
+pub(crate) async fn pass_tcp(rule: Arc<Rule>, served: Served, request: Request, next: Next) -> Response {
+    let mut response = match admit_tcp(&rule, &served, request).await {
+        Ok((request, admitted)) => {
+            let over = async {
+                match &admitted {
+                    Some(admitted) => admitted.over(&served).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                answer = next.run(request) => answer,
+                () = over => shut(Shut::WrongCredential),
+            }
+        }
+        Err(Shut::WrongCredential) => {
+            tracing::info!(path = rule.path, "a wrong credential was shown");
+            tokio::time::sleep(WRONG_WAIT).await;
+            shut(Shut::WrongCredential)
+        }
+        Err(why) => shut(why),
+    };
+    headers::put(response.headers_mut());
+    response
 }
 
 /// Answers for what is not in the table: perhaps a newer caller knows more than we do.
@@ -64,6 +164,21 @@ pub(crate) async fn unknown(request: Request) -> Response {
     if response.status() == StatusCode::BAD_REQUEST {
         *response.status_mut() = StatusCode::NOT_FOUND;
     }
+    response
+}
+
+/// The same by TCP, where nobody learns from it what there is.
+pub(crate) async fn unknown_tcp(request: Request) -> Response {
+    let (parts, _) = request.into_parts();
+    let mut response = match page::check(&parts, Loads::Other) {
+        Err(why @ (Shut::Host | Shut::Foreign | Shut::ServiceWorker)) => shut(why),
+        _ => Refused(Refusal::InvalidArgument { what: "path", why: "there is nothing here".to_owned() })
+            .into_response(),
+    };
+    if response.status() == StatusCode::BAD_REQUEST {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    headers::put(response.headers_mut());
     response
 }
 
@@ -111,11 +226,83 @@ fn admit(rule: &Rule, house: &dyn House, request: &Request) -> Result<(Caller, H
             why: format!("protocol {} is spoken here, not {}", PROTOCOL, hello.protocol),
         });
     }
-    if !rule.roles.contains(&judged.principal.role) {
+    if !rule.roles.contains(&Grant::from(judged.principal.role)) {
         let what = rule.path.rsplit('/').next().unwrap_or(rule.path);
         return Err(Refusal::PersonOnly { what, because: judged.because.clone() });
     }
     Ok((caller(house, judged, &hello), hello))
+}
+
+async fn admit_tcp(
+    rule: &Rule,
+    served: &Served,
+    request: Request,
+) -> Result<(Request, Option<Admitted>), Shut> {
+    let (mut parts, body) = request.into_parts();
+    page::check(&parts, if rule.shows == Shows::Page { Loads::Page } else { Loads::Other })?;
+    if rule.shows != Shows::Credential {
+        return Ok((Request::from_parts(parts, body), None));
+    }
+    let bearer = page::bearer(&parts.headers).ok_or(Shut::NoCredential)?;
+    let credential = served.logins.find(bearer).ok_or(Shut::WrongCredential)?;
+    if let Some(Stranger(number)) = parts.extensions.get() {
+        served.door.no_stranger(*number);
+    }
+    if !rule.roles.contains(&credential.grant) {
+        return Err(Shut::Role);
+    }
+    let caller = Caller {
+        principal: Principal { role: credential.grant.role(), label: credential.label.clone() },
+        because: format!("it is {} with the role {}", credential.id, credential.grant),
+        cwd: None,
+        env: Vec::new(),
+        secrets: Vec::new(),
+        whole_env: None,
+    };
+    if let Some(only) = &credential.only {
+        keep_to(rule, served, &caller, only, parts.uri.query().unwrap_or_default()).await?;
+    }
+    let admitted = Admitted { grant: credential.grant, credential: Some(credential) };
+    parts.extensions.insert(caller);
+    parts.extensions.insert(admitted.clone());
+    Ok((Request::from_parts(parts, body), Some(admitted)))
+}
+
+/// Keeps a credential of one session to it.
+async fn keep_to(
+    rule: &Rule,
+    served: &Served,
+    caller: &Caller,
+    only: &Only,
+    query: &str,
+) -> Result<(), Shut> {
+    match rule.names {
+        Names::None | Names::Listed => Ok(()),
+        Names::Otherwise => Err(Shut::Role),
+        Names::InQuery => {
+            let asked: api::Query =
+                axum::extract::Query::try_from_uri(&format!("/?{query}").parse().map_err(|_| Shut::Role)?)
+                    .map_err(|_| Shut::Role)?
+                    .0;
+            if asked.command.is_some() || asked.session.as_deref() != Some(&only.session) {
+                return Err(Shut::Role);
+            }
+            let which = Which { session: asked.session, target: None };
+            let found = served.hub.status(caller, &which).await.map_err(|_| Shut::Role)?;
+            let same = since_1970(found.opened_at) == since_1970(only.opened_at);
+            if same { Ok(()) } else { Err(Shut::Role) }
+        }
+    }
+}
+
+/// The number of a connection that has shown no credential yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stranger(pub(crate) u64);
+
+fn shut(why: Shut) -> Response {
+    let (status, kind, what, next) = why.words();
+    let failure = api::Failure { kind: kind.to_owned(), what: what.to_owned(), next: next.to_owned() };
+    (status, Json(api::Failed { failure })).into_response()
 }
 
 fn greeting(headers: &HeaderMap) -> Result<Hello, Refusal> {

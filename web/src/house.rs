@@ -4,12 +4,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use cotty_core::names::Principal;
+use cotty_core::refusal::Refusal;
 use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
 use cotty_wire::api::Daemon;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use crate::door::Door;
+use crate::logins::Logins;
 
 /// The process at the other end, as the kernel named it when it connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +67,16 @@ pub trait House: Send + Sync + 'static {
     /// Returns whether a variable of a caller's hello holds the secret of a device.
     fn holds_a_secret(&self, variable: &str) -> bool;
 
+    /// Reads a private file of the state directory; nothing where there is none.
+    fn kept(&self, name: &str) -> Option<Vec<u8>>;
+
+    /// Writes one, whole.
+    ///
+    /// # Errors
+    ///
+    /// Says that the disk would not take it.
+    fn keep(&self, name: &str, content: &[u8]) -> Result<(), Refusal>;
+
     /// Ends the daemon soon after the answer has left.
     fn end(&self, how: Ending);
 }
@@ -74,6 +88,10 @@ pub struct Served {
     pub hub: Hub,
     /// What only the binary knows.
     pub house: Arc<dyn House>,
+    /// Who has logged in.
+    pub logins: Arc<Logins>,
+    /// The listener for browsers and programs.
+    pub door: Arc<Door>,
     /// Everything that is spawned; ends after `stopping`.
     pub tasks: TaskTracker,
     /// No new connections, and the end of those that are there.

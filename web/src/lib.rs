@@ -4,9 +4,21 @@ pub mod house;
 
 pub mod server;
 
+pub mod door;
+
 pub mod routes;
 
 mod guard;
+
+pub mod grant;
+
+pub mod logins;
+
+mod login;
+
+mod page;
+
+mod probes;
 
 mod api;
 

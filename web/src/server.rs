@@ -1,4 +1,4 @@
-//! The server on the unix socket: takes connections, has each peer judged, and serves HTTP/1.1 on it.
+//! The servers: on the unix socket each peer is judged as it connects, on loopback TCP each request shows who it is.
 
 use std::time::Duration;
 
@@ -6,9 +6,11 @@ use axum::Router;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tower::ServiceExt;
 
+use crate::guard::Stranger;
 use crate::house::{House, Judged, Peer, Served};
 use crate::routes::{Listener, router};
 
@@ -34,10 +36,51 @@ pub async fn serve(listener: UnixListener, served: Served) {
     }
 }
 
+/// The same for browsers and programs.
+pub(crate) async fn serve_tcp(listener: TcpListener, served: Served) {
+    let router = router(Listener::Tcp, served.clone());
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = served.stopping.cancelled() => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                drop(served.tasks.spawn(converse_tcp(stream, served.clone(), router.clone())));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be taken");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+}
+
 async fn converse(stream: UnixStream, served: Served, router: Router) {
     let Some(judged) = judge(&stream, &*served.house) else { return };
+    speak(stream, &served, router, judged).await;
+}
+
+/// A connection that shows no credential makes room for those that come after it.
+async fn converse_tcp(stream: TcpStream, served: Served, router: Router) {
+    // A key is a packet of its own.
+    stream.set_nodelay(true).ok();
+    let (number, sent_away) = served.door.stranger();
+    tokio::select! {
+        () = speak(stream, &served, router, Stranger(number)) => {}
+        () = sent_away.cancelled() => {}
+    }
+    served.door.no_stranger(number);
+}
+
+/// Serves HTTP on a stream; each request carries who it is from.
+async fn speak<S, W>(stream: S, served: &Served, router: Router, from: W)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    W: Clone + Send + Sync + 'static,
+{
     let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(judged.clone());
+        request.extensions_mut().insert(from.clone());
         router.clone().oneshot(request)
     });
     let connection = http1::Builder::new()

@@ -11,13 +11,14 @@ use cotty_core::refusal::Refusal;
 use cotty_engine::report::{Caller, Which};
 use cotty_engine::seats::ViewEvent;
 use cotty_engine::viewer::Viewer;
-use cotty_wire::api::Failure;
+use cotty_wire::api::{Failure, Who};
 use cotty_wire::socket::{
     Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, MESSAGE_BYTES_MAX, NAME, PASTE_BYTES_MAX, close,
 };
 
 use crate::answer::{Asked, Refused};
 use crate::frames::{End, part, say, send, understood};
+use crate::guard::Admitted;
 use crate::house::Served;
 use crate::words;
 
@@ -28,6 +29,7 @@ const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
 pub(crate) async fn open(
     State(served): State<Served>,
     Extension(caller): Extension<Caller>,
+    Extension(admitted): Extension<Admitted>,
     asked: Asked,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
@@ -41,7 +43,7 @@ pub(crate) async fn open(
     }
     let token = served.tasks.token();
     Ok(upgrade.on_upgrade(async move |mut socket| {
-        let (code, reason) = seat(&mut socket, &served, caller, which).await;
+        let (code, reason) = seat(&mut socket, &served, (caller, admitted), which).await;
         part(&mut socket, code, reason).await;
         drop(token);
     }))
@@ -52,18 +54,26 @@ struct Seat<'a> {
     socket: &'a mut WebSocket,
     served: &'a Served,
     caller: Caller,
+    admitted: Admitted,
     which: Which,
     viewer: Viewer,
     paste: Vec<u8>,
     last_seq: Option<u64>,
 }
 
-async fn seat(socket: &mut WebSocket, served: &Served, caller: Caller, which: Which) -> End {
+async fn seat(
+    socket: &mut WebSocket,
+    served: &Served,
+    (caller, admitted): (Caller, Admitted),
+    which: Which,
+) -> End {
     let Ok(first) = tokio::time::timeout(JOIN_WAIT_MAX, socket.recv()).await else {
         return (close::NO_JOIN, "no join came");
     };
     let (have, size) = match first.map(understood) {
-        Some(Ok(Some(FromClient::Join { have, cols, rows, .. }))) => (have, cols.zip(rows)),
+        Some(Ok(Some(FromClient::Join { have, cols, rows, .. }))) => {
+            (have, cols.zip(rows).filter(|_| admitted.grant.writes()))
+        }
         Some(Err(end)) => return end,
         _ => return (close::MALFORMED, "the first message is join"),
     };
@@ -73,7 +83,8 @@ async fn seat(socket: &mut WebSocket, served: &Served, caller: Caller, which: Wh
     }
     match served.hub.view(&caller, &which, size).await {
         Ok(viewer) => {
-            let mut seat = Seat { socket, served, caller, which, viewer, paste: Vec::new(), last_seq: None };
+            let (paste, last_seq) = (Vec::new(), None);
+            let mut seat = Seat { socket, served, caller, admitted, which, viewer, paste, last_seq };
             match seat.sit().await {
                 Ok(never) | Err(never) => never,
             }
@@ -91,11 +102,15 @@ impl Seat<'_> {
     async fn sit(&mut self) -> Result<End, End> {
         self.welcome().await?;
         let stopping = self.served.stopping.clone();
+        let admitted = self.admitted.clone();
+        let over = admitted.over(self.served);
+        tokio::pin!(over);
         loop {
             // An arm that is cancelled has taken nothing. What a person types comes first, as in the session's task.
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => return Ok((close::GOING_AWAY, "the daemon ends; sessions live on")),
+                () = over.as_mut() => return Ok((close::ACCESS_ENDED, "the login or token has ended")),
                 message = self.socket.recv() => match message {
                     None => return Ok((close::SESSION_ENDED, "the viewer left")),
                     Some(message) => self.hear(message).await?,
@@ -110,7 +125,7 @@ impl Seat<'_> {
         let welcome = FromServer::Welcome {
             protocol: NAME.to_owned(),
             build: env!("CARGO_PKG_VERSION").to_owned(),
-            you: words::who(&self.caller.principal),
+            you: Who { role: self.admitted.grant.to_string(), label: self.caller.principal.label.clone() },
             session: self.viewer.session().to_owned(),
             cols,
             rows,
@@ -119,9 +134,21 @@ impl Seat<'_> {
     }
 
     async fn hear(&mut self, message: Result<Message, axum::Error>) -> Result<(), End> {
-        match understood(message)? {
+        let heard = understood(message)?;
+        if heard.is_some() {
+            self.admitted.is_here(self.served);
+        }
+        match heard {
             None => Ok(()),
             Some(FromClient::Join { .. }) => Err((close::MALFORMED, "join comes once")),
+            Some(FromClient::Key { .. } | FromClient::Paste { .. } | FromClient::Resize { .. })
+                if !self.admitted.grant.writes() =>
+            {
+                Err((close::NOT_ALLOWED, "whoever watches types nothing"))
+            }
+            Some(FromClient::Control { .. }) if !self.may_choose() => {
+                Err((close::NOT_ALLOWED, "the mode is not yours to choose"))
+            }
             Some(FromClient::Key { seq, bytes }) => {
                 if bytes.0.len() > KEY_BYTES_MAX {
                     return Err((close::TOO_LARGE, "too many keys at once"));
@@ -165,6 +192,11 @@ impl Seat<'_> {
         self.count(seq)?;
         let pasted = self.viewer.paste(seq, std::mem::take(&mut self.paste).into()).await;
         self.refuse(Some(seq), pasted).await
+    }
+
+    /// On the unix socket it is the engine's to say.
+    fn may_choose(&self) -> bool {
+        self.admitted.credential.is_none() || self.admitted.grant.governs()
     }
 
     /// Numbers rise, so that an acknowledgement means one key and no other.

@@ -5,8 +5,13 @@ use std::collections::BTreeMap;
 use cotty_core::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 
+mod access;
 mod hosts;
 
+pub use access::{
+    Credential, Credentials, Link, LinkOrder, Listening, LoggedIn, LoginOrder, LogoutOrder, Me, Proof, Prove,
+    RevokeOrder, Revoked, Token, TokenOrder,
+};
 pub use hosts::{
     Card, Cards, Device, DeviceLogin, Devices, ForgetOrder, Forgotten, KeptSecret, Secrets, Trusted,
 };
@@ -491,6 +496,9 @@ pub struct Query {
     /// From where, `EPOCH:BYTE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offset: Option<String>,
+    /// Up to where, `EPOCH:BYTE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// Bytes as they came, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<bool>,

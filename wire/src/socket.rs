@@ -33,6 +33,10 @@ pub mod close {
     pub const TOO_LARGE: u16 = 1009;
     /// A message that is no message of this protocol, or came out of turn.
     pub const MALFORMED: u16 = 4400;
+    /// The login or token has ended: revoked, logged out, expired.
+    pub const ACCESS_ENDED: u16 = 4401;
+    /// The role does not reach what was sent.
+    pub const NOT_ALLOWED: u16 = 4405;
     /// No `join` came in time.
     pub const NO_JOIN: u16 = 4408;
     /// What was asked for was refused; `refused` said why.
@@ -288,6 +292,13 @@ pub enum FromServer {
         host: String,
         /// What is being done there, in words.
         stage: String,
+    },
+    /// What a program on the way to a host complains of, a line.
+    Overheard {
+        /// The host that it leads to.
+        host: String,
+        /// The line, without control characters.
+        text: String,
     },
     /// What only a person can answer.
     Question {

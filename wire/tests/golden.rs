@@ -94,6 +94,7 @@ fn what_the_daemon_says() {
         FromServer::State { session: "ready".to_owned(), detail: None },
         FromServer::Refused { seq: Some(4), failure: failure() },
         FromServer::Progress { host: "web1".to_owned(), stage: "connecting".to_owned() },
+        FromServer::Overheard { host: "web1".to_owned(), text: "nc: no route".to_owned() },
         FromServer::Question {
             id: 1,
             kind: "password".to_owned(),

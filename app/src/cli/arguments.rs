@@ -1,6 +1,7 @@
 //! What may be typed after `cotty`.
 
 use clap::{Parser, Subcommand};
+use cotty_web::door::Listen;
 
 use crate::cli::exit;
 
@@ -171,6 +172,27 @@ pub(crate) enum Order {
         #[command(subcommand)]
         what: Devices,
     },
+    /// Make links for browsers, in which a session is watched and typed into.
+    Viewer {
+        #[command(subcommand)]
+        what: Viewer,
+    },
+    /// Make, list and revoke tokens for programs; logins of browsers too. A person's to do.
+    Token {
+        #[command(subcommand)]
+        what: Tokens,
+    },
+    /// Run the daemon in the foreground, for browsers and programs that come by HTTP.
+    Serve {
+        /// Where to listen: a loopback address; port 0 is any free one.
+        #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_listen")]
+        listen: Option<Listen>,
+        /// Listen on the unix socket only.
+        #[arg(long)]
+        no_listen: bool,
+        #[arg(long, hide = true)]
+        serving: bool,
+    },
     /// End the daemon and every session. A person's to do.
     Stop,
     /// Start the daemon anew; sessions on this machine live on. A person's to do.
@@ -296,6 +318,56 @@ impl Purpose {
             Self::Enable => "enable",
         }
     }
+}
+
+#[derive(Clone, Subcommand)]
+pub(crate) enum Viewer {
+    /// Print a link that lets one browser in, once, within a minute. A person's to do.
+    Link {
+        /// The only session that it shows.
+        session: Option<String>,
+        /// viewer_read, viewer_write, session_admin or operator.
+        #[arg(long)]
+        role: Option<String>,
+    },
+}
+
+#[derive(Clone, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make one, and print it for the only time.
+    New {
+        /// agent, viewer_read, viewer_write, session_admin or operator.
+        #[arg(long, default_value = "agent")]
+        role: String,
+        /// The only session that it may see.
+        #[arg(long)]
+        session: Option<String>,
+        /// When it ends: a number with s, m, h or d.
+        #[arg(long, default_value = "30d", value_parser = seconds)]
+        expires: u64,
+        /// Words for people.
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// List them, without what is secret.
+    List,
+    /// End one, or all: its pages and connections close.
+    Revoke {
+        /// Which (b3, t4), or all.
+        id: String,
+    },
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 3600,
+        Some('d') => 86400,
+        _ => return Err("it is a number with s, m, h or d, as in 30d".to_owned()),
+    };
+    let count = text[..text.len() - 1].parse::<u64>().ok().and_then(|it| it.checked_mul(unit));
+    count.ok_or_else(|| "it is a number with s, m, h or d, as in 30d".to_owned())
 }
 
 #[derive(Clone, Copy, Subcommand)]

@@ -132,6 +132,7 @@ async fn converse(
             message = socket.next() => match heard(message, asked)? {
                 None => {}
                 Some(FromServer::Progress { host, stage }) => progress.newest = Some(format!("{host}: {stage}")),
+                Some(FromServer::Overheard { host, text }) => print::aside(&format!("{host}: {text}")),
                 Some(FromServer::Question { id, .. }) if answers == Answers::Piped => {
                     if std::mem::replace(&mut asked, true) {
                         return Err(unclear().into());

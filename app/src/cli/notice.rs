@@ -50,6 +50,7 @@ impl Notice {
             | FromServer::Refused { .. }
             | FromServer::Closed { .. }
             | FromServer::Progress { .. }
+            | FromServer::Overheard { .. }
             | FromServer::Question { .. }
             | FromServer::Opened { .. }
             | FromServer::Trusted { .. }

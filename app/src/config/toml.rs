@@ -18,7 +18,8 @@ impl Config {
         let pass: Vec<String> = self.pass_env.iter().map(|it| quoted(it)).collect();
         [
             line("default", self.default.as_ref()),
-            format!("pass_env = [{}]\ntargets = \"{}\"\n\n[session]\n", pass.join(", "), self.targets),
+            format!("pass_env = [{}]\ntargets = \"{}\"\n", pass.join(", "), self.targets),
+            format!("listen = \"{}\"\n\n[session]\n", self.listen),
             line("shell", self.session.shell.as_ref()),
             line("term", Some(&self.session.term)),
             format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),
@@ -32,8 +33,9 @@ impl Config {
             format!("handshake = \"{}s\"\n", self.timeouts.handshake.as_secs()),
             format!("authentication = \"{}s\"\n", self.timeouts.authentication.as_secs()),
             format!(
-                "\n[ssh]\n{}",
-                line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref())
+                "\n[ssh]\n{}{}",
+                line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref()),
+                line("path", Some(&self.ssh_path))
             ),
             self.devices.iter().map(|(name, it)| device(name, it)).collect(),
         ]

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use cotty_core::target::Target;
 use cotty_engine::hosts::device::{Device, Targets};
+use cotty_web::door::Listen;
 use toml_edit::{Document, Item, TableLike};
 
 mod device;
 mod values;
 
-use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, text};
+use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, search_path, text};
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Written {
     pub default: Option<String>,
     /// `pass_env`
     pub pass_env: Vec<String>,
+    /// `listen`
+    pub listen: Option<Listen>,
     /// `session.shell`
     pub shell: Option<String>,
     /// `session.term`
@@ -50,6 +53,8 @@ pub struct Written {
     pub authentication: Option<Duration>,
     /// `ssh.config`
     pub ssh_config: Option<PathBuf>,
+    /// `ssh.path`
+    pub ssh_path: Option<String>,
     /// `devices`
     pub devices: BTreeMap<String, Device>,
 }
@@ -65,7 +70,8 @@ pub struct Wrong {
     pub remedy: String,
 }
 
-const TOP: &[&str] = &["default", "pass_env", "targets", "session", "limits", "timeouts", "ssh", "devices"];
+const TOP: &[&str] =
+    &["default", "pass_env", "listen", "targets", "session", "limits", "timeouts", "ssh", "devices"];
 const SESSION: &[&str] =
     &["shell", "term", "cols", "rows", "idle_timeout", "park_drafts", "label", "startup"];
 const LIMITS: &[&str] = &["sessions_max", "quota_mib"];
@@ -89,6 +95,7 @@ impl Written {
             match key {
                 "default" => self.default = Some(target(key, item)?),
                 "pass_env" => self.pass_env = names(key, item)?,
+                "listen" => self.listen = Some(listen(key, item)?),
                 "targets" => self.targets = Some(targets(key, item)?),
                 "session" => self.session(inner(key, item)?)?,
                 "timeouts" => self.timeouts(inner(key, item)?)?,
@@ -113,8 +120,11 @@ impl Written {
     }
 
     fn ssh(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
-        for (key, item) in known(table, "ssh.", &["config"])? {
-            self.ssh_config = Some(path(key, item)?);
+        for (key, item) in known(table, "ssh.", &["config", "path"])? {
+            match key {
+                "config" => self.ssh_config = Some(path(key, item)?),
+                _ => self.ssh_path = Some(search_path(key, item)?),
+            }
         }
         Ok(())
     }
@@ -158,6 +168,16 @@ fn target(key: &str, item: &Item) -> Result<String, Fault> {
     }
 }
 
+fn listen(key: &str, item: &Item) -> Result<Listen, Fault> {
+    let remedy = "Write listen = \"auto\", \"off\" or \"127.0.0.1:4680\"".to_owned();
+    let at = item.span().unwrap_or(0..0);
+    match item.as_str().map(str::parse) {
+        Some(Ok(listen)) => Ok(listen),
+        Some(Err(why)) => Err((at, format!("{key}: {why}"), remedy)),
+        None => Err((at, format!("{key} is not \"auto\", \"off\" or an address"), remedy)),
+    }
+}
+
 fn targets(key: &str, item: &Item) -> Result<Targets, Fault> {
     let said = item.as_str().and_then(|said| Targets::ALL.into_iter().find(|it| it.word() == said));
     said.ok_or_else(|| {
@@ -193,7 +213,7 @@ mod tests {
 
     #[test]
     fn what_is_resolved_is_written_so_that_it_is_read_again() {
-        let text = "targets = \"configured\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\npark_drafts = \"45s\"\n[timeouts]\nconnect = \"3s\"\n\
+        let text = "targets = \"configured\"\nlisten = \"[::1]:4000\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\npark_drafts = \"45s\"\n[timeouts]\nconnect = \"3s\"\n\
                     [ssh]\nconfig = \"~/c\"\n[devices.\"db.lan\"]\nidle_timeout = \"off\"\ndefault = true\n\
                     auth = { key = \"/k\", password_env = \"P\", passphrase_file = \"~/p\" }\n[devices.web1]\nport = 3\n";
         let config = crate::config::Config::from(Written::parse(text).unwrap());
@@ -226,6 +246,8 @@ mod tests {
             ("[session]\nlabel = \"a\\u001bb\"", 2),
             ("session = 3", 1),
             ("pass_env = [\"A=B\"]", 1),
+            ("listen = \"0.0.0.0:80\"", 1),
+            ("\nlisten = true", 2),
             ("[limits]\nsessions_max = -1", 2),
             ("a = \n", 1),
             ("[session]\nshell = \"zsh\"\nshell = \"bash\"", 3),

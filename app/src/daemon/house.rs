@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cotty_core::refusal::Refusal;
 use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
 use cotty_web::house::{Ending, House, Judged, Peer, Stream, Work};
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::daemon::principal::{Proc, judge};
 use crate::daemon::processes::Process;
-use crate::instance::{Card, Instance, SOCKET};
+use crate::instance::{Card, Instance, SOCKET, storage};
 
 /// The daemon, as its faces see it.
 pub(crate) struct Family {
@@ -72,6 +73,17 @@ impl House for Family {
 
     fn holds_a_secret(&self, variable: &str) -> bool {
         self.secret_variables.contains(variable)
+    }
+
+    fn kept(&self, name: &str) -> Option<Vec<u8>> {
+        self.instance.state.read(name).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a file of the state directory cannot be read");
+            None
+        })
+    }
+
+    fn keep(&self, name: &str, content: &[u8]) -> Result<(), Refusal> {
+        self.instance.state.write(name, content).map_err(|error| storage(&error))
     }
 
     fn end(&self, how: Ending) {

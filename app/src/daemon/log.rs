@@ -16,13 +16,13 @@ const LOG: &str = "daemon.log";
 /// A log of more bytes is set aside at the next start; the one set aside before it goes.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// Sends standard error and every event to the log.
-pub(super) fn begin(instance: &Instance) -> Result<(), Refusal> {
+/// Sends standard error and every event to the log; in the foreground events go to standard error as it is.
+pub(super) fn begin(instance: &Instance, foreground: bool) -> Result<(), Refusal> {
     let path = instance.state.file(LOG);
-    let file =
-        open(&path).map_err(|error| Refusal::Storage { why: format!("{}: {error}", path.display()) })?;
-    rustix::stdio::dup2_stderr(&file)
-        .map_err(|error| Refusal::Storage { why: format!("{}: {error}", path.display()) })?;
+    let failed = |error: io::Error| Refusal::Storage { why: format!("{}: {error}", path.display()) };
+    if !foreground {
+        rustix::stdio::dup2_stderr(&open(&path).map_err(failed)?).map_err(|error| failed(error.into()))?;
+    }
     let wanted = std::env::var("COTTY_LOG").unwrap_or_else(|_| "info".to_owned());
     // rmcp logs whole messages, terminal output among them: nothing of that belongs into a log.
     let filter = EnvFilter::try_new(format!("{wanted},rmcp=error"))

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
@@ -15,8 +16,10 @@ use cotty_host::local::account::Account;
 use cotty_host::local::lean;
 use cotty_host::native::settings::Limits;
 use cotty_host::state_dir::Lock;
-use cotty_web::house::Served;
-use cotty_web::server::serve;
+use cotty_web::door::{Door, Listen};
+use cotty_web::house::{House, Served};
+use cotty_web::logins::Logins;
+use cotty_web::server;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -76,21 +79,32 @@ pub fn start_over(instance: &Instance) -> io::Result<()> {
         .map(drop)
 }
 
+/// Becomes the daemon, with a clean environment, in the process that a person or a container started.
+///
+/// # Errors
+/// Says what is wrong with the config or the environment, or why it could not be started. It does not return otherwise.
+pub fn serve_over(instance: &Instance, arguments: &[OsString]) -> Result<Infallible, Refusal> {
+    config::read(&instance.config)
+        .and_then(|mut config| environment::add_device(&mut config, |name| std::env::var_os(name)))?;
+    let failed = |error: io::Error| Refusal::Internal { what: format!("the daemon did not start: {error}") };
+    let path = std::env::current_exe().map_err(failed)?;
+    let mut command = Command::new(if path.exists() { path } else { "/proc/self/exe".into() });
+    command.args(["--instance", &instance.name, "serve", SERVING]).args(arguments);
+    command.env_clear().envs(clean_environment()).current_dir("/").stdin(Stdio::null());
+    Err(failed(std::os::unix::process::CommandExt::exec(&mut command)))
+}
+
+/// How a daemon in the foreground differs.
+pub struct Foreground {
+    /// Where it listens, instead of what the config says.
+    pub listen: Option<Listen>,
+    /// Says that it serves, and at which address and under which name.
+    pub announce: fn(Option<(String, String)>),
+}
+
 /// Runs the daemon until it has a reason to end.
 pub fn run(instance: &Instance) -> ExitCode {
-    let mut begun = begin(instance).and_then(|(living, config)| {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .thread_stack_size(STACK_BYTES)
-            .build()
-            .map_err(|error| Refusal::Internal { what: error.to_string() })?;
-        Ok((living, config, runtime))
-    });
-    let served = match &mut begun {
-        Ok((_, config, runtime)) => runtime.block_on(live(instance, config)),
-        Err(refusal) => Err(refusal.clone()),
-    };
-    match served {
+    match serve(instance, None) {
         Ok(()) => ExitCode::SUCCESS,
         Err(refusal) => {
             tracing::error!(%refusal, "the daemon stopped");
@@ -100,17 +114,36 @@ pub fn run(instance: &Instance) -> ExitCode {
     }
 }
 
-fn begin(instance: &Instance) -> Result<(Lock, Config), Refusal> {
-    // Only a leader of its group is refused, and that one has no terminal to lose either.
-    rustix::process::setsid().ok();
+/// Runs the daemon, in the foreground where it is said how.
+///
+/// # Errors
+/// Says why it could not begin.
+pub fn serve(instance: &Instance, foreground: Option<&Foreground>) -> Result<(), Refusal> {
+    let (_living, config) = begin(instance, foreground)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_stack_size(STACK_BYTES)
+        .build()
+        .map_err(|error| Refusal::Internal { what: error.to_string() })?;
+    runtime.block_on(live(instance, &config, foreground))
+}
+
+fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, Config), Refusal> {
+    if foreground.is_none() {
+        // Only a leader of its group is refused, and that one has no terminal to lose either.
+        rustix::process::setsid().ok();
+    }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // Typed passwords pass through our memory: no copy of it is ever written.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
     // Nor does another process of this account look into it, where the account is not root's.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
-    log::begin(instance)?;
+    log::begin(instance, foreground.is_some())?;
     let mut config = config::read(&instance.config)?;
     environment::add_device(&mut config, |name| std::env::var_os(name))?;
+    if let Some(listen) = foreground.and_then(|it| it.listen) {
+        config.listen = listen;
+    }
     Ok((succeed(instance)?, config))
 }
 
@@ -130,7 +163,7 @@ fn succeed(instance: &Instance) -> Result<Lock, Refusal> {
     }
 }
 
-async fn live(instance: &Instance, config: &Config) -> Result<(), Refusal> {
+async fn live(instance: &Instance, config: &Config, foreground: Option<&Foreground>) -> Result<(), Refusal> {
     let internal = |error: io::Error| Refusal::Internal { what: error.to_string() };
     let hub = Hub::open(settings(instance, config)?).await?;
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
@@ -141,23 +174,52 @@ async fn live(instance: &Instance, config: &Config) -> Result<(), Refusal> {
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
     let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config);
-    let served = Served { hub, house, tasks: TaskTracker::new(), stopping: CancellationToken::new() };
+    let logins = Arc::new(Logins::open(house.clone() as Arc<dyn House>));
+    let (door, tasks) = (Arc::new(Door::new(config.listen)), TaskTracker::new());
+    let served = Served { hub, house, logins, door, tasks, stopping: CancellationToken::new() };
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
-    tell(&Started::Ready);
+    open_door(config.listen, &served, foreground).await?;
+    match foreground {
+        None => tell(&Started::Ready),
+        Some(foreground) => {
+            let address = served.door.address().map(|it| it.to_string());
+            (foreground.announce)(address.zip(served.door.url()));
+        }
+    }
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "listening");
-    let serving = served.tasks.spawn(serve(listener, served.clone()));
+    let serving = served.tasks.spawn(server::serve(listener, served.clone()));
     let reason = tokio::select! {
         _ = terminated.recv() => "SIGTERM",
         _ = interrupted.recv() => "SIGINT",
         () = ending.cancelled() => "asked to",
-        () = idle(&served.hub) => "idle",
+        () = idle(&served.hub), if foreground.is_none() => "idle",
         never = keep_lean(&served.hub) => match never {},
     };
     drop(serving);
     tracing::info!(reason, "ending");
     farewell(instance, &served).await;
     Ok(())
+}
+
+/// Binds the port where it is wanted from the start: by a person's choice, or because a page may be waiting.
+async fn open_door(listen: Listen, served: &Served, foreground: Option<&Foreground>) -> Result<(), Refusal> {
+    let wanted = match listen {
+        Listen::Off => false,
+        Listen::At(_) => true,
+        Listen::Auto => foreground.is_some() || !served.logins.is_empty(),
+    };
+    if !wanted {
+        return Ok(());
+    }
+    match served.door.open(served).await {
+        Err(refusal) if foreground.is_none() => {
+            // Sessions need no port. Whoever asks for a link is told the same.
+            tracing::warn!(%refusal, "browsers cannot come in");
+            Ok(())
+        }
+        opened => opened.map(drop),
+    }
 }
 
 /// Ends in this order: nobody new, those who are there, the sessions' owners. The sessions live on with their holder.
@@ -238,8 +300,14 @@ fn hosts(config: &Config) -> HostsSettings {
         None => (home, ssh_config),
     };
     let Timeouts { connect, handshake, authentication } = config.timeouts;
+    let ssh = OpenSsh {
+        program: OpenSsh::found(&config.ssh_path, "ssh"),
+        shell: account.map_or_else(|| "/bin/sh".into(), |it| it.shell),
+        path: config.ssh_path.clone(),
+        ..OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config)
+    };
     HostsSettings {
-        ssh: OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config),
+        ssh,
         user,
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),

@@ -46,6 +46,7 @@ mod fork;
 mod broken;
 mod up_host;
 mod openssh;
+mod ssh_words;
 mod bad_input;
 
 mod clients;
@@ -56,3 +57,9 @@ mod config;
 mod daemon;
 mod principal;
 mod socket;
+
+mod http;
+mod access;
+mod guarded;
+mod viewer;
+mod viewer_built;

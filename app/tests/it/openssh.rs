@@ -12,54 +12,56 @@ use crate::desk::{Desk, Said};
 
 /// How a login ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     In,
     /// The key of the host is not trusted.
     HostKey,
     /// Nothing that there was opened the account.
     Denied,
+    /// It did not come to that: no connection, or none that both sides could speak on.
+    Unreached,
 }
 
 /// One host, as files describe it: lines of ssh's configuration, and what its known-hosts file holds.
-struct Case {
-    name: &'static str,
-    lines: String,
-    known: Option<String>,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) lines: String,
+    pub(crate) known: Option<String>,
     /// How a device logs in to it, and what a person would answer to ssh.
     secret: Option<(String, &'static str)>,
     end: End,
 }
 
 /// The table, for the server at whose addresses all of them are.
-struct Table<'sshd> {
-    sshd: &'sshd Sshd,
-    cases: Vec<Case>,
+pub(crate) struct Table<'sshd> {
+    pub(crate) sshd: &'sshd Sshd,
+    pub(crate) cases: Vec<Case>,
 }
 
 impl Table<'_> {
-    fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.sshd.file(name).display().to_string()
     }
 
-    fn public(&self, name: &str) -> String {
+    pub(crate) fn public(&self, name: &str) -> String {
         let text = fs::read_to_string(self.sshd.file(&format!("{name}.pub"))).unwrap();
         text.split(' ').take(2).collect::<Vec<_>>().join(" ")
     }
 
     /// A login with these keys, by the names of their files.
-    fn keys(&mut self, name: &'static str, keys: &[&str], end: End) {
+    pub(crate) fn keys(&mut self, name: &'static str, keys: &[&str], end: End) {
         let lines = keys.iter().map(|it| format!("IdentityFile {}\n", self.file(it))).collect();
         self.cases.push(Case { name, lines, known: None, secret: None, end });
     }
 
     /// A login with one key and these lines.
-    fn lines(&mut self, name: &'static str, key: &str, lines: &str, end: End) {
+    pub(crate) fn lines(&mut self, name: &'static str, key: &str, lines: &str, end: End) {
         self.keys(name, &[key], end);
         self.cases.last_mut().unwrap().lines += lines;
     }
 
     /// A login with the right key at a host of which these lines are known: `NAME` is what it is called there.
-    fn known(&mut self, name: &'static str, known: &str, end: End) {
+    pub(crate) fn known(&mut self, name: &'static str, known: &str, end: End) {
         self.keys(name, &["user_ed25519"], end);
         self.cases.last_mut().unwrap().known = Some(known.to_owned());
     }
@@ -75,6 +77,22 @@ impl Table<'_> {
             secret: Some((auth, secret)),
             end,
         });
+    }
+
+    /// Lets ssh and us answer each case.
+    pub(crate) fn compare(&self) {
+        let doors: Vec<Relay> = self.cases.iter().map(|_| Relay::to(self.sshd.port())).collect();
+        let mut desk = Desk::at(written(self, &doors));
+        let mut wrong = Vec::new();
+        for (at, case) in self.cases.iter().enumerate() {
+            let target = if case.secret.is_some() { format!("device-{at}") } else { format!("case-{at}") };
+            let said = desk.tool("ssh_run", json!({"target": target, "command": "true", "isolated": true}));
+            let (theirs, ours) = (theirs(self.sshd, at, case), ours(&said));
+            if theirs != case.end || ours != theirs {
+                wrong.push(format!("{}: ssh {theirs:?}, ours {ours:?}: {}", case.name, said.text));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     fn keys_and_agents(&mut self) {
@@ -186,6 +204,18 @@ fn written(table: &Table, doors: &[Relay]) -> Home {
     home
 }
 
+/// What ssh says where there is no connection.
+const UNREACHED: [&str; 8] = [
+    "no matching",
+    "Connection closed",
+    "banner exchange",
+    "Connection refused",
+    "Connection reset",
+    "Could not resolve",
+    "Cannot assign requested address",
+    "jumphost loop",
+];
+
 /// What the real client says.
 fn theirs(sshd: &Sshd, at: usize, case: &Case) -> End {
     let mut ssh = Command::new("ssh");
@@ -204,6 +234,7 @@ fn theirs(sshd: &Sshd, at: usize, case: &Case) -> End {
     match output.status.code() {
         Some(0) => End::In,
         _ if text.contains("Host key verification failed") => End::HostKey,
+        _ if UNREACHED.iter().any(|it| text.contains(it)) => End::Unreached,
         _ if text.contains("Permission denied") || text.contains("Too many authentication") => End::Denied,
         _ => panic!("{}: {output:?}", case.name),
     }
@@ -214,6 +245,7 @@ fn ours(said: &Said) -> End {
         _ if !said.is_error && said.exit() == Some(0) => End::In,
         "host-key" => End::HostKey,
         "auth-failure" | "secret-needed" => End::Denied,
+        "connection-failure" | "config-error" => End::Unreached,
         _ => panic!("{said:?}"),
     }
 }
@@ -232,17 +264,5 @@ fn every_key_secret_and_host_key_is_answered_as_openssh_answers() {
     agent.add(&sshd.file("half"));
     // Of this one the files keep the public half only.
     fs::remove_file(sshd.file("half")).unwrap();
-    let doors: Vec<Relay> = table.cases.iter().map(|_| Relay::to(sshd.port())).collect();
-    let home = written(&table, &doors);
-    let mut desk = Desk::at(home);
-    let mut wrong = Vec::new();
-    for (at, case) in table.cases.iter().enumerate() {
-        let target = if case.secret.is_some() { format!("device-{at}") } else { format!("case-{at}") };
-        let said = desk.tool("ssh_run", json!({"target": target, "command": "true", "isolated": true}));
-        let (theirs, ours) = (theirs(&sshd, at, case), ours(&said));
-        if theirs != case.end || ours != theirs {
-            wrong.push(format!("{}: ssh {theirs:?}, ours {ours:?}: {}", case.name, said.text));
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    table.compare();
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use cotty_testkit::not_run::have;
-use cotty_testkit::wait::until_within;
+use cotty_testkit::wait::{until, until_within};
 use cotty_testkit::{Account, Sshd};
 use serde_json::json;
 
@@ -127,4 +127,44 @@ fn what_a_shell_becomes_is_judged_as_any_program() {
     desk.send("web1", "hello").needs("line");
     let said = desk.press("web1", "ctrl-d");
     assert!(said.state().starts_with("shell exited 0"), "{said:?}");
+}
+
+#[test]
+fn where_other_accounts_processes_are_hidden_their_own_are_told_and_the_rest_is_graded() {
+    let test = "where_other_accounts_processes_are_hidden_their_own_are_told_and_the_rest_is_graded";
+    if !have("sudo", test) {
+        return;
+    }
+    let hides = "mount -t proc -o hidepid=2 proc /proc";
+    let Some(sshd) = Sshd::start_in_namespace(test, "", hides) else { return };
+    let Some(account) = Account::new(test, &sshd, "/bin/bash") else { return };
+    account.set_password("open sesame");
+    account.may_sudo();
+    let mut desk = as_account(&sshd, &account);
+    connect(&mut desk);
+    let said = desk.run("web1", "ls /proc/1/stat; (exit 3)");
+    assert!(said.exit() == Some(3) && said.output().contains("No such file"), "{said:?}");
+    desk.run("web1", "cat").needs("line");
+    desk.press("web1", "ctrl-d");
+    desk.run("web1", "read -s x").needs("secret");
+    desk.press("web1", "ctrl-c");
+    // Who asks is root's and not to be seen; that a group of processes stands in front with the echo off is.
+    let asked = desk.run("web1", "sudo id -u");
+    asked.needs("secret");
+    desk.send("web1", "guess").refuses("secret-needed", &["an agent never types one"]);
+    let person = desk.home.tty(&["attach", "web1"]);
+    person.wait_text("pen");
+    person.line("open sesame");
+    let said = until("it has ended", || {
+        let said = desk.tool("ssh_wait", json!({"command": asked.handle(), "wait_s": 10}));
+        Some(said).filter(|it| it.exit().is_some())
+    });
+    assert!(said.exit() == Some(0) && said.output().ends_with('0'), "{said:?}");
+    // What it waits for is not to be told, so nothing is.
+    let said = until("the person has been quiet", || {
+        Some(desk.run_for("web1", "sudo cat", 2)).filter(|it| !it.is_error)
+    });
+    assert!(said.state().starts_with("running"), "{said:?}");
+    assert_eq!(desk.press("web1", "ctrl-d").exit(), Some(0));
+    desk.is_exact("web1");
 }

@@ -1,6 +1,7 @@
 //! The torture bench: programs made by chance come to the same in a session as by the same shell's `-c`, and every case
 //! of the table is told right, wherever its shell is.
 
+use cotty_testkit::torture::found;
 use cotty_testkit::torture::reference::without_notices;
 use cotty_testkit::torture::table::{CASES, Case, End, LONG, Says, Turn};
 use cotty_testkit::torture::{Order, Places, bench};
@@ -16,6 +17,24 @@ fn what_a_session_tells_is_what_the_shell_would_have_done() {
     let order = Order { count: COUNT, seed: 1, shells: SHELLS.to_vec(), places: Places::Both, record: None };
     let tally = bench("what_a_session_tells_is_what_the_shell_would_have_done", &order);
     assert!(tally.is_clean(), "what was found stands above\n{tally}");
+}
+
+#[test]
+fn what_chance_has_found_is_answered_right() {
+    let wrong = found::again("what_chance_has_found_is_answered_right");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn a_line_of_any_length_is_told_from_its_output() {
+    in_every_shell(|desk, shell| {
+        // Elsewhere a mark tells where the output begins.
+        let lengths = if dialect(shell).marks_starts() { 0..0 } else { 60..160 };
+        for letters in lengths.map(|it| "y".repeat(it)) {
+            let said = desk.run_as_it_is(shell, &format!("echo {letters}; echo end"), 25);
+            assert_eq!(said.output(), format!("{letters}\nend"), "{shell}: {said:?}");
+        }
+    });
 }
 
 /// Where a case is told.

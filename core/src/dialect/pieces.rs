@@ -36,7 +36,18 @@ pub(super) fn read(command: &str, key: &str) -> String {
     let lines: String = pieces.iter().map(|piece| quote::ansi_c(piece) + "\n").collect();
     let gather = r#"while IFS= read -r __p&&[[ $__p != . ]];do eval "__q=\$__q$__p";done"#;
     let start = start(key);
-    format!(" __q=;{gather};print -sr -- \"$__q\";{start};eval \"unset __q __p;$__q\"\n{lines}.\n")
+    let run = if defers_traps(command) {
+        r#"eval "__f() { unset -f __f;unset __q __p;"$'\n'"$__q"$'\n}'&&__f "$@""#
+    } else {
+        r#"eval "unset __q __p;$__q""#
+    };
+    format!(" __q=;{gather};print -sr -- \"$__q\";{start};{run}\n{lines}.\n")
+}
+
+/// In an `eval` mksh leaves a trap out where `set -e` ends a subshell (59): what may have both is run as a function, in
+/// which a `typeset` is its own.
+fn defers_traps(command: &str) -> bool {
+    command.contains("trap") && command.contains("set -")
 }
 
 fn marked(pieces: &[String], quoted: impl Fn(&str) -> String, key: &str, keep: &str) -> String {
@@ -94,6 +105,13 @@ mod tests {
                 assert!(typed.ends_with("; }\n"));
             }
         }
+    }
+
+    #[test]
+    fn what_has_traps_and_ends_with_a_failure_is_no_eval_in_mksh() {
+        let typed = |command: &str| read(command, "k");
+        assert!(typed("( set -e\ntrap 'echo bye' EXIT\nfalse )").contains("&&__f \"$@\"\n"));
+        assert!(!typed("( set -e\nfalse )").contains("__f"));
     }
 
     #[test]

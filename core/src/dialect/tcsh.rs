@@ -9,12 +9,14 @@
 //!
 //! A prompt knows no comments and repeats what `!` names; `-c` has comments and nothing to repeat. So comments are left
 //! out here and `!` is quoted. Several lines go as one `eval`; that reads no loop and no here-document, so these go into
-//! the body of a loop of one turn (6.24).
+//! the body of a loop of one turn (6.24). Between double quotes the value of a variable loses a backslash before a line
+//! feed, so none is written there.
 
 pub(super) fn hook(key: &str) -> String {
     let mark = |body: &str| format!("${{__e}}{body};k={key};p=$__p");
     [
-        r#" set __e="`printf '\033]133;'`" __b="`printf '\007'`" __t="`tty`" __p=$$ __c=0 __d=1 __r=x;"#
+        " set __f='\\\r';".to_owned(),
+        r#"set __v="`printf '\t'`" __e="`printf '\033]133;'`" __b="`printf '\007'`" __t="`tty`" __p=$$ __c=0 __d=1 __r=x;"#
             .to_owned(),
         format!(r#"set __k="`printf '%%{{\033[C\033]133;B;k={key}\007\033[D%%}}'`";"#),
         "if(! $?echo_style)set echo_style=both;".to_owned(),
@@ -54,42 +56,66 @@ pub(super) fn submit(command: &str) -> String {
     let lines: Vec<String> = logical
         .iter()
         .map(|line| if has_document { line.clone() } else { without_comment(line) })
+        .flat_map(|line| if has_document { vec![line] } else { apart(&line) })
         .filter(|line| has_document || !line.trim().is_empty())
         .map(|line| without_events(&line))
         .collect();
-    // A quoted line feed goes into an `eval`: in the body of a loop tcsh loses count of quotes (6.24).
     let is_body = has_document || lines.iter().any(|line| is_block(line));
     let is_long = lines.iter().any(|line| line.len() > LINE_BYTES_MAX);
     match lines.as_slice() {
         [] => "\r".to_owned(),
-        [line] if !is_long => format!("{}\r", typed(line)),
-        lines if is_body || is_long => {
-            let body = lines.iter().map(|line| in_pieces(line)).collect::<String>();
-            format!("foreach __i (1)\r__x\r{body}set __r=$status\rend\r")
+        // What the editor has to be told in a later row it may not be there to hear.
+        [line] if !is_long && !(line.contains('\n') && line.contains('\t')) => format!("{}\r", typed(line)),
+        lines if is_body || is_long => in_body(&lines.iter().map(|it| in_pieces(it)).collect::<String>()),
+        lines => {
+            let quoted = quoted(&lines.join("\n"));
+            if quoted.len() <= LINE_BYTES_MAX {
+                format!("eval {quoted}\r")
+            } else {
+                in_body(&put_together(&lines.join("\n")))
+            }
         }
-        lines => format!("eval {}\r", typed(&quoted(&lines.join("\n")))),
     }
+}
+
+/// A loop of one turn around these typed lines.
+fn in_body(typed: &str) -> String {
+    format!("foreach __i (1)\r__x\r{typed}set __r=$status\rend\r")
 }
 
 /// What the editor takes in one line; what is longer it cuts, with a beep, and runs the rest.
 const LINE_BYTES_MAX: usize = 900;
 
-/// A line of a loop's body; one that is long, or would be misread there, is put together first.
+/// A line of a loop's body; one that is long, or would be misread there, is put together first. Within a quote the editor
+/// would have to be told of a tab, and it may not have begun yet.
 fn in_pieces(line: &str) -> String {
-    if line.len() <= LINE_BYTES_MAX && (is_block(line) || line.contains('\n') || !line.contains(r"\'")) {
-        return typed(line) + "\r";
+    let is_misread = line.contains(r"\'") || line.ends_with('\\') || line.contains(['\n', '\t']);
+    if is_block(line) || (line.len() <= LINE_BYTES_MAX && !is_misread) {
+        typed(line) + "\r"
+    } else {
+        put_together(line)
     }
-    let cost = |it: char| if matches!(it, '\'' | '!') { 4 } else { it.len_utf8() + usize::from(it == '\n') };
-    let pieces = super::pieces::cut(line, cost);
+}
+
+/// Text that is put together in a variable, and then read as a command.
+fn put_together(text: &str) -> String {
+    let cost = |it: char| match it {
+        '\'' | '!' => 4,
+        '\n' | '\t' => 8,
+        '\\' => 10,
+        other => other.len_utf8(),
+    };
+    let pieces = super::pieces::cut(text, cost);
     let assigned = pieces.iter().enumerate().map(|(place, piece)| {
-        let before = if place == 0 { "" } else { "\"$__q:q\"" };
-        format!("set __q={before}{}\r", typed(&quoted(piece)))
+        let before = if place == 0 { "" } else { "$__q:q" };
+        format!("set __q={before}{}\r", quoted(piece))
     });
-    assigned.collect::<String>() + "eval \"$__q:q\"\r"
+    assigned.collect::<String>() + "eval $__q:q\r"
 }
 
 /// Quotes a text. A backslash before a quote stands outside of ours, and apart from the next: in the body of a loop a quote
-/// that follows one is not counted, wherever it stands (6.24). `$__n` is empty.
+/// that follows one is not counted, wherever it stands (6.24). `$__n` is empty,
+/// `$__f` a line feed and `$__v` a tab.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("'");
     let mut backslashes = 0;
@@ -99,11 +125,12 @@ fn quoted(text: &str) -> String {
             '\\' => backslashes += 1,
             '\'' => quoted.push_str(r"'\''"),
             '!' => quoted.push_str(r"'\!'"),
-            '\n' => quoted.push_str("\\\n"),
+            '\n' => quoted.push_str("'$__f:q'"),
+            '\t' => quoted.push_str("'$__v:q'"),
             other => quoted.push(other),
         }
         if backslashes > 0 && rest.peek() != Some(&'\\') {
-            let is_before_quote = matches!(rest.peek(), None | Some('\'' | '!'));
+            let is_before_quote = matches!(rest.peek(), None | Some('\'' | '!' | '\n' | '\t'));
             let outside = || format!("'{}$__n:q'", r"\\".repeat(backslashes));
             quoted.push_str(&if is_before_quote { outside() } else { r"\".repeat(backslashes) });
             backslashes = 0;
@@ -113,7 +140,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Cuts the text into lines; one that ends in a backslash goes on.
+/// Cuts the text into lines; one that ends in a backslash goes on. Within quotes a backslash is none for the next.
 fn logical_lines(command: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut goes_on = false;
@@ -125,7 +152,8 @@ fn logical_lines(command: &str) -> Vec<String> {
             }
             None => lines.push(line.to_owned()),
         }
-        goes_on = super::quote::ends_in_backslash(line);
+        let is_open = || lines.last().is_some_and(|it| bare(&format!("{it} ")).ends_with('x'));
+        goes_on = super::quote::ends_in_backslash(line) || (line.ends_with('\\') && is_open());
     }
     lines
 }
@@ -143,6 +171,19 @@ fn is_block(line: &str) -> bool {
     let first = line.split(|it: char| !it.is_ascii_alphanumeric()).find(|word| !word.is_empty());
     let opens = line.trim_end().ends_with(" then") || line.trim_end().ends_with(")then");
     opens || first.is_some_and(|word| WORDS.contains(&word))
+}
+
+/// Puts on a line of its own what begins a block behind a semicolon: in the body of a loop its end would not be found (6.24).
+fn apart(line: &str) -> Vec<String> {
+    let mut lines = vec![line.to_owned()];
+    for place in bare(line).rmatch_indices(';').map(|it| it.0) {
+        let after = lines[0][place + 1..].trim_start().to_owned();
+        if is_block(&after) {
+            lines[0].truncate(place);
+            lines.insert(1, after);
+        }
+    }
+    lines
 }
 
 /// Leaves out a comment.
@@ -203,6 +244,7 @@ mod tests {
 
     #[test]
     fn no_quote_follows_a_backslash_but_one_that_it_quotes() {
+        assert_eq!(quoted("a\\\nb"), r"'a'\\$__n:q''$__f:q'b'");
         assert_eq!(quoted(r"a\b"), r"'a\b'");
         assert_eq!(quoted(r"'x\\'"), r"''\''x'\\\\$__n:q''\'''");
         assert_eq!(quoted(r"\!"), r"''\\$__n:q''\!''");
@@ -210,10 +252,23 @@ mod tests {
 
     #[test]
     fn several_lines_are_one_command() {
-        assert_eq!(submit("echo 'a'\necho\tb"), "eval 'echo '\\''a'\\''\\\recho\x16\tb'\r");
-        let quoted = "eval 'echo a\\\recho '\\''b\\\\\rc'\\'''\r";
+        assert_eq!(
+            submit("echo 'a'\necho\tb"),
+            r"eval 'echo '\''a'\'''$__f:q'echo'$__v:q'b'".to_owned() + "\r"
+        );
+        let quoted = r"eval 'echo a'$__f:q'echo '\''b'\\$__n:q''$__f:q'c'\'''".to_owned() + "\r";
         assert_eq!(submit("echo a\necho 'b\\\nc'"), quoted);
-        for block in ["foreach i (1 2)\necho $i\nend", "cat <<E\na\nE"] {
+        let within = "zsh -c 'echo a \\\\\n  b'";
+        assert_eq!(logical_lines(within), [within]);
+        assert_eq!(logical_lines("echo a\\\\\nb"), ["echo a\\\\", "b"]);
+        let long = submit(&format!("echo {}\necho b", "'".repeat(300)));
+        assert!(
+            long.starts_with("foreach __i (1)\r__x\rset __q='echo ")
+                && long.split('\r').all(|it| it.len() < 1_000)
+        );
+        assert_eq!(apart("true; a ';end'; foreach i (1)"), ["true; a ';end'", "foreach i (1)"]);
+        for block in ["foreach i (1 2)\necho $i\nend", "true; foreach i (1 2)\necho $i\nend", "cat <<E\na\nE"]
+        {
             let typed = submit(block);
             assert!(typed.starts_with("foreach __i (1)\r__x\r"), "{typed}");
         }

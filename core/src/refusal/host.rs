@@ -41,9 +41,11 @@ pub enum HostRefusal {
         /// Why that leaves it out.
         why: String,
     },
-    /// ssh's configuration sets something without which it must not be done, and which is not spoken yet.
-    #[error("ssh's configuration sets {word} for {target}, which cotty does not speak yet")]
-    NotSpoken {
+    /// The way there is a program of ssh's configuration, and nobody but an agent has ever named this host.
+    #[error(
+        "the way to {target} is a program ({word} of ssh's configuration), and no person has named this host: nothing was started"
+    )]
+    Unfamiliar {
         /// What was named.
         target: String,
         /// The word of ssh's configuration.
@@ -87,10 +89,8 @@ pub enum HostRefusal {
         /// Where that is said.
         place: String,
     },
-    /// Only an authority is known, and host certificates are not spoken yet.
-    #[error(
-        "{name} is known by an authority only ({place}), and host certificates are not spoken yet; it shows {shown}"
-    )]
+    /// Only an authority is known, and it does not vouch for the host.
+    #[error("{name} is known by an authority only ({place}), and {why}; it shows {shown}")]
     OnlyAuthority {
         /// What was named.
         target: String,
@@ -100,6 +100,8 @@ pub enum HostRefusal {
         shown: Fingerprint,
         /// Where the authority stands.
         place: String,
+        /// What is missing or wrong.
+        why: String,
     },
     /// A file of known hosts cannot be read, so nobody is trusted.
     #[error("{why}")]
@@ -174,8 +176,7 @@ pub enum HostRefusal {
 impl HostRefusal {
     pub(super) fn kind(&self) -> FailureKind {
         match self {
-            Self::NotAllowed { .. } => FailureKind::PolicyBlocked,
-            Self::NotSpoken { .. } => FailureKind::ConfigError,
+            Self::NotAllowed { .. } | Self::Unfamiliar { .. } => FailureKind::PolicyBlocked,
             Self::UnknownKey { .. }
             | Self::ChangedKey { .. }
             | Self::RevokedKey { .. }
@@ -196,8 +197,8 @@ impl HostRefusal {
                 "cotty device list shows what there is; a person may open it, or change targets in the config"
                     .to_owned()
             }
-            Self::NotSpoken { target, .. } => format!(
-                "Use ProxyJump where it is a way through another host; or let ssh do it in a local session: ssh_run target=local command=\"ssh {}\"",
+            Self::Unfamiliar { target, .. } => format!(
+                "A person accepts its key once (cotty trust {}), or writes it down as a device or a Host of ~/.ssh/config. Then the same call again",
                 quoted(target)
             ),
             Self::UnknownKey { target, .. } => format!(

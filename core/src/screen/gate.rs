@@ -5,7 +5,7 @@ use memchr::memchr;
 
 use super::emulator::Emulator;
 use super::passing::pass_over;
-use crate::sequence::{CAN, ESC, Place, Step, unfinished_character};
+use crate::sequence::{BEL, CAN, ESC, Place, Step, unfinished_character};
 
 /// The longest sequence that reaches the model. It would keep an operating system command of any length; a link or a
 /// title has at most a few KiB.
@@ -13,6 +13,9 @@ const SEQUENCE_BYTES_MAX: usize = 64 * 1024;
 
 /// The number of a command that no terminal knows: what is left of one that was too long means nothing to a reader.
 const NO_COMMAND: &[u8] = b"65535;";
+
+/// How a mark of a shell begins, after its ESC.
+const MARK: &[u8] = b"]133;";
 
 /// Never withholds anything: a synchronised update would hide up to 2 MiB, and its end would need a clock.
 #[derive(Default)]
@@ -100,6 +103,15 @@ impl Gate {
 
     /// Feeds bytes of a sequence, at most up to its end, and returns how many that was.
     fn sequence(&mut self, bytes: &[u8], emulator: &mut Emulator) -> usize {
+        if self.place == Place::Escape
+            && !self.swallows
+            && let Some(length) = mark_length(bytes)
+        {
+            // The model knows no marks and would put each into words for a log; the end of a string does nothing to it.
+            self.parser.advance(&mut *emulator, b"\\");
+            (self.place, self.tail) = (Place::Ground, Vec::new());
+            return length;
+        }
         for (index, &byte) in bytes.iter().enumerate() {
             let step = self.place.step(byte);
             match step {
@@ -145,5 +157,16 @@ impl Gate {
             self.parser.advance(&mut *emulator, &bytes[index..=index]);
         }
         index + 1
+    }
+}
+
+/// Returns the length of a whole mark, without its ESC; none where it is cut or broken by a control.
+fn mark_length(bytes: &[u8]) -> Option<usize> {
+    let body = bytes.strip_prefix(MARK)?;
+    let end = MARK.len() + body.iter().position(|byte| !matches!(byte, b' '..=b'~'))?;
+    match bytes[end..] {
+        [BEL, ..] => Some(end + 1),
+        [ESC, b'\\', ..] => Some(end + 2),
+        _ => None,
     }
 }

@@ -135,7 +135,9 @@ impl Painter {
     /// Paints all rows on an erased screen. The whole screen scrolls, and rows are wrapped where the model wraps them.
     fn screen(&mut self, grid: &Grid<Cell>) {
         self.plain();
-        self.out.push_str("\x1b[H\x1b[2J");
+        // From the second row on, and then the first: a screen that is erased at once goes into the scrollback of tmux, and
+        // each repaint would leave one behind.
+        self.out.push_str("\x1b[2H\x1b[J\x1b[H\x1b[2K");
         let mut is_continued = false;
         for row in 0..grid.screen_lines() {
             is_continued = self.row(grid, row, is_continued);

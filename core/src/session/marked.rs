@@ -224,7 +224,9 @@ impl Session {
     fn handle_prompt(&mut self) {
         let column = self.screen.cursor().0;
         if !self.prompt_due {
-            if self.run.is_none() {
+            if let Some(run) = &mut self.run {
+                run.draw_again();
+            } else {
                 // Drawn again, perhaps with a line that is sent already: what stands after it is the line.
                 let sent = self.line.sent;
                 self.line.begin(column);

@@ -2,7 +2,7 @@
 
 use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage, person_opens, quoted};
 use cotty_host::native::connect::ChannelError;
-use cotty_host::native::error::{self, ConnectError, Denied, Trouble};
+use cotty_host::native::error::{self, ConnectError, Denied, NO_CERTIFICATE, Trouble};
 use cotty_host::native::exec::ExecError;
 use cotty_host::native::host_key::HostKey;
 use cotty_host::native::known_hosts::Verdict;
@@ -49,6 +49,7 @@ fn of_host(resolved: &Resolved, target: String, error: &ConnectError) -> Refusal
         ConnectError::NoAddress { .. }
         | ConnectError::Unreachable { .. }
         | ConnectError::ConnectTimeout { .. }
+        | ConnectError::ProxyCommand { .. }
         | ConnectError::Handshake { .. }
         | ConnectError::HandshakeTimeout { .. }
         | ConnectError::Lost { .. }
@@ -115,6 +116,7 @@ fn limit(error: &ConnectError) -> Option<&'static str> {
         ConnectError::AuthenticationTimeout { .. } => Some("timeouts.authentication"),
         ConnectError::NoAddress { .. }
         | ConnectError::Unreachable { .. }
+        | ConnectError::ProxyCommand { .. }
         | ConnectError::Handshake { .. }
         | ConnectError::KnownHosts(_)
         | ConnectError::HostKey(_)
@@ -133,7 +135,9 @@ fn host_key(target: String, key: &ShownKey) -> HostRefusal {
     let (name, shown) = (key.name.clone(), fingerprint(&key.key));
     match &key.verdict {
         // A known key is never refused; if it were, a person would have to look at it.
-        Verdict::Unknown | Verdict::Known(_) => HostRefusal::UnknownKey { target, name, shown },
+        Verdict::Unknown | Verdict::Known(_) | Verdict::Certified(_) => {
+            HostRefusal::UnknownKey { target, name, shown }
+        }
         Verdict::Changed { at, known } => HostRefusal::ChangedKey {
             target,
             name,
@@ -142,7 +146,10 @@ fn host_key(target: String, key: &ShownKey) -> HostRefusal {
             place: (at.file.display().to_string(), at.line),
         },
         Verdict::Revoked(at) => HostRefusal::RevokedKey { name, shown, place: at.to_string() },
-        Verdict::Authority(at) => HostRefusal::OnlyAuthority { target, name, shown, place: at.to_string() },
+        Verdict::Authority { at, why } => {
+            let why = why.as_deref().unwrap_or(NO_CERTIFICATE).to_owned();
+            HostRefusal::OnlyAuthority { target, name, shown, place: at.to_string(), why }
+        }
     }
 }
 
@@ -166,6 +173,9 @@ fn missing_variable(target: &str, denied: &Denied) -> Option<Refusal> {
 /// What would help somebody who was not let in.
 fn remedy(resolved: &Resolved, denied: &Denied) -> String {
     let again = "Then the same call again";
+    if let Some(words) = denied.certificates.first() {
+        return format!("Have the certificate renewed, or one made for this account ({words}). {again}");
+    }
     for trouble in &denied.troubles {
         match trouble {
             Trouble::NoPassphrase(_) | Trouble::WrongPassphrase(_) | Trouble::NoAnswer(_) => {
@@ -176,6 +186,9 @@ fn remedy(resolved: &Resolved, denied: &Denied) -> String {
             | Trouble::OpenToOthers(_)
             | Trouble::PublicKey(_)
             | Trouble::NoKey { .. }
+            | Trouble::NoCertificate { .. }
+            | Trouble::CertificateAlone(_)
+            | Trouble::KindNotAllowed(_)
             | Trouble::Unreadable { .. }
             | Trouble::NoAgent { .. }
             | Trouble::AgentHangs { .. }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use cotty_core::refusal::{HostRefusal, Refusal};
+use cotty_core::refusal::Refusal;
 use cotty_core::target::{Target, host_port};
 use cotty_host::native::known_hosts::{Names, PORT_DEFAULT};
 use cotty_host::native::settings::{Jump, Keep as KeyFile, Limits, Settings};
@@ -12,11 +12,13 @@ use cotty_host::openssh::names::Names as Written;
 use cotty_host::openssh::{AgentChoice, Answer};
 
 use super::device::{Auth, Defaults, Keep, SecretFrom};
+use super::honoured::{self, Asked};
 use super::lore::{Lore, Told};
 use super::secrets::{Purpose, Use};
 use super::wanted::{Wanted, agent_of};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
+use crate::texts::one_line;
 
 /// A longer way is a circle.
 pub(crate) const HOPS_MAX: usize = 8;
@@ -39,6 +41,7 @@ struct Settled {
     settings: Settings,
     agent: AgentChoice,
     identity: String,
+    asked: Asked,
     notes: Vec<String>,
 }
 
@@ -81,7 +84,7 @@ pub(super) fn lend(lore: &Lore, wanted: &Wanted<'_>, caller: &Caller, resolved: 
 impl Settling<'_> {
     /// Adds what the configuration says of the name.
     fn finished(&self, wanted: &Wanted<'_>, settled: Settled) -> Resolved {
-        let Settled { mut settings, agent, mut identity, mut notes } = settled;
+        let Settled { mut settings, agent, mut identity, asked, mut notes } = settled;
         if let Some((name, auth)) = wanted.auth() {
             log_in_with(self.lore, self.caller, &mut settings, auth, wanted, self.wanted_for);
             if auth.password.is_some() && !wanted.target.is_plain() {
@@ -97,7 +100,7 @@ impl Settling<'_> {
         let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
         let keep = wanted.auth().map_or_else(Keep::default, |(_, auth)| auth.keep);
         let typed = wanted.target.to_string();
-        Resolved { typed, target, identity, settings, agent, defaults, keep, notes }
+        Resolved { typed, target, identity, settings, agent, asked, defaults, keep, notes }
     }
 
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
@@ -128,7 +131,7 @@ impl Settling<'_> {
         };
         let identity = identity(&settings);
         let agent = AgentChoice::Callers;
-        Ok(Settled { settings, agent, identity, notes: vec![why] })
+        Ok(Settled { settings, agent, identity, asked: Asked::default(), notes: vec![why] })
     }
 
     async fn as_ssh_says(
@@ -137,23 +140,8 @@ impl Settling<'_> {
         answer: &Answer,
         hops_left: usize,
     ) -> Result<Settled, Refusal> {
-        if let Some(word) = answer.unspoken {
-            let target = wanted.target.to_string();
-            return Err(Box::new(HostRefusal::NotSpoken { target, word }).into());
-        }
-        for (word, value) in [("HostName", &answer.hostname), ("User", &answer.user)] {
-            if value.is_empty() || !value.bytes().all(|it| it.is_ascii_graphic()) {
-                return Err(wrong(wanted, &format!("{word} {value:?} is not plain text")));
-            }
-        }
-        let mut notes = Vec::new();
-        if !answer.unhonoured.is_empty() {
-            let words = answer.unhonoured.join(", ");
-            notes.push(format!(
-                "ssh's configuration sets for {}, and it is not honoured yet: {words}",
-                wanted.host
-            ));
-        }
+        honoured::check(wanted, answer)?;
+        let mut notes = honoured::notes(wanted, answer, self.caller);
         let (jump, way) = self.way(wanted, answer, hops_left, &mut notes).await?;
         let names = if answer.hash_known_hosts { Names::Hashed } else { Names::Plain };
         let settings = Settings {
@@ -167,9 +155,16 @@ impl Settling<'_> {
             limits: limits(self.house.limits, answer),
             ..Settings::new(answer.hostname.clone(), answer.port, answer.user.clone())
         };
-        let identity = identity(&settings) + &way;
-        let agent = answer.agent.clone();
-        Ok(Settled { settings, agent, identity, notes })
+        let settings = honoured::settings(&self.house.ssh, answer, self.caller, settings);
+        let program = settings.program.as_ref().map(|it| format!(" via {}", one_line(&it.line)));
+        let identity = identity(&settings) + &way + &program.unwrap_or_default();
+        let (agent, asked) = (answer.agent.clone(), honoured::asked(answer, self.caller));
+        // What starts something else is not the same, whoever's account it is.
+        let identity = match &asked.command {
+            Some(command) => format!("{identity} running {}", one_line(command)),
+            None => identity,
+        };
+        Ok(Settled { settings, agent, identity, asked, notes })
     }
 
     /// Settles the hosts on the way, each reached through the one before it, and names the way.
@@ -192,7 +187,9 @@ impl Settling<'_> {
             };
             let mut settled = self.host(&Wanted::hop(&hop), hops_left - answer.jumps.len()).await?;
             if jump.is_some() {
+                // The way that is named here counts, whatever is written of that host.
                 settled.settings.jump = jump;
+                settled.settings.program = None;
             }
             way = format!(" via {}{way}", settled.identity);
             notes.append(&mut settled.notes);
@@ -241,7 +238,7 @@ fn identity(settings: &Settings) -> String {
     format!("{}@{}", settings.user, host_port(&settings.host.to_lowercase(), settings.port))
 }
 
-fn wrong(wanted: &Wanted, why: &str) -> Refusal {
+pub(super) fn wrong(wanted: &Wanted, why: &str) -> Refusal {
     Refusal::Config {
         why: format!("ssh's configuration of {}: {why}", wanted.target),
         remedy: format!("Mend it (ssh -G {} shows what it says), then call again", wanted.host),

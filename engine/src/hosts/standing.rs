@@ -152,7 +152,7 @@ fn line(name: &str, entry: &Entry) -> String {
         Marker::None => format!("{name}: {key} is known, {place}"),
         Marker::Revoked => format!("{name}: {key} is revoked, {place}"),
         Marker::Authority => {
-            format!("{name}: {key} is an authority's, {place}; host certificates are not spoken yet")
+            format!("{name}: {key} is an authority's, {place}: a certificate of it is accepted")
         }
     }
 }

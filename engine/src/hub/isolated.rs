@@ -16,7 +16,7 @@ use crate::opening;
 use crate::report::{Caller, Connect, IsolatedOrder, RunReport, RunState, WaitOrder, Waited, Which};
 use crate::reports;
 use crate::request::Request as SessionRequest;
-use crate::store::{CallRow, IsolatedRow, RunRow};
+use crate::store::{IsolatedRow, RunRow};
 use crate::texts;
 
 /// What is forgotten is looked for after so many commands.
@@ -111,14 +111,7 @@ impl Hub {
         let number = self.0.store.number();
         let mailbox = self.0.lane.begin(number, &place.target)?;
         let (run, row) = rows(caller, place, order, number, ready.cwd);
-        let call = order.run.key.as_ref().map(|key| CallRow {
-            key: key.name.clone(),
-            session: run.session.clone(),
-            run: Some(number),
-            sequence: None,
-            at: 0,
-        });
-        if let Err(refusal) = self.0.store.add_isolated(&run, &row, call.as_ref()) {
+        if let Err(refusal) = self.0.store.add_isolated(&run, &row) {
             self.0.lane.end(number);
             return Err(refusal);
         }
@@ -239,6 +232,7 @@ fn rows(
         blank: false,
         eol_mark: false,
         kill_after: order.run.kill_after,
+        call: order.run.key.as_ref().map(|key| key.name.clone()),
     };
     let row = IsolatedRow {
         number,

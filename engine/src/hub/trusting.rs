@@ -34,8 +34,8 @@ impl Hub {
             () = person.left() => return Err(Box::new(HostRefusal::GivenUp { target: resolved.typed.clone() }).into()),
         };
         let (added, place) = match &shown.verdict {
-            Verdict::Known(place) => (false, place.to_string()),
-            Verdict::Unknown | Verdict::Authority(_) => {
+            Verdict::Known(place) | Verdict::Certified(place) => (false, place.to_string()),
+            Verdict::Unknown | Verdict::Authority { .. } => {
                 person.decide(&resolved.typed, settings, &shown).await?;
                 (true, settings.keeps.as_ref().map(|it| it.file.display().to_string()).unwrap_or_default())
             }

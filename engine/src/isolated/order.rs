@@ -88,6 +88,7 @@ pub(crate) fn there(lease: Lease, resolved: Resolved, order: &IsolatedOrder, std
         env: if is_plain { Vec::new() } else { variables(order).into_iter().collect() },
         stdin,
         kill_after: None,
+        asked_env: resolved.asked.env.clone(),
     };
     Box::pin(async move {
         match lease.isolated(&exec, &ask_nobody()).await {

@@ -3,7 +3,7 @@
 use cotty_core::refusal::Refusal;
 use rusqlite::{Connection, Row, params};
 
-use super::rows::{CallRow, RunRow};
+use super::rows::RunRow;
 use super::{Store, found, whole};
 
 pub(super) const SCHEMA: &str = "
@@ -25,16 +25,10 @@ pub(crate) struct IsolatedRow {
 }
 
 impl Store {
-    /// Keeps an isolated command before it is started, and the call that gave it.
-    pub(crate) fn add_isolated(
-        &self,
-        run: &RunRow,
-        row: &IsolatedRow,
-        call: Option<&CallRow>,
-    ) -> Result<(), Refusal> {
+    /// Keeps an isolated command before it is started.
+    pub(crate) fn add_isolated(&self, run: &RunRow, row: &IsolatedRow) -> Result<(), Refusal> {
         self.with(|db| {
             whole(db, || {
-                call.map_or(Ok(()), |call| call.insert(db))?;
                 run.insert(db)?;
                 row.write(db)
             })

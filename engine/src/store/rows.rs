@@ -62,6 +62,8 @@ pub(crate) struct RunRow {
     pub(crate) blank: bool,
     pub(crate) eol_mark: bool,
     pub(crate) kill_after: Option<Duration>,
+    /// The key of the call that gave it.
+    pub(crate) call: Option<String>,
 }
 
 /// A call that acted: what it did, by the key that identifies it over restarts.
@@ -73,6 +75,9 @@ pub(crate) struct CallRow {
     pub(crate) sequence: Option<u64>,
     pub(crate) at: u64,
 }
+
+/// Among so many of the newest commands a call is looked for: who sends one again does so within its minute.
+const RUNS_LOOKED_AT: u64 = 10_000;
 
 /// An entry of a session's history.
 #[derive(Clone, Debug)]
@@ -224,7 +229,7 @@ pub(super) fn update_kept(db: &Connection, id: &str, kept: &Kept, frames: &[Fram
 }
 
 const RUN_COLUMNS: &str = "number, kind, session, epoch, role, who, command, keys, sequence, expected, typed_at, \
-     begins, ends, cols, at_ms, took_ms, state, boundary, cwd, evidence, blank, eol_mark, kill_after_ms";
+     begins, ends, cols, at_ms, took_ms, state, boundary, cwd, evidence, blank, eol_mark, kill_after_ms, call";
 
 impl RunRow {
     /// Takes over how it ended.
@@ -238,7 +243,7 @@ impl RunRow {
     pub(super) fn insert(&self, db: &Connection) -> rusqlite::Result<()> {
         let sql = format!(
             "INSERT INTO runs ({RUN_COLUMNS}) VALUES \
-             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23)"
+             (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20,?21,?22,?23,?24)"
         );
         db.prepare_cached(&sql)?.execute(params![
             self.id.number,
@@ -264,6 +269,7 @@ impl RunRow {
             self.blank,
             self.eol_mark,
             self.kill_after.map(as_millis),
+            self.call,
         ])?;
         Ok(())
     }
@@ -336,6 +342,7 @@ impl RunRow {
             blank: row.get("blank")?,
             eol_mark: row.get("eol_mark")?,
             kill_after: row.get::<_, Option<u64>>("kill_after_ms")?.map(Duration::from_millis),
+            call: row.get("call")?,
         })
     }
 }
@@ -355,9 +362,13 @@ impl CallRow {
         Ok(())
     }
 
-    pub(super) fn find(db: &Connection, key: &str) -> rusqlite::Result<Option<Self>> {
-        let sql = "SELECT key, session, run, sequence, at FROM calls WHERE key = ?";
-        found(db.prepare_cached(sql)?.query_row([key], |row| {
+    /// A call that gave a command stands in the command's own row, which saves each command a write of its own; to look
+    /// through the newest of them takes a millisecond and is done only for a call that is sent again.
+    pub(super) fn find(db: &Connection, key: &str, newest: u64) -> rusqlite::Result<Option<Self>> {
+        let sql = "SELECT key, session, run, sequence, at FROM calls WHERE key = ?1 UNION ALL \
+                   SELECT call, session, number, sequence, typed_at FROM runs WHERE number > ?2 AND call = ?1";
+        let oldest = newest.saturating_sub(RUNS_LOOKED_AT);
+        found(db.prepare_cached(sql)?.query_row(params![key, oldest], |row| {
             Ok(Self {
                 key: row.get(0)?,
                 session: row.get(1)?,

@@ -138,16 +138,10 @@ impl Owner {
             blank: false,
             eol_mark: false,
             kill_after,
+            call: order.key.as_ref().map(|key| key.name.clone()),
         };
-        let call = order.key.as_ref().map(|key| CallRow {
-            key: key.name.clone(),
-            session: row.session.clone(),
-            run: Some(id.number),
-            sequence: Some(row.sequence),
-            at: row.typed_at,
-        });
         fail_point(&self.state_dir, "run.before-store");
-        self.store.add_run(&row, call.as_ref())?;
+        self.store.add_run(&row)?;
         fail_point(&self.state_dir, "run.after-store");
         self.session.submit(now, who, Input::Command { run: id, text, kill_after })?;
         Ok(id)

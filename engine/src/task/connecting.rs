@@ -4,7 +4,8 @@ use cotty_core::refusal::Refusal;
 use cotty_host::holder::client::Terminal;
 use tokio::sync::mpsc;
 
-use super::{Ended, Owner, passed};
+use super::alarm::Alarm;
+use super::{Ended, Owner};
 use crate::clock;
 use crate::remote::Coming;
 use crate::request::Request;
@@ -15,6 +16,7 @@ pub(super) async fn terminal(
     mut coming: Coming,
     mailbox: &mut mpsc::Receiver<Request>,
 ) -> Result<Terminal, Ended> {
+    let mut alarm = Alarm::default();
     loop {
         owner.carry_out_effects();
         owner.serve_waiters(clock::now());
@@ -30,7 +32,7 @@ pub(super) async fn terminal(
                 Some(request) => owner.answer(request),
                 None => owner.let_go(),
             },
-            () = passed(owner.deadline()) => owner.pass_deadlines(),
+            () = alarm.passed(owner.deadline()) => owner.pass_deadlines(),
             opened = &mut coming => match opened {
                 Ok((terminal, pulse)) => {
                     if let Some(way) = &mut owner.way {

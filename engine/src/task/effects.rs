@@ -112,7 +112,7 @@ impl Owner {
 
     fn keep_begun(&mut self, id: RunId) {
         let Some(row) = self.session.run(id).map(|run| self.row_of(run)) else { return };
-        let done = self.store.add_run(&row, None);
+        let done = self.store.add_run(&row);
         self.report_trouble(done);
         self.begun = Some(id);
         self.tell_run(id);
@@ -266,6 +266,7 @@ impl Owner {
             blank: run.blank,
             eol_mark: run.eol_mark,
             kill_after: None,
+            call: None,
         }
     }
 }

@@ -24,6 +24,9 @@ const FLOOD_BYTES: usize = 64 << 10;
 /// See `FLOOD_BYTES`.
 const FLOOD: Duration = Duration::from_millis(10);
 
+/// A program that prints less than this within `FLOOD` is read piece by piece, each as soon as it is there.
+const CALM_BYTES: usize = 4 << 10;
+
 /// Of a flood so much is sent at once: a client that is woken for each piece does little else.
 const HELD_BYTES: usize = 128 << 10;
 
@@ -144,6 +147,11 @@ impl Connection {
         if held.bytes.len() >= HELD_BYTES {
             self.release();
         }
+    }
+
+    /// Says whether little was printed of late.
+    pub(super) fn is_calm(&self, now: Instant) -> bool {
+        self.measured.1 < CALM_BYTES || now.duration_since(self.measured.0) > FLOOD
     }
 
     /// Returns when what is held back is due.

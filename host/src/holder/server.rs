@@ -16,7 +16,7 @@ use crate::holder::connection::Connection;
 use crate::holder::facts::{Eyes, pid_number};
 use crate::holder::frame::RefusalKind;
 use crate::holder::socket_name;
-use crate::holder::terminal::Terminal;
+use crate::holder::terminal::{Depth, Terminal};
 use crate::local::pty;
 use crate::state_dir::{StateDir, StateError};
 
@@ -267,7 +267,7 @@ impl<'state> Server<'state> {
         if ready || terminal.is_ending(now, self.manners.detached_wait) {
             let client = terminal.attachment.as_ref().map(|it| it.connection);
             let connection = client.and_then(|it| self.connections.get_mut(&it));
-            terminal.read_output(connection, now);
+            terminal.read_output(connection, Depth::Ready, now);
         }
         self.touched.insert(token);
     }

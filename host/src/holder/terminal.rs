@@ -32,11 +32,24 @@ const READS_A_TURN: usize = 8;
 /// A read rarely gives more than 4 kB.
 const READ_BYTES: usize = 4096;
 
+/// A read that gives less than this has taken what there was.
+const SHORT_BYTES: usize = 1024;
+
 /// What is taken from disk at once.
 const REPLAY_BYTES: usize = 128 << 10;
 
 /// A terminal that nobody has open is looked at again after this long: its shell may open it anew.
 const HUNG_UP_RETRY: Duration = Duration::from_millis(250);
+
+/// How far a terminal is read in one turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// To the first piece, as long as little is printed. To ask for more than there is waits for the kernel's own worker,
+    /// while epoll tells of it for nothing.
+    Ready,
+    /// Until there is nothing more.
+    All,
+}
 
 /// A terminal.
 #[derive(Debug)]
@@ -228,12 +241,23 @@ impl Terminal {
     }
 
     /// Reads what was printed, a few times, and hands it over at once to a client that has all before it.
-    pub(super) fn read_output(&mut self, mut connection: Option<&mut Connection>, now: Instant) {
+    pub(super) fn read_output(
+        &mut self,
+        mut connection: Option<&mut Connection>,
+        depth: Depth,
+        now: Instant,
+    ) {
+        let hastens = depth == Depth::Ready && connection.as_ref().is_some_and(|it| it.is_calm(now));
         let mut buffer = [0; READS_A_TURN * READ_BYTES];
         let mut filled = 0;
         for _ in 0..READS_A_TURN {
             match self.pty.read(&mut buffer[filled..filled + READ_BYTES]) {
-                Ok(Read::Bytes(bytes)) => filled += bytes,
+                Ok(Read::Bytes(bytes)) => {
+                    filled += bytes;
+                    if hastens && bytes < SHORT_BYTES {
+                        break;
+                    }
+                }
                 Ok(Read::Nothing) => {
                     // With the shell's end the terminal is hung up: nobody can print on it any more. Not even the kernel
                     // says so, if a process that left the session still has it open.

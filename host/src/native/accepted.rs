@@ -34,14 +34,14 @@ pub fn keep(settings: &Settings, shown: &ShownKey) -> Result<(), NotKept> {
     let mut found = Ok(Verdict::Unknown);
     let look = || {
         found = verdict(settings, shown);
-        Ok(matches!(found, Ok(Verdict::Unknown | Verdict::Authority(_))))
+        Ok(matches!(found, Ok(Verdict::Unknown | Verdict::Authority { .. })))
     };
     if append_if(file, &shown.name, *names, &shown.key, look).map_err(unwritten)? {
         return Ok(());
     }
     match found? {
         // Another has accepted the same one.
-        Verdict::Known(_) => Ok(()),
+        Verdict::Known(_) | Verdict::Certified(_) => Ok(()),
         verdict => Err(NotKept::Other(Box::new(ShownKey { verdict, ..shown.clone() }))),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use russh::Signer;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::AgentClient;
-use russh::keys::{HashAlg, PublicKey};
+use russh::keys::{Certificate, HashAlg, PublicKey};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
@@ -19,6 +19,13 @@ pub(super) struct Agent {
     signature_limit: Duration,
 }
 
+/// What an agent holds.
+#[derive(Default)]
+pub(super) struct Held {
+    pub(super) keys: Vec<PublicKey>,
+    pub(super) certificates: Vec<Certificate>,
+}
+
 /// Why a signature was not had.
 pub(super) enum Unsigned {
     /// The agent would not, or was not there any more.
@@ -28,12 +35,12 @@ pub(super) enum Unsigned {
 }
 
 impl Agent {
-    /// Connects, and returns the keys that it holds. Certificates are left out: they are not spoken yet.
+    /// Connects, and returns what it holds.
     pub(super) async fn open(
         socket: PathBuf,
         limit: Duration,
         signature_limit: Duration,
-    ) -> Result<(Self, Vec<PublicKey>), Trouble> {
+    ) -> Result<(Self, Held), Trouble> {
         let asked = timeout(limit, async {
             let stream = UnixStream::connect(&socket).await;
             let stream = stream
@@ -46,11 +53,14 @@ impl Agent {
         });
         let (client, keys) =
             asked.await.map_err(|_| Trouble::AgentHangs { socket: socket.clone(), after: limit })??;
-        let plain = |it: AgentIdentity| match it {
-            AgentIdentity::PublicKey { key, .. } => Some(key),
-            AgentIdentity::Certificate { .. } => None,
-        };
-        Ok((Self { client, socket, signature_limit }, keys.into_iter().filter_map(plain).collect()))
+        let mut held = Held::default();
+        for it in keys {
+            match it {
+                AgentIdentity::PublicKey { key, .. } => held.keys.push(key),
+                AgentIdentity::Certificate { certificate, .. } => held.certificates.push(certificate),
+            }
+        }
+        Ok((Self { client, socket, signature_limit }, held))
     }
 }
 

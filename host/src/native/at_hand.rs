@@ -62,7 +62,7 @@ pub async fn agent(settings: &Settings) -> Option<Result<Vec<AgentKey>, Trouble>
     let socket = settings.agent.clone()?;
     let opened = Agent::open(socket, settings.limits.agent, settings.limits.signature).await;
     let held = match opened {
-        Ok((_, held)) => held,
+        Ok((_, held)) => held.keys,
         Err(trouble) => return Some(Err(trouble)),
     };
     let (files, identities_only) = (settings.identity_files.clone(), settings.identities_only);

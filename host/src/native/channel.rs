@@ -57,6 +57,8 @@ pub(super) struct Terminal {
     pub(super) rows: u16,
     /// What the account's shell reads instead of the terminal.
     pub(super) line: Option<String>,
+    /// Variables that the server is asked to set.
+    pub(super) env: Vec<(String, String)>,
 }
 
 struct Counted(Arc<AtomicUsize>);
@@ -74,6 +76,7 @@ impl Lane {
         let (cols, rows) = (u32::from(terminal.cols), u32::from(terminal.rows));
         let asked = self.writer.request_pty(true, &terminal.term, cols, rows, 0, 0, &[(Pty::IUTF8, 1)]).await;
         asked.map_err(|_| RequestError::Closed)?;
+        self.ask_for(&terminal.env).await?;
         // Both are on their way at once, and both are answered.
         let started = match &terminal.line {
             Some(line) => self.writer.exec(true, line.as_str()).await,
@@ -81,6 +84,15 @@ impl Lane {
         };
         started.map_err(|_| RequestError::Closed)?;
         self.granted(2, limit).await
+    }
+
+    /// Asks for variables, as ssh does: whether the server sets them is its business, and it does not say.
+    pub(super) async fn ask_for(&self, env: &[(String, String)]) -> Result<(), RequestError> {
+        for (name, value) in env {
+            let asked = self.writer.set_env(false, name.as_str(), value.as_str()).await;
+            asked.map_err(|_| RequestError::Closed)?;
+        }
+        Ok(())
     }
 
     /// Starts a program.

@@ -8,27 +8,31 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use russh::client::{self, Handle};
-use russh::keys::{Algorithm, HashAlg};
-use russh::{ChannelOpenFailure, Disconnect, Preferred, cipher};
+use russh::{ChannelOpenFailure, Disconnect};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::native::accepted::{self, NotKept};
+use crate::native::algorithms::{self, NoneSpoken};
 use crate::native::auth;
 use crate::native::channel::{Lane, RequestError, Terminal};
 use crate::native::error::{ConnectError, Stage};
 use crate::native::host_key::HostKey;
 use crate::native::kin::{Birth, Kin, With};
-use crate::native::known_hosts::KnownHosts;
+use crate::native::known_hosts::{KnownHosts, Unreadable, Verdict};
 use crate::native::lookout::Lookout;
 use crate::native::probe::{NoProbe, Probe};
 use crate::native::pulse::{Beat, Pulse};
+use crate::native::revoked;
 use crate::native::secret::{Asker, one_line};
 use crate::native::settings::{Settings, ShownKey};
 use crate::native::watcher::{Ended, Watcher};
 
+mod program;
 mod way;
 
-use way::Way;
+pub use program::Program;
+use way::{Through, Way};
 
 /// A connection on which somebody has logged in.
 pub struct Connection {
@@ -42,8 +46,8 @@ pub struct Connection {
     kin: Kin,
     turn: Mutex<()>,
     beat: Beat,
-    // The connection through which this one goes lives as long.
-    _way: Option<Box<Connection>>,
+    // What this one goes through lives as long.
+    _way: Through,
 }
 
 /// A server whose key was accepted, before anybody logs in.
@@ -51,7 +55,7 @@ struct Met {
     handle: Handle<Watcher>,
     ended: Ended,
     shown: ShownKey,
-    way: Option<Box<Connection>>,
+    way: Through,
 }
 
 /// Why a channel was not opened.
@@ -72,6 +76,7 @@ impl Connection {
     /// Connects and logs in. No credential leaves before the server's key is accepted.
     pub async fn open(settings: &Settings, ask: &Asker) -> Result<Self, ConnectError> {
         let Met { mut handle, mut ended, shown, way } = meet(settings, ask).await?;
+        let settings = &kept(settings, &shown).await?;
         (settings.progress)(Stage::Authentication);
         auth::log_in(&mut handle, settings, &shown.key, ask, &mut ended).await?;
         Ok(Self {
@@ -158,8 +163,14 @@ impl Connection {
     }
 
     /// Starts a command in a channel, in its turn too.
-    pub(super) async fn exec(&self, lane: &mut Lane, line: &str) -> Result<Birth, RequestError> {
+    pub(super) async fn exec(
+        &self,
+        lane: &mut Lane,
+        line: &str,
+        env: &[(String, String)],
+    ) -> Result<Birth, RequestError> {
         let _turn = self.turn.lock().await;
+        lane.ask_for(env).await?;
         lane.exec(line, self.channel_limit).await?;
         Ok(self.kin.born(With::Pipes))
     }
@@ -202,14 +213,15 @@ impl fmt::Debug for Connection {
 /// Connects up to the server's key, and judges it.
 async fn meet(settings: &Settings, ask: &Asker) -> Result<Met, ConnectError> {
     let known = known_hosts(settings).await?;
-    let config = Arc::new(config(settings, &known));
+    let address = address(settings);
+    let none = |none: NoneSpoken| ConnectError::Handshake { address: address.clone(), why: none.to_string() };
+    let config = Arc::new(config(settings, &known).map_err(none)?);
     (settings.progress)(Stage::Address);
-    let Way { stream, through } = way::open(settings, ask).await?;
+    let Way { stream, mut through } = way::open(settings, ask).await?;
     (settings.progress)(Stage::Handshake);
     let shown = Arc::new(std::sync::Mutex::new(None));
     let (watcher, ended) = Watcher::new(settings, known, shown.clone());
     let after = settings.limits.handshake;
-    let address = address(settings);
     let connected = timeout(after, client::connect_stream(config, stream, watcher)).await;
     let connected =
         connected.map_err(|_| ConnectError::HandshakeTimeout { address: address.clone(), after })?;
@@ -217,29 +229,60 @@ async fn meet(settings: &Settings, ask: &Asker) -> Result<Met, ConnectError> {
     match (connected, shown) {
         (Ok(handle), Some(shown)) => Ok(Met { handle, ended, shown, way: through }),
         (Err(russh::Error::UnknownKey), Some(shown)) => Err(ConnectError::HostKey(Box::new(shown))),
-        (Err(error), _) => Err(ConnectError::Handshake { address, why: handshake_words(&error) }),
+        (Err(error), _) => Err(not_met(address, &error, &mut through).await),
         (Ok(_), None) => Err(ConnectError::Handshake { address, why: "it showed no key".to_owned() }),
     }
 }
 
-async fn known_hosts(settings: &Settings) -> Result<KnownHosts, ConnectError> {
-    let Settings { host, port, known_hosts, host_key_alias, .. } = settings.clone();
+/// Writes a key down that was taken unasked, before anything else leaves. Where it cannot be kept the next may be
+/// another's: no stored password goes there.
+async fn kept(settings: &Settings, shown: &ShownKey) -> Result<Settings, ConnectError> {
+    if shown.verdict != Verdict::Unknown {
+        return Ok(settings.clone());
+    }
+    let (of, key) = (settings.clone(), shown.clone());
     // Files may lie on a slow disk.
-    let read = move || KnownHosts::read(&known_hosts, &host, port, host_key_alias.as_deref());
+    let kept = tokio::task::spawn_blocking(move || accepted::keep(&of, &key)).await;
+    match kept {
+        Ok(Ok(())) => Ok(settings.clone()),
+        // Another came in between.
+        Ok(Err(NotKept::Other(shown))) => Err(ConnectError::HostKey(shown)),
+        Ok(Err(NotKept::Unreadable(error))) => Err(ConnectError::KnownHosts(error)),
+        Ok(Err(NotKept::Nowhere | NotKept::Unwritten { .. })) | Err(_) => {
+            Ok(Settings { password: None, ..settings.clone() })
+        }
+    }
+}
+
+/// Says why nobody was met: the program on the way may have ended for reasons of its own.
+async fn not_met(address: String, error: &russh::Error, through: &mut Through) -> ConnectError {
+    if let Some(running) = &mut through.program
+        && is_hung_up(error)
+        && let Some(why) = running.ended().await
+    {
+        return ConnectError::ProxyCommand { address, why };
+    }
+    ConnectError::Handshake { address, why: handshake_words(error) }
+}
+
+async fn known_hosts(settings: &Settings) -> Result<KnownHosts, ConnectError> {
+    let of = settings.clone();
+    // Files may lie on a slow disk.
+    let read = move || {
+        let Settings { host, port, known_hosts, host_key_alias, revoked_keys, .. } = of;
+        let mut known = KnownHosts::read(&known_hosts, &host, port, host_key_alias.as_deref())?;
+        known.revoke(revoked_keys.map(|it| revoked::read(&it)).transpose()?.unwrap_or_default());
+        Ok::<_, Unreadable>(known)
+    };
     let read = tokio::task::spawn_blocking(read).await;
     let failed = |error| ConnectError::Handshake { address: address(settings), why: format!("{error}") };
     Ok(read.map_err(failed)??)
 }
 
-fn config(settings: &Settings, known: &KnownHosts) -> client::Config {
-    let preferred = Preferred {
-        cipher: Cow::Borrowed(CIPHERS),
-        key: Cow::Owned(host_key_algorithms(&known.algorithms())),
-        compression: Cow::Borrowed(&[russh::compression::NONE]),
-        ..Preferred::DEFAULT
-    };
+fn config(settings: &Settings, known: &KnownHosts) -> Result<client::Config, NoneSpoken> {
+    let preferred = settings.algorithms.preferred(&known.algorithms(), known.has_authority())?;
     let keepalive = settings.limits.keepalive;
-    client::Config {
+    Ok(client::Config {
         client_id: russh::SshId::Standard(Cow::Borrowed(CLIENT_ID)),
         preferred,
         keepalive_interval: Some(keepalive),
@@ -248,7 +291,7 @@ fn config(settings: &Settings, known: &KnownHosts) -> client::Config {
         inactivity_timeout: Some(keepalive * INACTIVE_KEEPALIVES),
         nodelay: true,
         ..client::Config::default()
-    }
+    })
 }
 
 /// What a server sees of us before it knows us: no version, for it is nobody's business.
@@ -257,28 +300,6 @@ const CLIENT_ID: &str = "SSH-2.0-cotty";
 /// Long enough for a person to find a password.
 const INACTIVE_KEEPALIVES: u32 = 60;
 
-/// AES-GCM has 1.6 times the speed of ChaCha20 at half the work where the processor helps.
-const CIPHERS: &[cipher::Name] = &[
-    cipher::AES_256_GCM,
-    cipher::CHACHA20_POLY1305,
-    cipher::AES_256_CTR,
-    cipher::AES_192_CTR,
-    cipher::AES_128_CTR,
-];
-
-/// What is known of a host comes first, else a server with several keys would show one that nobody knows. `ssh-rsa`,
-/// which signs with SHA-1, is not taken.
-fn host_key_algorithms(known: &[&str]) -> Vec<Algorithm> {
-    let sha1 = |it: &Algorithm| matches!(it, Algorithm::Rsa { hash: None });
-    let mut wanted: Vec<Algorithm> = Preferred::DEFAULT.key.iter().filter(|it| !sha1(it)).cloned().collect();
-    let is_known = |it: &Algorithm| match it {
-        Algorithm::Rsa { hash: Some(HashAlg::Sha256 | HashAlg::Sha512) } => known.contains(&"ssh-rsa"),
-        other => known.contains(&other.as_str()),
-    };
-    wanted.sort_by_key(|it| !is_known(it));
-    wanted
-}
-
 fn address(settings: &Settings) -> String {
     format!("{} port {}", settings.host, settings.port)
 }
@@ -286,12 +307,26 @@ fn address(settings: &Settings) -> String {
 fn handshake_words(error: &russh::Error) -> String {
     match error {
         russh::Error::NoCommonAlgo { kind, theirs, .. } => {
-            format!("no {kind:?} in common; it has {}", one_line(&theirs.join(", ")))
+            let old = if algorithms::is_old(theirs) { OLD } else { "" };
+            format!("no {kind:?} in common; it has {}{old}", one_line(&theirs.join(", ")))
         }
         russh::Error::Version => "what it sent is no SSH banner".to_owned(),
-        russh::Error::IO(error) if error.kind() == io::ErrorKind::UnexpectedEof => hung_up(),
-        russh::Error::Disconnect | russh::Error::HUP => hung_up(),
+        error if is_hung_up(error) => hung_up(),
         other => one_line(&other.to_string()),
+    }
+}
+
+/// What is said of a server that has nothing but what is too old.
+const OLD: &str =
+    ". These are too old to be safe: where you accept that, say legacy = true in its [devices.NAME]";
+
+fn is_hung_up(error: &russh::Error) -> bool {
+    match error {
+        russh::Error::IO(error) => {
+            matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe)
+        }
+        russh::Error::Disconnect | russh::Error::HUP => true,
+        _ => false,
     }
 }
 

@@ -35,6 +35,14 @@ pub enum ConnectError {
         /// The limit.
         after: Duration,
     },
+    /// The program that is the way there could not be started, or ended.
+    #[error("{address} was not reached: {why}")]
+    ProxyCommand {
+        /// Host and port.
+        address: String,
+        /// What became of it.
+        why: String,
+    },
     /// Something is there, and it does not speak SSH with us.
     #[error("{address} does not speak SSH with us: {why}")]
     Handshake {
@@ -95,6 +103,8 @@ pub struct Denied {
     pub refused: Vec<String>,
     /// What could not even be tried.
     pub troubles: Vec<Trouble>,
+    /// Why certificates among them could not do, as far as that can be seen here.
+    pub certificates: Vec<String>,
     /// The methods that the server would take.
     pub offered: Vec<&'static str>,
 }
@@ -114,6 +124,20 @@ pub enum Trouble {
     /// It is a public key.
     #[error("{} is a public key, and no agent has its private half; name that, without .pub", .0.display())]
     PublicKey(PathBuf),
+    /// It is no certificate.
+    #[error("{} is no certificate that can be read: {why}", file.display())]
+    NoCertificate {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Nothing has the private key of a certificate.
+    #[error("no key file and no agent has the private key of the certificate {}", .0.display())]
+    CertificateAlone(PathBuf),
+    /// The configuration lets no key of this kind log in.
+    #[error("PubkeyAcceptedAlgorithms of ssh's configuration leaves out {0}")]
+    KindNotAllowed(String),
     /// It is no key.
     #[error("{} is no private key that can be read: {why}", file.display())]
     NoKey {
@@ -176,7 +200,10 @@ impl ConnectError {
     pub fn stage(&self) -> Stage {
         match self {
             Self::NoAddress { .. } => Stage::Address,
-            Self::Unreachable { .. } | Self::ConnectTimeout { .. } | Self::OnTheWay { .. } => Stage::Connect,
+            Self::Unreachable { .. }
+            | Self::ConnectTimeout { .. }
+            | Self::ProxyCommand { .. }
+            | Self::OnTheWay { .. } => Stage::Connect,
             Self::Handshake { .. } | Self::HandshakeTimeout { .. } => Stage::Handshake,
             Self::KnownHosts(_) | Self::HostKey(_) => Stage::HostKey,
             Self::Lost { .. } | Self::AuthenticationTimeout { .. } | Self::Denied(_) => Stage::Authentication,
@@ -184,11 +211,16 @@ impl ConnectError {
     }
 }
 
+/// Said of a host that shows a plain key where an authority would have to vouch for it.
+pub const NO_CERTIFICATE: &str = "the host shows no certificate of it";
+
 fn host_key_words(shown: &ShownKey) -> String {
     let ShownKey { name, key, .. } = shown;
     let this = format!("{} ({})", key.fingerprint(), key.algorithm());
     match &shown.verdict {
-        Verdict::Known(at) => format!("the key of {name}, {this}, is known from {at} and was refused"),
+        Verdict::Known(at) | Verdict::Certified(at) => {
+            format!("the key of {name}, {this}, is known from {at} and was refused")
+        }
         Verdict::Unknown => format!("the key of {name} is not known: {this}"),
         Verdict::Changed { at, known } => format!(
             "the key of {name} has changed: it shows {this}, and {at} has {} ({})",
@@ -196,9 +228,10 @@ fn host_key_words(shown: &ShownKey) -> String {
             known.algorithm()
         ),
         Verdict::Revoked(at) => format!("the key of {name}, {this}, is revoked at {at}"),
-        Verdict::Authority(at) => format!(
-            "{name} is known by an authority only ({at}), and host certificates are not spoken yet; it shows {this}"
-        ),
+        Verdict::Authority { at, why } => {
+            let why = why.as_deref().unwrap_or(NO_CERTIFICATE);
+            format!("{name} is known by an authority only ({at}), and {why}; it shows {this}")
+        }
     }
 }
 
@@ -210,6 +243,9 @@ fn denied_words(denied: &Denied) -> String {
     if !denied.troubles.is_empty() {
         let troubles: Vec<String> = denied.troubles.iter().map(ToString::to_string).collect();
         words += &format!("; not tried: {}", troubles.join("; "));
+    }
+    if !denied.certificates.is_empty() {
+        words += &format!("; {}", denied.certificates.join("; "));
     }
     if !denied.offered.is_empty() {
         words += &format!("; the server takes {}", denied.offered.join(", "));

@@ -36,6 +36,8 @@ pub struct Exec {
     pub stdin: Bytes,
     /// It is ended after this long.
     pub kill_after: Option<Duration>,
+    /// Variables that the server is asked to set; it need not.
+    pub asked_env: Vec<(String, String)>,
 }
 
 /// How it ended.
@@ -121,7 +123,8 @@ pub(super) async fn run(
     sink: impl FnMut(Stream, &[u8]) + Send,
 ) -> Result<Outcome, ExecError> {
     let line = exec.line()?;
-    let birth = connection.exec(&mut lane, &line).await.map_err(|error| not_started(&error))?;
+    let birth =
+        connection.exec(&mut lane, &line, &exec.asked_env).await.map_err(|error| not_started(&error))?;
     let writer = lane.writer();
     let feeding = tokio::spawn(feed(writer, exec.stdin.clone()));
     let deadline = exec.kill_after.map(|after| Instant::now() + after);

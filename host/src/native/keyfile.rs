@@ -81,6 +81,16 @@ impl KeyFile {
             Content::Public { key, .. } => Some(key),
         }
     }
+
+    /// Says whether only the public half is there.
+    pub(super) fn is_public(&self) -> bool {
+        matches!(self.content, Content::Public { .. })
+    }
+
+    /// Says whether it needs its passphrase.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.content, Content::Encrypted { .. })
+    }
 }
 
 fn text(path: &Path) -> Result<Option<Zeroizing<String>>, Trouble> {

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::FlockOperation;
 
+use crate::native::certificate::Voucher;
 use crate::native::host_key::HostKey;
 use crate::native::patterns::{hashed, names_match};
 
@@ -50,8 +51,15 @@ pub enum Verdict {
     },
     /// This very key is there, as revoked.
     Revoked(Place),
-    /// Only an authority is named for this host, and certificates are not spoken yet.
-    Authority(Place),
+    /// An authority that is named for this host vouches for it.
+    Certified(Place),
+    /// Only an authority is named for this host, and it does not vouch for it.
+    Authority {
+        /// Where.
+        at: Place,
+        /// What is wrong with the certificate that the host shows; nothing where it shows none.
+        why: Option<String>,
+    },
 }
 
 /// What the files say of one host.
@@ -128,17 +136,33 @@ impl KnownHosts {
         Ok(known)
     }
 
-    /// Says what is known of a key.
+    /// Says what is known of a key that nobody vouches for.
     pub fn verdict(&self, key: &HostKey) -> Verdict {
-        let verdict = verdict(&self.exact, key);
-        if verdict == Verdict::Unknown
-            && let known @ Verdict::Known(_) = self::verdict(&self.without_port, key)
+        self.verdict_of(key, None)
+    }
+
+    /// Says what is known of a key, and of whoever vouches for it.
+    pub(super) fn verdict_of(&self, key: &HostKey, voucher: Option<&Voucher>) -> Verdict {
+        let exact = verdict(&self.exact, key, voucher);
+        if exact == Verdict::Unknown
+            && let known @ (Verdict::Known(_) | Verdict::Certified(_)) =
+                verdict(&self.without_port, key, voucher)
         {
             return known;
         }
-        let is_new = verdict == Verdict::Unknown;
+        let is_new = exact == Verdict::Unknown;
         let authority = self.exact.iter().find(|it| is_new && it.marker == Marker::Authority);
-        authority.map_or(verdict, |it| Verdict::Authority(it.place.clone()))
+        let why = || match voucher {
+            Some(Voucher { wrong: Some(why), .. }) => Some(format!("its certificate is not valid: {why}")),
+            Some(_) => Some("its certificate is another authority's".to_owned()),
+            None => None,
+        };
+        authority.map_or(exact, |it| Verdict::Authority { at: it.place.clone(), why: why() })
+    }
+
+    /// Adds keys that are trusted no more under any name.
+    pub(super) fn revoke(&mut self, keys: Vec<Entry>) {
+        self.exact.extend(keys);
     }
 
     /// Returns the kinds of keys that are known of this host: a server is asked for these first.
@@ -146,6 +170,11 @@ impl KnownHosts {
         let plain = |it: &&Entry| it.marker == Marker::None;
         let found = self.exact.iter().chain(&self.without_port).filter(plain);
         found.map(|it| it.key.algorithm()).collect()
+    }
+
+    /// Says whether an authority vouches for hosts of this name.
+    pub(super) fn has_authority(&self) -> bool {
+        self.exact.iter().chain(&self.without_port).any(|it| it.marker == Marker::Authority)
     }
 
     /// Returns the lines that speak of the host, those under its name without the port last: these only make known.
@@ -236,7 +265,7 @@ fn ends_in_mid_line(file: &File) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-fn content(file: &Path) -> io::Result<Vec<u8>> {
+pub(super) fn content(file: &Path) -> io::Result<Vec<u8>> {
     let opened = match File::open(file) {
         Ok(opened) => opened,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -262,10 +291,16 @@ fn parse(text: &str) -> Option<(Marker, &str, HostKey)> {
     Some((marker, names, HostKey::parse(words.next()?, words.next()?)?))
 }
 
-fn verdict(entries: &[Entry], key: &HostKey) -> Verdict {
+fn verdict(entries: &[Entry], key: &HostKey, voucher: Option<&Voucher>) -> Verdict {
     let of = |marker| entries.iter().filter(move |it| it.marker == marker);
-    if let Some(revoked) = of(Marker::Revoked).find(|it| it.key == *key) {
+    let authority = voucher.map(|it| &it.authority);
+    if let Some(revoked) = of(Marker::Revoked).find(|it| it.key == *key || Some(&it.key) == authority) {
         return Verdict::Revoked(revoked.place.clone());
+    }
+    if let Some(Voucher { authority, wrong: None }) = voucher
+        && let Some(vouches) = of(Marker::Authority).find(|it| it.key == *authority)
+    {
+        return Verdict::Certified(vouches.place.clone());
     }
     if let Some(known) = of(Marker::None).find(|it| it.key == *key) {
         return Verdict::Known(known.place.clone());

@@ -1,10 +1,13 @@
 //! A target, fully resolved: nothing is looked up, guessed or read from the environment below here.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::native::algorithms::Algorithms;
+use crate::native::connect::Program;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Names, Place, Verdict};
 use crate::native::secret::{Bound, Secret};
@@ -30,6 +33,9 @@ pub type UnknownKeys = Arc<dyn Fn(&ShownKey) -> bool + Send + Sync>;
 /// Who is told how far a connection has come, while it is being opened. It must not wait.
 pub type Progress = Arc<dyn Fn(Stage) + Send + Sync>;
 
+/// Who hears what a program on the way complains of: a person who waits, and nobody else. It must not wait.
+pub type Overheard = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What is needed to connect to a host.
 #[derive(Clone)]
 pub struct Settings {
@@ -47,8 +53,14 @@ pub struct Settings {
     pub keeps: Option<Keep>,
     /// Whether to go on with an unknown key.
     pub unknown_keys: UnknownKeys,
+    /// The file of keys that are trusted no more, of hosts and of authorities.
+    pub revoked_keys: Option<PathBuf>,
+    /// Which algorithms may be used.
+    pub algorithms: Algorithms,
     /// The key files, in the order in which they are tried. One that is not there is passed over.
     pub identity_files: Vec<PathBuf>,
+    /// Files of certificates. Without any, those beside the key files are used.
+    pub certificate_files: Vec<PathBuf>,
     /// Of the agent's keys only those of `identity_files` are used.
     pub identities_only: bool,
     /// The agent.
@@ -59,6 +71,14 @@ pub struct Settings {
     pub passphrase: Option<SecretSource>,
     /// The host through which it is reached, which may itself be reached through another.
     pub jump: Option<Box<Jump>>,
+    /// A program whose input and output are the way to the host, in place of a jump.
+    pub program: Option<Program>,
+    /// Who hears what that program complains of.
+    pub overheard: Overheard,
+    /// Which addresses of the name are tried.
+    pub family: Family,
+    /// The address of this machine from which it is connected.
+    pub bind_address: Option<String>,
     /// The limits in time.
     pub limits: Limits,
     /// So many connections may carry the channels of this target.
@@ -89,6 +109,39 @@ pub enum Stage {
     HostKey,
     /// Logging in.
     Authentication,
+}
+
+/// Which addresses of a name are tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Family {
+    /// All of them.
+    #[default]
+    Any,
+    /// Those of four numbers.
+    V4,
+    /// Those of six.
+    V6,
+}
+
+impl Family {
+    /// Says whether an address is tried.
+    pub(super) fn admits(self, address: SocketAddr) -> bool {
+        match self {
+            Self::Any => true,
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.pad(match self {
+            Self::Any => "any",
+            Self::V4 => "inet",
+            Self::V6 => "inet6",
+        })
+    }
 }
 
 /// A host through which another is reached.
@@ -145,12 +198,19 @@ impl Settings {
             known_hosts: Vec::new(),
             keeps: None,
             unknown_keys: Arc::new(|_| false),
+            revoked_keys: None,
+            algorithms: Algorithms::default(),
+            certificate_files: Vec::new(),
             identity_files: Vec::new(),
             identities_only: false,
             agent: None,
             password: None,
             passphrase: None,
             jump: None,
+            program: None,
+            overheard: Arc::new(|_| ()),
+            family: Family::Any,
+            bind_address: None,
             limits: Limits::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
             progress: Arc::new(|_| ()),

@@ -57,6 +57,8 @@ pub struct OpenShell {
     pub rows: u16,
     /// What is different from a plain login.
     pub start: Start,
+    /// Variables that the server is asked to set; it need not.
+    pub asked_env: Vec<(String, String)>,
 }
 
 /// Why a shell was not opened.
@@ -92,8 +94,13 @@ pub(super) async fn start(
     // It takes its place on the connection early, and is there when the first look is wanted.
     let with_probe = connection.clone();
     tokio::spawn(async move { with_probe.probe().await.is_some() });
-    let terminal =
-        Terminal { term: open.term.clone(), cols: open.cols, rows: open.rows, line: open.start.line()? };
+    let terminal = Terminal {
+        term: open.term.clone(),
+        cols: open.cols,
+        rows: open.rows,
+        line: open.start.line()?,
+        env: open.asked_env.clone(),
+    };
     let birth = connection.shell(&mut lane, &terminal).await.map_err(not_started)?;
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let ended = connection.ended();

@@ -20,6 +20,8 @@ pub struct Start {
     pub cwd: Option<String>,
     /// Variables.
     pub env: Vec<(String, String)>,
+    /// What the account's shell reads in place of being one for its user; where a shell is named, that counts.
+    pub command: Option<String>,
 }
 
 impl Start {
@@ -27,6 +29,11 @@ impl Start {
     pub fn line(&self) -> Result<Option<String>, ExecError> {
         if *self == Self::default() {
             return Ok(None);
+        }
+        if let Self { shell: None, cwd: None, env, command: Some(command) } = self
+            && env.is_empty()
+        {
+            return Ok(Some(command.clone()));
         }
         let mut script = String::new();
         if let Some(cwd) = &self.cwd {
@@ -38,12 +45,15 @@ impl Start {
             }
             script += &format!("export {name}={}\n", quoted(value, "the value of a variable")?);
         }
-        script += &match &self.shell {
-            Some(shell) => {
+        script += &match (&self.shell, &self.command) {
+            (Some(shell), _) => {
                 let applet = Shell::applet(shell).map(|it| format!(" {it}")).unwrap_or_default();
                 format!("exec {}{applet} -l", quoted(shell, "the shell")?)
             }
-            None => r#"exec "${SHELL:-/bin/sh}" -l"#.to_owned(),
+            (None, Some(command)) => {
+                format!("exec \"${{SHELL:-/bin/sh}}\" -c {}", quoted(command, "the command")?)
+            }
+            (None, None) => r#"exec "${SHELL:-/bin/sh}" -l"#.to_owned(),
         };
         // Whatever the account's shell speaks, it hands this on as it is.
         Ok(Some(format!("exec /bin/sh -c {}", quoted(&script, "the start")?)))
@@ -61,10 +71,15 @@ mod tests {
             shell: Some("z'sh".into()),
             cwd: Some("-a $(b)".into()),
             env: vec![("A".into(), "x; y".into())],
+            command: Some("never".into()),
         };
         let script = "cd -- '-a $(b)' || exit 125\nexport A='x; y'\nexec 'z'\\''sh' -l";
         let line = start.line().unwrap().unwrap();
         assert_eq!(line, format!("exec /bin/sh -c '{}'", script.replace('\'', r"'\''")));
+        let start = Start { command: Some("tmux 'a'".into()), ..Start::default() };
+        assert_eq!(start.line().unwrap().as_deref(), Some("tmux 'a'"));
+        let start = Start { cwd: Some("/x".into()), ..start };
+        assert!(start.line().unwrap().unwrap().contains("-c"), "{start:?}");
         assert!(Start { env: vec![("A B".into(), String::new())], ..Start::default() }.line().is_err());
     }
 }

@@ -10,6 +10,7 @@ use russh::{Channel, ChannelOpenFailure};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use crate::native::certificate::Voucher;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{KnownHosts, Verdict, host_name};
 use crate::native::secret::one_line;
@@ -66,14 +67,16 @@ impl client::Handler for Watcher {
     // Runs before any credential leaves, at the first key exchange only: a key that changes later is not shown to us.
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, russh::Error> {
         (self.settings.progress)(Stage::HostKey);
+        let host = self.settings.host_key_alias.as_deref().unwrap_or(&self.settings.host);
+        let voucher = key.certificate().map(|it| Voucher::of(it, host, &self.settings.algorithms));
         let key = HostKey::of(&key.public_key());
-        let verdict = self.known.verdict(&key);
+        let verdict = self.known.verdict_of(&key, voucher.as_ref());
         let bad_lines = self.known.bad_lines().to_vec();
         let shown = ShownKey { name: self.name.clone(), key, verdict, bad_lines };
         let accepted = match shown.verdict {
-            Verdict::Known(_) => true,
+            Verdict::Known(_) | Verdict::Certified(_) => true,
             Verdict::Unknown => (self.settings.unknown_keys)(&shown),
-            Verdict::Changed { .. } | Verdict::Revoked(_) | Verdict::Authority(_) => false,
+            Verdict::Changed { .. } | Verdict::Revoked(_) | Verdict::Authority { .. } => false,
         };
         if let Ok(mut place) = self.shown.lock() {
             *place = Some(shown);

@@ -165,7 +165,7 @@ mod tests {
 
     fn ssh(home: &Path) -> OpenSsh {
         let config = Some(home.join(".ssh/config"));
-        OpenSsh { program: None, config, home: home.to_owned(), user: "me".to_owned() }
+        OpenSsh { program: None, ..OpenSsh::of(home, "me", config) }
     }
 
     #[test]

@@ -20,6 +20,19 @@ pub(super) const HONOURED: &[&str] = &[
     "proxyjump",
     "proxycommand",
     "revokedhostkeys",
+    "stricthostkeychecking",
+    "certificatefile",
+    "hostkeyalgorithms",
+    "pubkeyacceptedalgorithms",
+    "kexalgorithms",
+    "ciphers",
+    "macs",
+    "casignaturealgorithms",
+    "addressfamily",
+    "bindaddress",
+    "sendenv",
+    "setenv",
+    "remotecommand",
 ];
 
 /// What changes nothing for us: how ssh looks, shares its own connections, asks, or rests.
@@ -114,14 +127,4 @@ const WRITTEN: &[&str] = &[
 pub(super) fn written(word: &str) -> String {
     let known = WRITTEN.iter().find(|it| it.eq_ignore_ascii_case(word));
     known.map_or_else(|| word.to_owned(), |it| (*it).to_owned())
-}
-
-/// Says whether every distribution sets it so: then nobody meant anything by it.
-pub(super) fn is_stock(word: &str, value: &str) -> bool {
-    match word {
-        "sendenv" => ["LANG", "LC_*", "COLORTERM", "NO_COLOR"].contains(&value),
-        // Ours is the strict reading: a person accepts what is new.
-        "stricthostkeychecking" => ["ask", "true", "yes"].contains(&value),
-        _ => false,
-    }
 }

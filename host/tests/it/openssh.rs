@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cotty_host::openssh::asked::{NoAnswer, Question, ask};
-use cotty_host::openssh::{AgentChoice, Answer, OpenSsh};
+use cotty_host::openssh::{AgentChoice, Answer, NewKeys, OpenSsh};
 use cotty_testkit::{Sshd, not_run, wait};
 
 use crate::world::block_on;
@@ -41,7 +41,7 @@ fn canary(scratch: &Path) -> OpenSsh {
     );
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    OpenSsh { program: Some(program), config: None, home: scratch.to_owned(), user: "me".to_owned() }
+    OpenSsh { program: Some(program), ..OpenSsh::of(scratch, "me", None) }
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn what_is_set_is_read_and_what_is_not_honoured_is_named() {
                   GlobalKnownHostsFile none\n HashKnownHosts yes\n ConnectTimeout 7\n ServerAliveInterval 20\n\
                   ServerAliveCountMax 4\n ProxyJump a@[::1]:22,b\n ForwardAgent yes\n CertificateFile ~/c\n\
                   LocalForward 80 a:80\n SendEnv LANG\n SendEnv SECRET_*\n LogLevel DEBUG\n StrictHostKeyChecking no\n\
-                  Host none\n IdentityFile none\n IdentityAgent none\n Host proxy\n ProxyCommand nc %h %p\n\
+                  Host none\n IdentityFile none\n IdentityAgent none\n Host proxy\n ProxyCommand nc %h %p %%\n Host badproxy\n ProxyCommand nc %x\n\
                   Host revoked\n RevokedHostKeys /tmp/krl\n Host nokeys\n PubkeyAuthentication no\n\
                   Host tokens\n IdentityFile ~/%C\n IdentityFile ~/%%_%u_%n\n IdentityAgent $ELSEWHERE\n";
     let Some((home, ssh)) = with_config("what_is_set_is_read", config) else { return };
@@ -113,10 +113,11 @@ fn what_is_set_is_read_and_what_is_not_honoured_is_named() {
         connect_timeout: Some(Duration::from_secs(7)),
         alive: Some((Duration::from_secs(20), 4)),
         jumps: vec!["a@[::1]:22".into(), "b".into()],
-        unspoken: None,
-        unhonoured: ["CertificateFile", "ForwardAgent", "LocalForward", "SendEnv", "StrictHostKeyChecking"]
-            .map(str::to_owned)
-            .to_vec(),
+        certificate_files: vec![home.path().join("c")],
+        new_keys: NewKeys::Taken,
+        send_env: vec!["LANG".into(), "SECRET_*".into()],
+        unhonoured: ["ForwardAgent", "LocalForward"].map(str::to_owned).to_vec(),
+        ..Answer::default()
     };
     assert_eq!(web, expected);
     // ssh puts the account's own home there, not ours.
@@ -125,8 +126,9 @@ fn what_is_set_is_read_and_what_is_not_honoured_is_named() {
     assert_eq!(names(&web.known_hosts), ["kh", "k h"]);
     let none = answered(&ssh, "none");
     assert_eq!((none.identity_files, none.agent), (Vec::new(), AgentChoice::None));
-    assert_eq!(answered(&ssh, "proxy").unspoken, Some("ProxyCommand"));
-    assert_eq!(answered(&ssh, "revoked").unspoken, Some("RevokedHostKeys"));
+    assert_eq!(answered(&ssh, "proxy").proxy_command.as_deref(), Some("nc proxy 22 %"));
+    assert_eq!(answered(&ssh, "badproxy").unreadable, Some("ProxyCommand"));
+    assert_eq!(answered(&ssh, "revoked").revoked_host_keys, Some("/tmp/krl".into()));
     let nokeys = answered(&ssh, "nokeys");
     assert_eq!((nokeys.identity_files.len(), nokeys.agent), (0, AgentChoice::None));
     let tokens = answered(&ssh, "tokens");

@@ -59,6 +59,7 @@ pub(crate) fn open_shell(scratch: &tempfile::TempDir) -> OpenShell {
         cols: 80,
         rows: 24,
         start: Start::default(),
+        asked_env: Vec::new(),
     }
 }
 

@@ -23,6 +23,16 @@ pub struct End {
     pub output: String,
 }
 
+impl End {
+    /// Tells whether the other is the same but for blanks at the ends of lines. What an interactive shell tells of a job may
+    /// hold what is drawn by a terminal's rules, and then these are not told from none.
+    #[must_use]
+    pub fn is_but_for_blanks(&self, other: &Self) -> bool {
+        let lines = |it: &Self| it.output.lines().map(|it| it.trim_end().to_owned()).collect::<Vec<_>>();
+        self.exit == other.exit && lines(self) == lines(other)
+    }
+}
+
 /// The program that is started for a shell, and what comes before its own arguments.
 #[must_use]
 pub fn program(shell: &str) -> (&str, &[&str]) {
@@ -75,13 +85,23 @@ pub fn without_notices(output: &str) -> String {
     lines.join("\n")
 }
 
-/// Leaves out such words at a line's beginning with all that follows, and `[1] 4711` at its end: tcsh does not look
-/// where it stands.
+/// Leaves out such words with all that follows, and `[1] 4711` at a line's end: no shell but zsh looks where it stands.
 fn without_notice(line: &str) -> Option<&str> {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
     let job = line.strip_prefix('[').and_then(|it| it.split_once(']'));
     if line.starts_with("internal warning: j_async: ") || job.is_some_and(|(number, _)| is_number(number)) {
         return None;
+    }
+    let is_done = |it: &str| {
+        let words = it.trim_start_matches([' ', '+', '-']);
+        words.len() < it.len() && words.starts_with("Done  ")
+    };
+    let done = line.match_indices(']').find_map(|(place, _)| {
+        let (before, job) = line[..place].rsplit_once('[')?;
+        (is_number(job) && is_done(&line[place + 1..])).then_some(before)
+    });
+    if done.is_some() {
+        return done;
     }
     let told = line.rsplit_once("] ").filter(|(_, pid)| is_number(pid));
     let begun = told.and_then(|(before, _)| before.rsplit_once('[')).filter(|(_, job)| is_number(job));
@@ -105,6 +125,9 @@ mod tests {
     fn notices_of_jobs_are_no_output() {
         assert_eq!(without_notices("a\n[1] 4711\n[x] b\n[1]+  Done   sleep 1\nc"), "a\n[x] b\nc");
         assert_eq!(without_notices("no end[2] 4711\n[3]"), "no end");
+        assert_eq!(without_notices("$ [1] + Done                 ( \\echo )"), "$ ");
+        assert_eq!(without_notices("> [1]+  Done                       (sleep 1)"), "> ");
+        assert_eq!(without_notices("a [1] Done b"), "a [1] Done b");
         assert_eq!(without_notices("a\n\nfish: Job 1, 'sleep 1 &' has ended"), "a");
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use cotty_core::dialect::Shell;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::reference::{End, program, without_notices};
 use super::words::{CAPTURE, Reader};
@@ -17,6 +17,9 @@ const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (200, 50), (43, 12)];
 
 /// How long a program may take, in seconds. Most take milliseconds.
 const PATIENCE_S: u64 = 25;
+
+/// A session that does not open is a wrong answer; one that does not so many times is the end.
+const UNOPENED_MAX: usize = 5;
 
 /// An answer is given whole.
 const CHARS_MAX: u64 = 1_500_000;
@@ -37,6 +40,8 @@ pub struct Seat {
     /// Where the session's output is kept.
     output: PathBuf,
     opened: usize,
+    /// What was told when it did not open.
+    pub unopened: Vec<String>,
 }
 
 /// What an agent is told of a program.
@@ -66,6 +71,7 @@ impl Seat {
             state: home.state(),
             output: PathBuf::new(),
             opened: 0,
+            unopened: Vec::new(),
         };
         seat.open_anew();
         seat
@@ -89,14 +95,27 @@ impl Seat {
             "target": self.target, "name": self.name, "shell": program(self.shell).0, "cwd": self.folder,
             "cols": self.size.0, "rows": self.size.1, "env": {"LANG": "C.UTF-8"},
         });
-        let reply = self.agent.call("ssh_connect", order);
-        assert!(!reply.is_error && reply.text.contains("ready"), "{}: {}", self.name, reply.text);
-        // What it printed is found by a word that no other session prints.
-        let word = format!("{}-opened-{}-times", self.name, self.opened);
+        while !self.opens(&order) {
+            assert!(self.unopened.len() < UNOPENED_MAX, "{}: {:?}", self.name, self.unopened);
+            self.agent.call("ssh_close", json!({"id": self.name}));
+        }
+        // What it printed is found by a word that no other session prints, not even as a part: `ash` ends `bash`.
+        let word = format!("opened-{}-times-in-{}", self.opened, self.name);
         self.ask(&format!("echo {word}"));
         self.output = self.folder_with(word.as_bytes());
         let printed = self.printed_from(0, 0);
         fs::write(self.folder.join(CAPTURE), marks(&printed)).expect("a capture");
+    }
+
+    /// Opens it and tells whether it is ready; what it says else, and shows, is kept.
+    fn opens(&mut self, order: &Value) -> bool {
+        let reply = self.agent.call("ssh_connect", order.clone());
+        if !reply.is_error && reply.text.contains("ready") {
+            return true;
+        }
+        let raw = self.agent.call("ssh_read", json!({"session": self.name, "view": "screen"})).text;
+        self.unopened.push(format!("{}\n{raw}", reply.text));
+        false
     }
 
     /// The folder of the session that printed this last.

@@ -44,10 +44,7 @@ impl Program {
         if has(&self.steps, |it| matches!(it, Step::Background(_))) && code.contains("\\033[") {
             return None;
         }
-        // In the body of a loop tcsh 6.24 does not count a quote behind a backslash. A line over which a quote goes on is typed
-        // as it is, so there is no way for one with both.
-        let is_misread = reader.shell == Shell::Tcsh && code.contains("\\\n") && code.contains("\\'");
-        if is_misread && has(&self.steps, |it| matches!(it, Step::If(..) | Step::For(..))) {
+        if reader.shell == Shell::Tcsh && quotes_an_event(&code) {
             return None;
         }
         Some(if asks { format!("true; {code}") } else { code })
@@ -102,6 +99,12 @@ impl Reader<'_> {
 
     fn step(self, step: &Step) -> Option<Text> {
         match step {
+            // There it names a control character to tcsh 6.24, whatever comes after it, also behind the word.
+            Step::Echo(words)
+                if self.shell == Shell::Tcsh && words.iter().any(|it| it.text.contains("\\c")) =>
+            {
+                None
+            }
             Step::Echo(words) => plain(format!("echo {}", self.words(words))),
             Step::Printf(words) => plain(format!("printf '%s\\n' {}", self.words(words))),
             Step::Format(format) => plain(format!("printf {}", self.single(format))),
@@ -184,6 +187,10 @@ impl Reader<'_> {
                 // Its words would stand on another row, if they are placed.
                 if inner.contains('\n') || inner.contains("\\033[") {
                     None
+                } else if self.shell == Shell::Tcsh {
+                    // All that stands before it on its line goes with it.
+                    let code = format!("echo\n{inner} & wait");
+                    Some(Text { code, ends_line: false, begins_line: true })
                 } else {
                     plain(format!("echo; {inner} & wait"))
                 }
@@ -300,6 +307,19 @@ impl Reader<'_> {
         if has(steps, |it| matches!(it, Step::Document(..))) {
             return None;
         }
+        // What bash says of a null byte there is said at any time, and in the name of what reads.
+        let is_null = |it: &Step| matches!(it, Step::Format(format) if format.contains("\\000"));
+        if self.shell == Shell::Bash && has(steps, is_null) {
+            return None;
+        }
+        // fish 3.6 takes what its builtins print there at once, and what programs print when it gets to it.
+        let is_program = |it: &Step| {
+            let is_one = matches!(it, Step::Numbers(_) | Step::Replay | Step::Caught(_) | Step::Script(..));
+            is_one || matches!(it, Step::Pipe(..) | Step::File(_))
+        };
+        if self.shell == Shell::Fish && steps.len() > 1 && has(steps, is_program) {
+            return None;
+        }
         match self.shell {
             Shell::Tcsh => {
                 let inner = self.all(steps, "; ")?;
@@ -374,6 +394,22 @@ impl Reader<'_> {
         }
         quoted
     }
+}
+
+/// Tells whether a `!` stands behind a backslash and within quotes: tcsh leaves out that backslash in its `-c` and not in a
+/// script in which a `!` means nothing.
+fn quotes_an_event(code: &str) -> bool {
+    let (mut quote, mut escaped) = (None, false);
+    code.chars().any(|it| {
+        let is_found = it == '!' && escaped && quote.is_some();
+        match quote {
+            Some(open) if it == open => quote = None,
+            None if !escaped && matches!(it, '\'' | '"') => quote = Some(it),
+            _ => {}
+        }
+        escaped = it == '\\' && (quote.is_some() || !escaped);
+        is_found
+    })
 }
 
 /// Tells whether one of these, or of those within, is such a step.

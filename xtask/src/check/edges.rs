@@ -91,6 +91,7 @@ const HOUSE: &[Room] = &[
             "futures-util",
             "hyper",
             "hyper-util",
+            "ring",
             "serde",
             "serde_json",
             "tokio",

@@ -12,7 +12,7 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 28] = [
+const PROGRAMS: [(&str, &str); 29] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
@@ -41,6 +41,7 @@ const PROGRAMS: [(&str, &str); 28] = [
     ("dbus-run-session", "dbus-daemon"),
     ("gnome-keyring-daemon", "gnome-keyring"),
     ("secret-tool", "libsecret-tools"),
+    ("chromium", "chromium"),
 ];
 
 /// The Python client.
@@ -48,6 +49,12 @@ const PYTHON_CLIENT: &[&str] = &["mcp==2.3.0"];
 
 /// The TypeScript clients, of both generations.
 const NODE_CLIENTS: &[&str] = &["@modelcontextprotocol/client@2.4.0", "@modelcontextprotocol/sdk@1.32.2"];
+
+/// What drives the browser.
+const BROWSER_DRIVER: &[&str] = &["playwright-core@1.65.1"];
+
+/// The viewer, with the tools that build it: what the lock names and nothing else.
+const VIEWER: &str = "web/viewer";
 
 /// The terminal that core's repaint is compared with.
 const ORACLE: &str = "core/tests/oracle";
@@ -62,6 +69,8 @@ pub fn provide(target: &Path) -> Vec<String> {
     let steps = [
         ("the Python MCP client", python_client(&clients.join("python"))),
         ("the TypeScript MCP clients", node_packages(&clients.join("node"), NODE_CLIENTS)),
+        ("the driver of the browser", node_packages(&clients.join("browser"), BROWSER_DRIVER)),
+        ("the tools that build the viewer", locked_packages(&root().join(VIEWER), &clients.join("viewer"))),
         (
             "the terminal oracle",
             if oracle.join("package.json").is_file() { node_packages(&oracle, &[]) } else { Ok(()) },
@@ -148,6 +157,32 @@ fn node_packages(folder: &Path, packages: &[&str]) -> Result<(), String> {
         npm.arg("--prefix").arg(folder);
     }
     quiet(&mut npm)?;
+    note_provided(folder, &wanted)
+}
+
+/// Installs what a folder's lock names into another one.
+fn locked_packages(from: &Path, folder: &Path) -> Result<(), String> {
+    let read = |name: &str| {
+        let path = from.join(name);
+        fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))
+    };
+    let (manifest, lock) = (read("package.json")?, read("package-lock.json")?);
+    let wanted = [manifest.as_str(), lock.as_str()];
+    if is_provided(folder, &wanted) {
+        return Ok(());
+    }
+    println!("installing {VIEWER}");
+    let put = |name: &str, text: &str| fs::write(folder.join(name), text);
+    fs::create_dir_all(folder)
+        .and_then(|()| put("package.json", &manifest))
+        .and_then(|()| put("package-lock.json", &lock))
+        .map_err(|error| format!("{}: {error}", folder.display()))?;
+    quiet(Command::new("npm").current_dir(folder).args([
+        "ci",
+        "--no-audit",
+        "--no-fund",
+        "--loglevel=error",
+    ]))?;
     note_provided(folder, &wanted)
 }
 

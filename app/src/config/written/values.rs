@@ -80,6 +80,20 @@ pub(super) fn path(key: &str, item: &Item) -> Result<PathBuf, Fault> {
     Err(fault(item, key, "a path from / or ~/", &format!("Write {key} = \"~/...\" or \"/...\"")))
 }
 
+/// Where programs are looked for: folders that mean the same wherever they are read from.
+pub(super) fn search_path(key: &str, item: &Item) -> Result<String, Fault> {
+    let said = text(key, item)?;
+    if !said.is_empty() && said.split(':').all(|it| it.starts_with('/')) {
+        return Ok(said);
+    }
+    Err(fault(
+        item,
+        key,
+        "a list of folders from /",
+        &format!("Write {key} = \"/usr/local/bin:/usr/bin:/bin\""),
+    ))
+}
+
 pub(super) fn boolean(key: &str, item: &Item) -> Result<bool, Fault> {
     item.as_bool().ok_or_else(|| fault(item, key, "true or false", &format!("Write {key} = true")))
 }

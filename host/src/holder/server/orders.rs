@@ -12,7 +12,7 @@ use crate::holder::frame::{Event, OpenTerminal, Order, RefusalKind, VERSION};
 use crate::holder::kept::Kept;
 use crate::holder::segments::SegmentReader;
 use crate::holder::signals;
-use crate::holder::terminal::Terminal;
+use crate::holder::terminal::{Depth, Terminal};
 use crate::local::pty::Pty;
 
 impl Server<'_> {
@@ -58,7 +58,7 @@ impl Server<'_> {
                 let facts = terminal.look(shells, eyes).facts();
                 // What was printed before that look is told before it: a question, and then that it is being asked.
                 if !terminal.is_full() {
-                    terminal.read_output(Some(&mut *connection), now);
+                    terminal.read_output(Some(&mut *connection), Depth::All, now);
                 }
                 connection.send(&Event::Facts(Box::new(facts)));
             }

@@ -152,6 +152,7 @@ fn a_shell_may_begin_as_another_program_in_another_place_and_is_seen_as_what_it_
             shell: Some("/bin/sh".into()),
             cwd: Some("/usr/lib".into()),
             env: vec![("IT".into(), "it's $here".into())],
+            ..Start::default()
         };
         let open = OpenShell { start, ..open_shell(&scratch) };
         let terminal = shell::open(&connection, &open).await.unwrap();

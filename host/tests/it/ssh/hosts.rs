@@ -54,7 +54,7 @@ fn cases(sshd: &Sshd) -> Vec<Case> {
         case("another one revoked", &format!("@revoked * {wrong}\n{name} {right}\n"), known),
         case("revoked for another host", &format!("@revoked web {right}\n{name} {right}\n"), known),
         case("an authority", &format!("@cert-authority * {right}\n"), |it| {
-            matches!(it, Verdict::Authority(_))
+            matches!(it, Verdict::Authority { .. })
         }),
         case("an unknown marker", &format!("@trusted {name} {right}\n"), unknown),
         case("bad lines first", &format!("{name}\n{name} ssh-ed25519 ???\n{name} {right}\n"), known),

@@ -93,6 +93,7 @@ fn a_command_has_two_streams_an_exit_a_directory_variables_and_an_input() {
             env: vec![("GREETING".into(), "it's $HOME;\n`id`".into())],
             stdin: Bytes::from_static(b"fed\n"),
             kill_after: None,
+            ..Exec::default()
         };
         let (output, error, outcome) = run(&pool, exec).await;
         assert_eq!((output.as_str(), error.as_str()), ("fed\n/usr/lib\n", "it's $HOME;\n`id`"));

@@ -1,0 +1,121 @@
+//! What ssh's configuration asks for beyond host, account and key: the program on the way, variables, what is started, and
+//! what of it is said to the caller.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use cotty_core::refusal::Refusal;
+use cotty_host::glob::{self, Letters};
+use cotty_host::native::connect::Program;
+use cotty_host::native::settings::{Settings, UnknownKeys};
+use cotty_host::openssh::{Answer, NewKeys, OpenSsh};
+
+use super::wanted::Wanted;
+use crate::report::Caller;
+
+/// What every distribution passes on: nobody meant anything by it.
+const STOCK: [&str; 4] = ["LANG", "LC_*", "COLORTERM", "NO_COLOR"];
+
+/// What is asked for in the place of a plain login.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Variables that the server is asked to set; it need not.
+    pub(crate) env: Vec<(String, String)>,
+    /// What is started in a session in place of the account's shell.
+    pub(crate) command: Option<String>,
+}
+
+/// Returns the program that is the way to a host, where there is one. It gets what we give every program, the caller's agent
+/// and what the config passes on.
+pub(super) fn program(ssh: &OpenSsh, answer: &Answer, caller: &Caller) -> Option<Program> {
+    let line = answer.proxy_command.clone()?;
+    let mut env: Vec<(OsString, OsString)> = ssh.environment();
+    for (name, value) in &caller.env {
+        env.retain(|(known, _)| known != name);
+        env.push((name.clone(), value.clone()));
+    }
+    Some(Program { shell: ssh.shell.clone(), line, env })
+}
+
+/// Returns what becomes of a key that no file knows.
+pub(super) fn unknown_keys(answer: &Answer) -> UnknownKeys {
+    let taken = answer.new_keys == NewKeys::Taken;
+    Arc::new(move |_| taken)
+}
+
+/// Returns what a login there is asked for, as ssh would ask.
+pub(super) fn asked(answer: &Answer, caller: &Caller) -> Asked {
+    let is_sent = |name: &str| {
+        answer.send_env.iter().any(|it| glob::matches(it.as_bytes(), name.as_bytes(), Letters::AsWritten))
+    };
+    let texts = caller.env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+    let sent = texts.filter(|(name, _)| is_sent(name) && *name != super::AGENT_VARIABLE);
+    let sent = sent.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    // What is set comes last: it has the last word.
+    Asked { env: sent.chain(answer.set_env.clone()).collect(), command: answer.remote_command.clone() }
+}
+
+/// Says what of ssh's configuration a caller should know.
+pub(super) fn notes(wanted: &Wanted, answer: &Answer, caller: &Caller) -> Vec<String> {
+    let mut notes = Vec::new();
+    if !answer.unhonoured.is_empty() {
+        let words = answer.unhonoured.join(", ");
+        notes.push(format!("ssh's configuration sets for {}, and it is not honoured: {words}", wanted.host));
+    }
+    let is_known = |name: &str| caller.env.iter().any(|(it, _)| it == name);
+    let unknown = |name: &&String| {
+        !name.contains(['*', '?']) && !STOCK.contains(&name.as_str()) && !is_known(name.as_str())
+    };
+    let unsent: Vec<&str> = answer.send_env.iter().filter(unknown).map(String::as_str).collect();
+    if !unsent.is_empty() {
+        let names = unsent.join(", ");
+        notes.push(format!(
+            "SendEnv names what this client has not, or pass_env of the config leaves out: {names}"
+        ));
+    }
+    if answer.new_keys == NewKeys::Taken {
+        notes.push(format!(
+            "StrictHostKeyChecking of ssh's configuration lets a key of {} be taken that no file knows; a changed one is refused",
+            wanted.host
+        ));
+    }
+    if let Some(command) = &answer.remote_command {
+        let command = crate::texts::one_line(command);
+        notes.push(format!("RemoteCommand of ssh's configuration is what sessions there start: {command}"));
+    }
+    notes
+}
+
+/// Checks what nothing would be without.
+pub(super) fn check(wanted: &Wanted, answer: &Answer) -> Result<(), Refusal> {
+    for (word, value) in [("HostName", &answer.hostname), ("User", &answer.user)] {
+        if value.is_empty() || !value.bytes().all(|it| it.is_ascii_graphic()) {
+            return Err(super::settled::wrong(wanted, &format!("{word} {value:?} is not plain text")));
+        }
+    }
+    if let Some(word) = answer.unreadable {
+        let why = format!("{word} has a % or a ${{}} in it that is not known there");
+        return Err(super::settled::wrong(wanted, &why));
+    }
+    // Both stand in a line that a shell reads.
+    let plain = |it: &str| it.bytes().all(|it| it.is_ascii_alphanumeric() || b"._-:%+@\\".contains(&it));
+    if answer.proxy_command.is_some() && (!plain(&answer.hostname) || !plain(&answer.user)) {
+        let why = "HostName or User holds what a shell would take for its own, beside a ProxyCommand";
+        return Err(super::settled::wrong(wanted, why));
+    }
+    Ok(())
+}
+
+/// Puts what holds for the way and the key into settings.
+pub(super) fn settings(ssh: &OpenSsh, answer: &Answer, caller: &Caller, settings: Settings) -> Settings {
+    Settings {
+        unknown_keys: unknown_keys(answer),
+        revoked_keys: answer.revoked_host_keys.clone(),
+        algorithms: answer.algorithms.clone(),
+        certificate_files: answer.certificate_files.clone(),
+        program: program(ssh, answer, caller),
+        family: answer.family,
+        bind_address: answer.bind_address.clone(),
+        ..settings
+    }
+}

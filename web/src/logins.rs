@@ -1,0 +1,289 @@
+//! Who has logged in: browsers by a link, programs by a token. Each is known by the hash of its secret, here and on disk.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use cotty_core::refusal::Refusal;
+use tokio_util::sync::CancellationToken;
+
+use crate::grant::{Grant, Only};
+use crate::house::House;
+use secret::Hash;
+
+mod kept;
+
+pub(crate) mod secret;
+
+/// A code is good for this long.
+pub const CODE_LIFE: Duration = Duration::from_secs(60);
+
+/// A browser that does nothing for this long is logged out.
+pub const IDLE_MAX: Duration = Duration::from_secs(12 * 3600);
+
+/// More codes at once are not handed out; the oldest goes.
+const CODES_MAX: usize = 64;
+
+/// More credentials there are not.
+const CREDENTIALS_MAX: usize = 1000;
+
+/// That one was used is written down this often: the disk need not hear of every request.
+const NOTED_EVERY: Duration = Duration::from_secs(300);
+
+/// A clock that was set while somebody waits for an expiry is noticed after this long.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// The file that keeps them, in the state directory.
+const FILE: &str = "logins.json";
+
+/// What a credential was made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A browser, by a link.
+    Browser,
+    /// A program, by a token.
+    Program,
+}
+
+/// Somebody who may come in.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// By which it is named: `b3`, `t4`. No secret.
+    pub id: String,
+    /// What it was made for.
+    pub kind: Kind,
+    /// What it may do.
+    pub grant: Grant,
+    /// The only session that it may see, where it is bound to one.
+    pub only: Option<Only>,
+    /// Words for people.
+    pub label: String,
+    /// Since when it is there.
+    pub made_at: SystemTime,
+    /// When it was last used.
+    pub used_at: SystemTime,
+    /// When it ends whatever happens.
+    pub expires_at: Option<SystemTime>,
+    hash: Hash,
+    ended: CancellationToken,
+}
+
+/// What is to be made.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// What it may do.
+    pub grant: Grant,
+    /// The only session that it may see.
+    pub only: Option<Only>,
+    /// Words for people.
+    pub label: String,
+    /// When it ends whatever happens.
+    pub expires_at: Option<SystemTime>,
+}
+
+struct Code {
+    made: Instant,
+    wanted: Wanted,
+}
+
+#[derive(Default)]
+struct Table {
+    codes: BTreeMap<Hash, Code>,
+    credentials: BTreeMap<Hash, Credential>,
+    /// The last number that was given.
+    number: u64,
+    noted: Option<Instant>,
+}
+
+/// All who have logged in.
+pub struct Logins {
+    table: Mutex<Table>,
+    house: Arc<dyn House>,
+}
+
+impl Logins {
+    /// Reads who has logged in before.
+    #[must_use]
+    pub fn open(house: Arc<dyn House>) -> Self {
+        let table = house.kept(FILE).map(|it| kept::read(&it)).unwrap_or_default();
+        let logins = Self { table: Mutex::new(table), house };
+        logins.table().forget(SystemTime::now());
+        logins
+    }
+
+    /// Returns whether anybody may come in: then a page may be waiting for us.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table().credentials.is_empty()
+    }
+
+    /// Makes a code that is good once, for a minute.
+    pub(crate) fn code(&self, wanted: Wanted) -> Result<String, Refusal> {
+        let code = secret::code()?;
+        let mut table = self.table();
+        table.codes.retain(|_, it| it.made.elapsed() < CODE_LIFE);
+        while table.codes.len() >= CODES_MAX {
+            let oldest = table.codes.iter().min_by_key(|(_, it)| it.made).map(|(hash, _)| *hash);
+            oldest.map(|it| table.codes.remove(&it));
+        }
+        table.codes.insert(secret::hash(&code), Code { made: Instant::now(), wanted });
+        Ok(code)
+    }
+
+    /// Exchanges a code for a bearer; nothing where the code is unknown, used or too old.
+    pub(crate) fn exchange(&self, code: &str) -> Result<Option<(String, Credential)>, Refusal> {
+        let found = self.table().codes.remove(&secret::hash(code));
+        match found.filter(|it| it.made.elapsed() < CODE_LIFE) {
+            Some(code) => self.make(Kind::Browser, code.wanted).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes a credential, and the only copy of its secret.
+    pub(crate) fn make(&self, kind: Kind, wanted: Wanted) -> Result<(String, Credential), Refusal> {
+        let bearer = secret::bearer()?;
+        let now = SystemTime::now();
+        let mut table = self.table();
+        table.forget(now);
+        if table.credentials.len() >= CREDENTIALS_MAX {
+            let (what, count) = ("logins and tokens", table.credentials.len());
+            return Err(Refusal::TooMany { what, count, count_max: CREDENTIALS_MAX });
+        }
+        table.number += 1;
+        let (letter, what) = match kind {
+            Kind::Browser => ('b', "browser"),
+            Kind::Program => ('t', "token"),
+        };
+        let id = format!("{letter}{}", table.number);
+        let label = if wanted.label.is_empty() { format!("{what} {id}") } else { wanted.label };
+        let credential = Credential {
+            id,
+            kind,
+            grant: wanted.grant,
+            only: wanted.only,
+            label,
+            made_at: now,
+            used_at: now,
+            expires_at: wanted.expires_at,
+            hash: secret::hash(&bearer),
+            ended: CancellationToken::new(),
+        };
+        table.credentials.insert(credential.hash, credential.clone());
+        self.keep(&mut table)?;
+        Ok((bearer, credential))
+    }
+
+    /// Finds whose a bearer is, and notes that it was used.
+    pub(crate) fn find(&self, bearer: &str) -> Option<Credential> {
+        if !secret::is_a_bearer(bearer) {
+            return None;
+        }
+        let hash = secret::hash(bearer);
+        self.touch(&hash)
+    }
+
+    /// Proves that a login is known.
+    pub(crate) fn proof(&self, id: &str, port: u16, nonce: &str) -> Option<String> {
+        let table = self.table();
+        let credential = table.credentials.values().find(|it| it.id == id)?;
+        credential.left(SystemTime::now()).map(|_| secret::proof(&credential.hash, port, nonce))
+    }
+
+    /// Lists them, the oldest first.
+    pub(crate) fn list(&self) -> Vec<Credential> {
+        let mut table = self.table();
+        table.forget(SystemTime::now());
+        let mut list: Vec<Credential> = table.credentials.values().cloned().collect();
+        list.sort_by_key(|it| it.made_at);
+        list
+    }
+
+    /// Ends those that are meant: their sockets and streams close.
+    pub(crate) fn revoke(&self, is_meant: impl Fn(&Credential) -> bool) -> Result<Vec<String>, Refusal> {
+        let mut table = self.table();
+        let mut ended = Vec::new();
+        table.credentials.retain(|_, it| {
+            let meant = is_meant(it);
+            if meant {
+                it.ended.cancel();
+                ended.push(it.id.clone());
+            }
+            !meant
+        });
+        if !ended.is_empty() {
+            self.keep(&mut table)?;
+        }
+        Ok(ended)
+    }
+
+    /// Returns when a credential is over: revoked, logged out, expired, unused for too long.
+    pub(crate) async fn over(&self, credential: &Credential) {
+        loop {
+            let now = SystemTime::now();
+            let left = self.table().credentials.get(&credential.hash).and_then(|it| it.left(now));
+            let Some(left) = left else { return };
+            tokio::select! {
+                () = credential.ended.cancelled() => return,
+                () = tokio::time::sleep(left.min(LOOK_AGAIN)) => {}
+            }
+        }
+    }
+
+    /// Notes that a credential is used; returns it where it is still good.
+    pub(crate) fn touch(&self, hash: &Hash) -> Option<Credential> {
+        let now = SystemTime::now();
+        let mut table = self.table();
+        let credential = table.credentials.get_mut(hash).filter(|it| it.left(now).is_some())?;
+        credential.used_at = now;
+        let found = credential.clone();
+        if table.noted.is_none_or(|it| it.elapsed() > NOTED_EVERY)
+            && let Err(refusal) = self.keep(&mut table)
+        {
+            tracing::warn!(%refusal, "that a login was used is not kept");
+        }
+        Some(found)
+    }
+
+    /// The same for one that came in before.
+    pub(crate) fn used(&self, credential: &Credential) {
+        self.touch(&credential.hash);
+    }
+
+    fn keep(&self, table: &mut Table) -> Result<(), Refusal> {
+        table.noted = Some(Instant::now());
+        self.house.keep(FILE, &kept::write(table))
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn forget(&mut self, now: SystemTime) {
+        self.credentials.retain(|_, it| it.left(now).is_some());
+    }
+}
+
+impl Credential {
+    /// Returns how long it is still good; nothing where it is over.
+    fn left(&self, now: SystemTime) -> Option<Duration> {
+        let until = |it: SystemTime| it.duration_since(now).ok().filter(|it| !it.is_zero());
+        let idle = match self.kind {
+            Kind::Browser => until(self.used_at + IDLE_MAX)?,
+            Kind::Program => Duration::MAX,
+        };
+        match self.expires_at {
+            Some(at) => until(at).map(|it| it.min(idle)),
+            None => Some(idle),
+        }
+    }
+}
+
+/// Writes a moment as milliseconds since 1970.
+pub(crate) fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |it| u64::try_from(it.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+use std::sync::Mutex as StdMutex;
+
+use cotty_engine::report::Caller;
+use cotty_wire::api::Daemon;
+
+use super::*;
+use crate::house::{Ending, Judged, Peer, Stream, Work};
+
+/// A house that keeps files in memory.
+#[derive(Default)]
+struct Paper(StdMutex<BTreeMap<String, Vec<u8>>>);
+
+impl House for Paper {
+    fn judge(&self, _: Peer) -> Option<Judged> {
+        None
+    }
+    fn serve_agent(&self, _: Box<dyn Stream>, _: Caller, _: String) -> Work {
+        Box::pin(async {})
+    }
+    fn about(&self) -> Daemon {
+        Daemon::default()
+    }
+    fn passes(&self, _: &str) -> bool {
+        false
+    }
+    fn holds_a_secret(&self, _: &str) -> bool {
+        false
+    }
+    fn kept(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.lock().unwrap().get(name).cloned()
+    }
+    fn keep(&self, name: &str, content: &[u8]) -> Result<(), Refusal> {
+        self.0.lock().unwrap().insert(name.to_owned(), content.to_vec());
+        Ok(())
+    }
+    fn end(&self, _: Ending) {}
+}
+
+fn wanted(grant: Grant) -> Wanted {
+    Wanted { grant, only: None, label: String::new(), expires_at: None }
+}
+
+#[test]
+fn a_code_lets_one_browser_in_once() {
+    let logins = Logins::open(Arc::new(Paper::default()));
+    let code = logins.code(wanted(Grant::Operator)).unwrap();
+    assert!(logins.exchange("guess").unwrap().is_none());
+    let (bearer, credential) = logins.exchange(&code).unwrap().unwrap();
+    assert!(logins.exchange(&code).unwrap().is_none());
+    assert_eq!(logins.find(&bearer).unwrap().id, credential.id);
+    assert!(logins.find(&secret::bearer().unwrap()).is_none());
+}
+
+#[test]
+fn a_login_outlives_the_daemon_and_its_secret_is_nowhere() {
+    let house = Arc::new(Paper::default());
+    let logins = Logins::open(house.clone());
+    let only = Some(Only { session: "web1".to_owned(), opened_at: UNIX_EPOCH + Duration::from_millis(7) });
+    let wanted = Wanted { only: only.clone(), ..wanted(Grant::ViewerRead) };
+    let (bearer, _) = logins.make(Kind::Browser, wanted).unwrap();
+    let again = Logins::open(house.clone());
+    let found = again.find(&bearer).unwrap();
+    assert_eq!((found.grant, found.only), (Grant::ViewerRead, only));
+    let file = String::from_utf8(house.kept(FILE).unwrap()).unwrap();
+    assert!(!file.contains(&bearer) && !file.contains(&bearer[6..]));
+    // Its number is not given again.
+    again.revoke(|_| true).unwrap();
+    assert_eq!(Logins::open(house).make(Kind::Program, self::wanted(Grant::Agent)).unwrap().1.id, "t2");
+}
+
+#[test]
+fn what_is_over_is_over_everywhere() {
+    let logins = Logins::open(Arc::new(Paper::default()));
+    let past = Some(SystemTime::now() - Duration::from_secs(1));
+    let (expired, _) =
+        logins.make(Kind::Program, Wanted { expires_at: past, ..wanted(Grant::Agent) }).unwrap();
+    assert!(logins.find(&expired).is_none());
+    let (idle, credential) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    let long_ago = SystemTime::now() - IDLE_MAX;
+    logins.table().credentials.get_mut(&credential.hash).unwrap().used_at = long_ago;
+    assert!(logins.find(&idle).is_none());
+    assert!(logins.proof(&credential.id, 1, "n").is_none());
+    assert!(logins.list().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revoked_login_is_over_at_once() {
+    let logins = Arc::new(Logins::open(Arc::new(Paper::default())));
+    let (_, one) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    let (_, other) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    let before = tokio::time::Instant::now();
+    let (waiting, id) = (Arc::clone(&logins), one.id.clone());
+    let over = async { waiting.over(&one).await };
+    let revoking = async { logins.revoke(|it| it.id == id).unwrap() };
+    let ((), revoked) = tokio::join!(over, revoking);
+    assert_eq!(revoked, ["b1"]);
+    assert!(before.elapsed() < Duration::from_secs(1));
+    let still = tokio::time::timeout(Duration::from_secs(60), logins.over(&other)).await;
+    assert!(still.is_err(), "nobody else was logged out");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_lets_nobody_in() {
+    let house = Paper::default();
+    house.keep(FILE, b"{\"number\": 3, \"credentials\": [{").unwrap();
+    assert!(Logins::open(Arc::new(house)).is_empty());
+}

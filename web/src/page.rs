@@ -1,0 +1,82 @@
+//! The page: its files stand in the binary. It names no session, and is the same whatever its address says.
+
+use std::sync::LazyLock;
+
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::logins::secret;
+
+/// One file of the page.
+struct File {
+    name: &'static str,
+    kind: &'static str,
+    bytes: &'static [u8],
+}
+
+/// The page itself. Where it says `BUILD`, the build stands.
+const PAGE: &str = include_str!("../viewer/dist/index.html");
+
+const ICON: &[u8] = include_bytes!("../viewer/dist/favicon.svg");
+
+/// What it loads.
+const FILES: &[File] = &[
+    File {
+        name: "theme.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../viewer/dist/theme.js"),
+    },
+    File {
+        name: "app.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../viewer/dist/app.js"),
+    },
+    File {
+        name: "app.css",
+        kind: "text/css; charset=utf-8",
+        bytes: include_bytes!("../viewer/dist/app.css"),
+    },
+];
+
+/// The first digits of the hash of all files, and the page that loads them under it.
+static BUILT: LazyLock<(String, String)> = LazyLock::new(|| {
+    let mut all = PAGE.as_bytes().to_vec();
+    FILES.iter().for_each(|it| all.extend_from_slice(it.bytes));
+    let build = secret::hex(&secret::hash_of(&all)[..6]);
+    let page = PAGE.replace("BUILD", &build);
+    (build, page)
+});
+
+/// A file of a build never changes.
+const FOR_GOOD: (HeaderName, &str) = (CACHE_CONTROL, "public, max-age=31536000, immutable");
+
+/// Returns which build of the page this is.
+pub(crate) fn build() -> &'static str {
+    &BUILT.0
+}
+
+/// Serves the page.
+pub(crate) async fn page() -> Html<&'static str> {
+    Html(&BUILT.1)
+}
+
+/// Serves the icon.
+pub(crate) async fn icon() -> Response {
+    ([(CONTENT_TYPE, "image/svg+xml")], ICON).into_response()
+}
+
+/// Serves a file of this build.
+pub(crate) async fn asset(Path((build, name)): Path<(String, String)>) -> Response {
+    match FILES.iter().find(|it| it.name == name && build == BUILT.0) {
+        Some(file) => ([(CONTENT_TYPE, file.kind), FOR_GOOD], file.bytes).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// Escapes a name for a path.
+pub(crate) fn escaped(name: &str) -> String {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
+    name.bytes().map(|it| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") }).collect()
+}

@@ -1,0 +1,1 @@
+{let e=localStorage.getItem(`cotty.theme`)??`system`,t=e===`light`||e===`system`&&matchMedia(`(prefers-color-scheme: light)`).matches;document.documentElement.dataset.theme=t?`light`:`dark`}

@@ -1,0 +1,139 @@
+// The home page: what waits for you, what is open, what is closed, and what can be opened.
+
+import { Refused, get } from "./access";
+import { age, clock, fill, h, icon, remote, shape } from "./dom";
+import { holder } from "./pen";
+import { log_out } from "./side";
+import { governs } from "./wire";
+import type { Device, Me, Session } from "./wire";
+import { needs, say } from "./words";
+
+const LOOK_MS = 2000;
+
+/** Of so many running sessions the last line is looked at. */
+const LINES_MAX = 20;
+
+const over = (it: Session): boolean => ["exited", "closed", "lost"].includes(it.state);
+const waits = (it: Session): boolean => it.running?.state === "needs_input" && it.running.id.startsWith("c");
+
+export class HomePage {
+  private readonly list = h("main", { class: "list", "aria-label": say("sessions") });
+  private readonly openers = h("aside", { class: "openers", "aria-label": say("open_a_session") });
+  private readonly trouble = h("p", { class: "trouble", role: "alert" });
+  private readonly lines = new Map<string, string>();
+  private sessions: Session[] = [];
+  private devices: Device[] = [];
+  private opening = "";
+
+  constructor(private readonly me: Me) {
+    document.body.replaceChildren(h("div", { class: `home${governs(me.role) ? "" : " no-openers"}` },
+      h("header", { class: "top" }, h("span", { class: "word" }, "cotty"), h("span", { class: "soft" }, me.instance), h("span", { class: "grow" }),
+        h("button", { class: "bare", onclick: () => void log_out(false) }, say("log_out"))),
+      this.list, governs(me.role) ? this.openers : null));
+    addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && event.target === document.body && governs(me.role)) void this.open({ target: "local" });
+    });
+    if (governs(me.role)) void get<{ devices: Device[] }>("/api/v1/devices").then((it) => { this.devices = it.devices; this.draw(); }, () => undefined);
+    void this.look();
+    setInterval(() => { if (!document.hidden) void this.look(); }, LOOK_MS);
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) void this.look(); });
+  }
+
+  private async look(): Promise<void> {
+    try {
+      this.sessions = (await get<{ sessions: Session[] }>("/api/v1/sessions")).sessions;
+      fill(this.trouble);
+      const running = this.sessions.filter((it) => it.running && !over(it)).slice(0, LINES_MAX);
+      await Promise.all(running.map((it) => this.last_line(it.name)));
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) location.reload();
+      fill(this.trouble, error instanceof Error && error.message ? error.message : "…");
+    }
+    this.draw();
+  }
+
+  private async last_line(name: string): Promise<void> {
+    const screen = await get<{ screen: string[] }>(`/api/v1/screen?session=${encodeURIComponent(name)}`).catch(() => undefined);
+    this.lines.set(name, screen?.screen.findLast((it) => it.trim()) ?? "");
+  }
+
+  private async open(order: { target: string }): Promise<void> {
+    this.opening = say("opening", { name: order.target });
+    this.draw();
+    try {
+      const opened = await get<{ session: Session }>("/api/v1/sessions", { ...order, wait_ms: 10_000 });
+      location.assign(`/s/${encodeURIComponent(opened.session.name)}`);
+    } catch (error) {
+      this.opening = error instanceof Refused ? `${error.failure.what}. ${error.failure.next}` : String(error);
+      this.draw();
+    }
+  }
+
+  private draw(): void {
+    const asking = this.sessions.filter((it) => !over(it) && waits(it));
+    const open = this.sessions.filter((it) => !over(it));
+    const closed = this.sessions.filter(over).reverse().slice(0, 20);
+    document.title = asking.length ? `(${asking.length}) cotty` : "cotty";
+    const section = (word: string, ...rows: HTMLElement[]) => rows.length ? h("section", {}, h("h2", {}, word), ...rows) : null;
+    const empty = say(governs(this.me.role) ? "home_empty" : "home_empty_watching");
+    fill(this.list, this.trouble,
+      asking.length ? h("section", {}, h("h2", {}, say("waiting_for_you")), h("div", { class: "asks" }, ...asking.map((it) => this.asks(it)))) : null,
+      section(say("open_now"), ...open.map((it) => this.row(it))), open.length ? null : h("p", { class: "empty" }, empty),
+      section(say("closed"), ...closed.map((it) => this.row(it))));
+    this.draw_openers();
+  }
+
+  private asks(it: Session): HTMLElement {
+    const pen = holder(it.pen);
+    const run = it.running;
+    return h("div", { class: "ask" }, h("span", { class: "agent by" }, shape("agent")),
+      h("div", {}, h("div", { class: "name" }, remote(it.name, "")), h("div", { class: "sub" }, remote(pen?.who ?? "", ""))),
+      h("div", {}, h("div", {}, say(needs(run?.input ?? "line"), { program: run?.id ?? "" })), h("div", { class: "sub" }, remote(run?.asks ?? run?.command ?? ""))),
+      h("span", { class: "left" }, clock(run?.took_ms ?? 0)),
+      h("a", { class: "button primary", href: address(it) }, say("answer")));
+  }
+
+  private row(it: Session): HTMLElement {
+    const dim = over(it);
+    const dot = it.state === "lost" ? "lost" : it.running && !dim ? "runs" : "idle";
+    const shell = it.shell.split("/").pop() || it.target;
+    const time = it.running && !dim ? clock(it.running.took_ms) : age(it.idle_ms);
+    return h("a", { class: `row${dim ? " dim" : ""}`, href: address(it) }, h("i", { class: `state ${dot}` }),
+      h("div", {}, h("div", { class: "name" }, remote(it.name, ""), it.label ? h("span", { class: "tier" }, remote(it.label, "")) : null),
+        h("div", { class: "sub" }, remote(it.account ?? say("on_this_machine", { shell })))),
+      h("div", { class: "doing" }, ...this.doing(it)), this.holder(it), h("span", { class: "t" }, time));
+  }
+
+  private doing(it: Session): HTMLElement[] {
+    const ours = (text: string) => h("span", { class: "ours" }, text);
+    if (it.state === "lost") return [ours(say("lost", { reason: it.detail ?? "" }))];
+    if (it.state === "exited") return [ours(it.detail === null ? say("ended_unknown") : say("ended", { n: it.detail }))];
+    if (it.state === "closed") return [ours(say("session_closed", { reason: it.detail ?? "" }))];
+    if (it.state === "opening") return [ours(say("opening", { name: it.name }))];
+    if (it.running) {
+      const kind = it.running.state === "needs_input" ? say(needs(it.running.input ?? "line"), { program: it.running.id }) : "";
+      return [remote(it.running.command, "command mono"), kind ? h("span", { class: "sub ours" }, kind) : remote(this.lines.get(it.name) ?? "", "remote quiet")];
+    }
+    return [ours(it.cwd ? say("at_the_prompt", { cwd: it.cwd }) : say("at_a_prompt")), ...it.warnings.slice(0, 1).map((warning) => h("span", { class: "warn" }, warning))];
+  }
+
+  private holder(it: Session): HTMLElement {
+    if (over(it)) return h("span", { class: "holder quiet" }, say("no_shell_left"));
+    const pen = holder(it.pen);
+    if (!pen) return h("span", { class: "holder quiet" }, say("free"));
+    const actor = pen.id?.startsWith("c") ? "agent" : pen.who === this.me.label ? "you" : "person";
+    return h("span", { class: `holder ${actor}` }, shape(actor), actor === "you" ? say("you") : remote(pen.who, ""));
+  }
+
+  private draw_openers(): void {
+    const entry = (kind: "shell" | "device", name: string, sub: string, order: { target: string }, key?: string) => h("li", {},
+      h("button", { class: "opener", onclick: () => void this.open(order) }, icon(kind), h("div", {}, remote(name, ""), h("small", { class: "mono" }, remote(sub))), key ? h("kbd", {}, key) : null));
+    fill(this.openers, h("h2", {}, say("open_a_session")),
+      h("ul", {}, entry("shell", say("local_shell"), "", { target: "local" }, "Enter")),
+      this.devices.length ? h("h3", {}, say("devices")) : null,
+      h("ul", {}, ...this.devices.map((it) => entry("device", it.name, `${it.user ? `${it.user}@` : ""}${it.host}`, { target: it.name }))),
+      this.opening ? h("p", { class: "opening-note", role: "status" }, remote(this.opening, "")) : null);
+  }
+}
+
+const address = (it: Session): string => `/s/${encodeURIComponent(it.name)}`;

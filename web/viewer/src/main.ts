@@ -1,0 +1,55 @@
+// The beginning: comes in, looks where the address leads, and shows that page.
+
+import "@xterm/xterm/css/xterm.css";
+import "./tokens.css";
+import "./viewer.css";
+
+import { Away, Refused, Stranger, enter, forget, get } from "./access";
+import { h } from "./dom";
+import { HomePage } from "./home";
+import { SessionPage } from "./session";
+import type { Me, Session } from "./wire";
+import { say } from "./words";
+import type { Word } from "./words";
+
+function note(word: Word): void {
+  document.body.replaceChildren(h("main", { class: "note" }, h("span", { class: "word" }, "cotty"), h("p", {}, say(word))));
+}
+
+/** An old page says so, and waits for the person to reload. */
+function is_old(me: Me): boolean {
+  const own = /\/assets\/([0-9a-f]+)\//.exec(import.meta.url)?.[1];
+  return own !== undefined && own !== me.build;
+}
+
+async function begin(): Promise<void> {
+  const entered = await enter();
+  if (entered !== "in") return note(entered === "used" ? "login_used" : "login_needed");
+  const me = await get<Me>("/api/v1/me");
+  if (is_old(me)) return location.reload();
+  const [, place, name] = /^\/(s|d)\/([^/]+)/.exec(location.pathname) ?? [];
+  if (me.session && place !== "s") return location.replace(`/s/${encodeURIComponent(me.session)}`);
+  if (place === "s" && name) {
+    new SessionPage(decodeURIComponent(name), me);
+    return;
+  }
+  if (place === "d" && name) {
+    const { sessions } = await get<{ sessions: Session[] }>("/api/v1/sessions");
+    const found = sessions.find((it) => it.target === decodeURIComponent(name) && !["exited", "closed", "lost"].includes(it.state));
+    if (found) return location.replace(`/s/${encodeURIComponent(found.name)}`);
+  }
+  new HomePage(me);
+}
+
+begin().catch((error: unknown) => {
+  if (error instanceof Stranger) return note("stranger");
+  if (error instanceof Refused && error.status === 401) {
+    forget();
+    return note("login_ended");
+  }
+  if (error instanceof Away || error instanceof Refused) {
+    setTimeout(() => location.reload(), 2000);
+    return note("reconnecting");
+  }
+  throw error;
+});

@@ -1,0 +1,479 @@
+// The page of one session: top bar, stage, pen bar, side. Everything has its place from the first paint.
+
+import { get, present } from "./access";
+import { fill, h, icon, remote, shape } from "./dom";
+import { KeyBar } from "./keybar";
+import { bar, holder } from "./pen";
+import type { Act, Bar, Known } from "./pen";
+import { fetch_printed } from "./printed";
+import { is_phone, is_wide } from "./settings";
+import { Side } from "./side";
+import { Socket } from "./socket";
+import { Screen } from "./terminal";
+import { governs, writes } from "./wire";
+import type { Frame, FromServer, Me, Session } from "./wire";
+import { say, say_with } from "./words";
+
+/** A message takes the bar's place for this long. */
+const SAID_MS = 4000;
+
+/** What takes the place of the bar's sentence for a while. */
+interface Message { said: string; keys?: string; acts?: { word: string; primary?: boolean; does: () => void }[] }
+
+export class SessionPage {
+  private readonly known: Known;
+  private readonly screen: Screen;
+  private readonly socket: Socket;
+  private readonly side: Side;
+  private readonly keybar: KeyBar;
+  private readonly frame_element: HTMLElement;
+  private readonly address = h("span", { class: "addr mono" });
+  private readonly presence = h("ul", { class: "presence", "aria-label": say("here_now") });
+  private readonly pen = h("footer", { class: "pen", "aria-label": say("pen") });
+  private readonly spoken = h("div", { class: "spoken", role: "status", "aria-live": "polite" });
+  private message: Message | undefined;
+  private message_timer = 0;
+  private strip = false;
+  private viewers: string[] = [];
+  private status: Session | undefined;
+  private looking = 0;
+  private was_live = false;
+  private skipped: string | undefined;
+  private rung = false;
+
+  constructor(private readonly name: string, private readonly me: Me) {
+    this.known = {
+      role: me.role, me: me.label, mode: "human-first", pen: null, state: "opening", detail: null, run: undefined, shell: name,
+      live: false, lost_at: undefined, tries: 0, next_try: 0, took: sessionStorage.getItem(`cotty.took.${name}`) === "yes", lines_up: 0,
+    };
+    const stage = h("div", { class: "term" });
+    const more = h("button", { class: "bare", "aria-label": say("more"), "aria-pressed": "false", onclick: () => this.toggle_side() }, icon("more"));
+    const back = me.session ? null : h("a", { class: "button bare", href: "/" }, icon("back"), h("span", { class: "wide-only" }, say("sessions")));
+    this.side = new Side(this, more);
+    this.keybar = new KeyBar((keys) => this.type(keys), (text) => this.paste(text), () => this.screen.xterm.textarea);
+    this.frame_element = h("div", { class: "frame no-side" },
+      h("header", { class: "top" }, back, back && h("span", { class: "rule" }), h("h1", {}, remote(name, "")), this.address,
+        h("span", { class: "grow" }), this.presence, h("span", { class: "rule wide-only" }), more),
+      h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage),
+      this.pen, this.keybar.element, this.side.element, this.spoken);
+    document.body.replaceChildren(this.frame_element);
+    document.title = `${name} · cotty`;
+    this.screen = new Screen(stage, {
+      key: (keys) => this.type(this.keybar.with_held(keys)),
+      binary: (bytes) => this.may_type() && this.socket.binary(bytes),
+      paste: (text) => this.paste(text),
+      chord: (event) => this.chord(event),
+      scrolled: (up) => this.scrolled(up),
+      points_at: (url) => url ? this.tell({ said: say("link_hint", { url: url.slice(0, 120) }) }) : this.untell(),
+      bell: () => this.ring(),
+    });
+    this.socket = new Socket(name, {
+      message: (it) => this.heard(it),
+      frame: (it) => this.printed(it),
+      away: (tries, next) => this.away(tries, next),
+      back: (dropped) => this.is_back(dropped),
+      over: (why, what) => this.over(why, what),
+    }, () => this.asked_size());
+    this.screen.xterm.onSelectionChange(() => undefined);
+    addEventListener("resize", () => this.fit());
+    document.addEventListener("visibilitychange", () => this.title());
+    matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.screen.dress());
+    setInterval(() => this.draw(), 1000);
+    void this.socket.open();
+    void this.look();
+    this.draw();
+    this.screen.xterm.focus();
+  }
+
+  // What the side and others ask of the page.
+
+  get session(): string { return this.name; }
+  get role(): string { return this.known.role; }
+  get seen(): { status: Session | undefined; viewers: string[]; known: Known; instance: string } {
+    return { status: this.status, viewers: this.viewers, known: this.known, instance: this.me.instance };
+  }
+
+  dress(): void {
+    this.screen.dress();
+    this.fit();
+  }
+
+  choose(mode: string): void {
+    this.took(false);
+    this.socket.mode(mode);
+  }
+
+  ask_close(): void {
+    this.tell({
+      said: say("close_ask", { name: this.name }),
+      acts: [
+        { word: say("close"), primary: true, does: () => void this.close() },
+        { word: say("keep_open"), does: () => this.untell() },
+      ],
+    }, 0);
+  }
+
+  focus(): void {
+    this.screen.xterm.focus();
+  }
+
+  private async close(): Promise<void> {
+    this.untell();
+    await get("/api/v1/close", { id: this.name, force: true }).catch((error: Error) => this.tell({ said: error.message }));
+  }
+
+  // Keys.
+
+  private may_type(): boolean {
+    return writes(this.known.role) && !["exited", "lost", "closed"].includes(this.known.state);
+  }
+
+  private type(keys: string): void {
+    if (!this.may_type()) return;
+    this.screen.xterm.scrollToBottom();
+    this.socket.key(keys);
+    if (!this.socket.is_live()) this.draw();
+  }
+
+  private paste(text: string): void {
+    if (!this.may_type() || !text) return;
+    const clean = text.replace(/\r\n?/g, "\n");
+    if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(clean)) return this.tell({ said: say("paste_refused") });
+    const lines = clean.split("\n").filter((it, at, all) => it || at < all.length - 1).length;
+    const paste = () => {
+      this.untell();
+      this.socket.paste(clean.replace(/\n/g, "\r"));
+      this.focus();
+    };
+    if (!clean.includes("\n") || this.screen.xterm.modes.bracketedPasteMode) return paste();
+    this.tell({ said: say("paste_ask", { n: lines }), acts: [{ word: say("paste"), does: paste }, { word: say("do_not"), does: () => this.untell() }] }, 0);
+  }
+
+  private copy(): void {
+    const text = this.screen.xterm.getSelection();
+    if (!text) return;
+    void navigator.clipboard.writeText(text).then(() => this.tell({ said: say("copied", { n: text.split("\n").length }) }));
+  }
+
+  /** Returns whether a key is the page's own. All else belongs to the terminal, always. */
+  private chord(event: KeyboardEvent): boolean {
+    if (event.type !== "keydown") return this.strip;
+    const own = (event.ctrlKey && event.shiftKey) || event.metaKey;
+    const letter = event.key.toLowerCase();
+    if (this.strip) return this.after_chord(event, letter);
+    if (own && letter === "k") {
+      event.preventDefault();
+      this.strip = true;
+      this.tell({ said: say("strip") }, 0);
+      return true;
+    }
+    if (own && letter === "c") {
+      event.preventDefault();
+      this.copy();
+      return true;
+    }
+    // The browser pastes by itself, and the paste comes to us.
+    if (own && letter === "v") return true;
+    if (event.shiftKey && ["PageUp", "PageDown", "Home", "End"].includes(event.key)) {
+      event.preventDefault();
+      this.scroll(event.key);
+      return true;
+    }
+    return false;
+  }
+
+  private after_chord(event: KeyboardEvent, letter: string): boolean {
+    if (["Control", "Shift", "Meta", "Alt"].includes(event.key)) return true;
+    event.preventDefault();
+    this.strip = false;
+    this.untell();
+    const acts = bar(this.known, Date.now()).acts.map((it) => it.act);
+    if (letter === "k" && event.ctrlKey) this.type("\x0b");
+    else if (letter === "p") this.act(acts.find((it) => it === "release" || it === "take" || it === "take_over"));
+    else if (letter === "i") this.act("interrupt");
+    else if (letter === "g") this.act("back");
+    else if (letter === "s" && !this.me.session) location.assign("/");
+    else if (letter === "d") this.toggle_side();
+    else if (event.key === "Tab") this.leave();
+    return true;
+  }
+
+  /** Takes the focus out of the terminal: to the first button of the pen bar, or of the top bar. */
+  private leave(): void {
+    const first = this.pen.querySelector<HTMLElement>("button") ?? this.frame_element.querySelector<HTMLElement>(".top a, .top button");
+    first?.focus();
+  }
+
+  private scroll(key: string): void {
+    const { xterm } = this.screen;
+    if (key === "Home") xterm.scrollToTop();
+    else if (key === "End") xterm.scrollToBottom();
+    else xterm.scrollPages(key === "PageUp" ? -1 : 1);
+    const buffer = xterm.buffer.active;
+    this.scrolled(buffer.baseY - buffer.viewportY);
+  }
+
+  private scrolled(up: number): void {
+    if (up === this.known.lines_up) return;
+    this.known.lines_up = up;
+    this.draw();
+  }
+
+  private act(act: Act | undefined): void {
+    if (act === "take" || act === "take_over") {
+      this.took(true);
+      this.socket.mode("human-only");
+    } else if (act === "release") {
+      this.took(false);
+      this.socket.mode("human-first");
+    } else if (act === "interrupt") this.type("\x03");
+    else if (act === "try_now") this.socket.now();
+    else if (act === "back") {
+      this.screen.xterm.scrollToBottom();
+      this.scrolled(0);
+    } else if (act === "new_shell") void this.again();
+    this.focus();
+  }
+
+  private took(it: boolean): void {
+    this.known.took = it;
+    sessionStorage.setItem(`cotty.took.${this.name}`, it ? "yes" : "no");
+  }
+
+  private async again(): Promise<void> {
+    const order = { name: this.name, target: this.status?.target ?? "local", wait_ms: 10_000 };
+    await get("/api/v1/sessions", order).then(() => location.reload(), (error: Error) => this.tell({ said: error.message }));
+  }
+
+  // What the daemon says.
+
+  private heard(it: FromServer): void {
+    const { known } = this;
+    if (it.type === "welcome") {
+      known.role = it.you.role;
+      known.me = it.you.label;
+      this.screen.resize(it.cols, it.rows);
+    } else if (it.type === "gate") {
+      const before = holder(known.pen)?.who;
+      [known.mode, known.pen] = [it.mode, it.pen];
+      if (it.mode !== "human-only") this.took(false);
+      const now = holder(it.pen)?.who;
+      if (now && now !== before) this.speak(say("spoken_pen", { who: now === known.me ? say("you") : now }));
+      this.side.draw();
+    } else if (it.type === "run") {
+      const since = known.run?.id === it.id ? known.run.since : Date.now();
+      const open = it.state === "running" || it.state === "needs_input" || it.state === "nested" || it.state === "unknown";
+      known.run = open ? { id: it.id, state: it.state, input: it.input, since } : undefined;
+      if (it.state === "completed") this.speak(say("spoken_ended", { id: it.id, exit: 0, n: it.exit ?? "" }));
+      void this.look();
+    } else if (it.type === "presence") {
+      this.viewers = it.who;
+      this.side.draw();
+    } else if (it.type === "size") {
+      this.screen.resize(it.cols, it.rows);
+    } else if (it.type === "state") {
+      [known.state, known.detail] = [it.session, it.detail];
+      if (it.session === "ready") known.run = undefined;
+      void this.look();
+    } else if (it.type === "gap") {
+      this.skipped = say("hole", { reason: it.reason });
+    } else if (it.type === "refused") {
+      this.tell({ said: it.failure.what });
+    }
+    this.title();
+    this.draw();
+  }
+
+  private async printed(it: Frame): Promise<void> {
+    const { have } = this.socket;
+    if (it.repaint) {
+      const history = await fetch_printed(this.name, have, it).catch(() => undefined);
+      if (history) await this.screen.write(history.bytes);
+      if (have && !history?.whole) this.skipped ??= say("skipped");
+      await this.screen.write(it.bytes);
+      if (this.was_live && have) this.say_resumed();
+      this.was_live = true;
+    } else {
+      await this.screen.write(it.bytes);
+    }
+    this.socket.have = { epoch: it.epoch, byte: it.to };
+    this.screen.follow_cursor();
+  }
+
+  private dropped = 0;
+  private is_resumed = false;
+
+  private is_back(dropped: number): void {
+    this.known.live = true;
+    this.is_resumed = this.was_live;
+    this.dropped = dropped;
+    this.known.lost_at = undefined;
+    this.draw();
+  }
+
+  private say_resumed(): void {
+    if (!this.is_resumed) return;
+    this.is_resumed = false;
+    const said = this.skipped ?? say("resumed");
+    this.skipped = undefined;
+    const keys = this.dropped ? say("keys_dropped", { n: this.dropped }) : "";
+    this.tell({ said, keys });
+    this.speak(said);
+  }
+
+  private away(tries: number, next_ms: number): void {
+    this.known.live = false;
+    this.known.lost_at ??= Date.now();
+    this.known.tries = tries;
+    this.known.next_try = Date.now() + next_ms;
+    setTimeout(() => this.draw(), 2000 - (Date.now() - this.known.lost_at) + 10);
+    this.draw();
+  }
+
+  private over(why: string, what: string): void {
+    this.known.live = false;
+    if (why === "ended") {
+      void this.look();
+      if (!["exited", "lost", "closed"].includes(this.known.state)) [this.known.state, this.known.detail] = ["closed", what];
+    } else if (why === "stranger") {
+      this.tell({ said: say("stranger"), keys: say("keys_none") }, 0);
+      this.known.state = "stranger";
+    } else if (why === "access") {
+      this.tell({ said: say("login_ended"), keys: say("keys_none") }, 0);
+    } else {
+      const home = this.me.session ? [] : [{ word: say("go_to_sessions"), does: () => location.assign("/") }];
+      this.tell({ said: why === "missing" ? say("not_found", { name: this.name }) : what, keys: say("keys_none"), acts: home }, 0);
+    }
+    this.frame_element.classList.add("stale");
+    this.draw();
+  }
+
+  /** Looks how the session stands, soon and not too often. */
+  private async look(): Promise<void> {
+    if (this.looking) {
+      this.looking = 2;
+      return;
+    }
+    this.looking = 1;
+    try {
+      const status = await get<Session>(`/api/v1/status?session=${encodeURIComponent(this.name)}`);
+      this.status = status;
+      const { known } = this;
+      [known.mode, known.pen, known.state, known.detail] = [status.mode, status.pen, status.state, status.detail];
+      known.shell = status.shell.split("/").pop() || this.name;
+      const run = status.running;
+      known.run = run ? { id: run.id, state: run.state, input: run.input, since: Date.now() - run.took_ms } : undefined;
+      this.viewers = status.viewers;
+      this.side.draw();
+      this.title();
+      this.draw();
+    } catch {
+      // The socket tells what has become of the daemon.
+    }
+    const again = this.looking === 2;
+    this.looking = 0;
+    if (again) void this.look();
+  }
+
+  // The stage.
+
+  /** The size that is asked for: a phone in portrait never shrinks a session, and who only watches asks for none. */
+  private asked_size(): { cols: number; rows: number } | undefined {
+    if (!writes(this.known.role) || is_phone()) return undefined;
+    return this.screen.room();
+  }
+
+  private fit(): void {
+    const room = this.asked_size();
+    if (room) this.socket.resize(room.cols, room.rows);
+    this.screen.resize(this.screen.xterm.cols, this.screen.xterm.rows);
+  }
+
+  private toggle_side(): void {
+    const open = this.frame_element.classList.toggle("no-side");
+    this.side.shown(!open);
+    if (is_wide()) this.fit();
+    else this.screen.follow_cursor();
+    if (open) this.focus();
+  }
+
+  // What stands around it.
+
+  private tell(message: Message, for_ms = SAID_MS): void {
+    clearTimeout(this.message_timer);
+    this.message = message;
+    if (for_ms) this.message_timer = window.setTimeout(() => this.untell(), for_ms);
+    this.draw();
+  }
+
+  private untell(): void {
+    clearTimeout(this.message_timer);
+    this.message = undefined;
+    this.draw();
+  }
+
+  private speak(said: string): void {
+    this.spoken.textContent = said;
+  }
+
+  private ring(): void {
+    this.rung = document.hidden;
+    this.title();
+  }
+
+  private title(): void {
+    if (!document.hidden) this.rung = false;
+    const waits = this.known.run?.state === "needs_input" && this.known.run.id.startsWith("c");
+    document.title = `${waits ? "(1) " : this.rung ? "• " : ""}${this.name} · cotty`;
+  }
+
+  private draw(): void {
+    // A page that cannot be seen draws nothing.
+    if (document.hidden || !this.pen) return;
+    const now = Date.now();
+    const said = bar(this.known, now);
+    const stale = !this.known.live && (this.known.lost_at === undefined ? this.frame_element.classList.contains("stale") : now - this.known.lost_at >= 2000);
+    this.frame_element.classList.toggle("stale", stale);
+    this.draw_pen(said);
+    this.keybar.draw(this.known.run);
+    if (this.status) fill(this.address, remote(this.status.account ?? say("on_this_machine", { shell: this.known.shell }), "remote"));
+    this.draw_presence();
+  }
+
+  private draw_pen(said: Bar): void {
+    const { message } = this;
+    const actor = message ? "system" : said.actor;
+    this.pen.className = `pen ${actor ?? "free"}${said.attention ? " attention" : ""}`;
+    const keys = message ? message.keys ?? "" : said.keys;
+    const run = this.known.run?.id ?? this.known.shell;
+    const buttons = message
+      ? (message.acts ?? []).map((it) => h("button", { class: it.primary ? "primary" : "", onclick: it.does }, it.word))
+      : said.acts.map((it) => h("button", { class: it.primary ? "primary" : "", ...(it.hint ? { title: it.hint } : {}), "data-act": it.act, onclick: () => this.act(it.act) }, this.word(it.act)));
+    const shown = actor ? shape(actor) : null;
+    const keys_shown = keys === say("keys_to", { program: run }) ? say_with("keys_to", { program: h("code", {}, run) }) : [keys];
+    fill(this.pen,
+      h("div", { class: "said" }, shown, h("b", {}, message?.said ?? said.said), !message && said.soft ? h("span", { class: "soft" }, said.soft) : null),
+      keys ? h("div", { class: "keys" }, ...keys_shown) : null,
+      h("span", { class: "grow" }), ...buttons);
+  }
+
+  private word(act: Act): string {
+    const words = { take: "take_the_pen", take_over: "take_over", release: "release", interrupt: "interrupt", try_now: "try_now", back: "back_to_now", new_shell: "open_new_shell" } as const;
+    return say(words[act]);
+  }
+
+  private draw_presence(): void {
+    const others = [...this.viewers];
+    const own = others.indexOf(this.known.me);
+    if (own >= 0) others.splice(own, 1);
+    const pen = holder(this.known.pen);
+    const agent = pen?.id?.startsWith("c") ? h("li", { class: "agent" }, shape("agent"), remote(pen.who, "")) : null;
+    const people = others.slice(0, 5).map((who) => h("li", { class: "person" }, shape("person"), remote(who, "")));
+    const rest = others.length > 5 ? h("li", {}, `+${others.length - 5}`) : null;
+    const you = own >= 0 ? h("li", { class: "you" }, shape("you"), say("you")) : null;
+    fill(this.presence, agent, ...people, rest, you);
+  }
+}
+
+/** Returns whether this page may open and close sessions. */
+export const may_govern = (): boolean => governs(present()?.role ?? "");

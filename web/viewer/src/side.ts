@@ -1,0 +1,112 @@
+// The side: who may type, who is here, what runs, how the session stands, and what this browser prefers.
+
+import { forget, get } from "./access";
+import { age, fill, h, remote, shape } from "./dom";
+import { holder } from "./pen";
+import type { Known } from "./pen";
+import { choose, settings } from "./settings";
+import { governs } from "./wire";
+import type { Session } from "./wire";
+import { say } from "./words";
+
+/** What the side asks of its page. */
+interface Page {
+  readonly session: string;
+  readonly role: string;
+  readonly seen: { status: Session | undefined; viewers: string[]; known: Known; instance: string };
+  choose(mode: string): void;
+  ask_close(): void;
+  dress(): void;
+  focus(): void;
+}
+
+const MODES = ["common", "human-first", "human-only", "agent-only"] as const;
+const MODE_WORDS = { common: "mode_common", "human-first": "mode_human_first", "human-only": "mode_human_only", "agent-only": "mode_agent_only" } as const;
+
+export class Side {
+  readonly element = h("aside", { class: "side", "aria-label": say("more") });
+  private open = false;
+
+  constructor(private readonly page: Page, private readonly button: HTMLElement) {}
+
+  shown(open: boolean): void {
+    this.open = open;
+    this.button.setAttribute("aria-pressed", String(open));
+    this.draw();
+  }
+
+  draw(): void {
+    if (!this.open) return;
+    fill(this.element, h("div", { class: "blocks" }, this.modes(), this.here(), this.diagnostics(), this.settings(), this.ways_out()));
+  }
+
+  private modes(): HTMLElement {
+    const { known } = this.page.seen;
+    const may = governs(this.page.role);
+    const rows = MODES.map((mode) => h("button", {
+      class: `choice${known.mode === mode ? " on" : ""}`, role: "radio", "aria-checked": String(known.mode === mode), disabled: !may,
+      onclick: () => this.page.choose(mode),
+    }, say(MODE_WORDS[mode])));
+    return h("section", { role: "radiogroup", "aria-label": say("who_may_type") }, h("h2", {}, say("who_may_type")), h("div", { class: "choices" }, ...rows));
+  }
+
+  private here(): HTMLElement {
+    const { viewers, known } = this.page.seen;
+    const pen = holder(known.pen);
+    const own = viewers.indexOf(known.me);
+    const people = viewers.map((who, at) => at === own
+      ? h("li", { class: "you" }, shape("you"), say("you"))
+      : h("li", { class: "person" }, shape("person"), remote(who, "")));
+    const agent = pen?.id?.startsWith("c") ? h("li", { class: "agent" }, shape("agent"), remote(pen.who, "")) : null;
+    return h("section", {}, h("h2", {}, say("here_now")), h("ul", { class: "here" }, agent, ...people));
+  }
+
+  private diagnostics(): HTMLElement {
+    const { status, known, instance } = this.page.seen;
+    if (!status) return h("section", {});
+    const fact = (name: string, value: string | null | undefined) => value ? [h("dt", {}, name), h("dd", {}, remote(value))] : [];
+    return h("section", {}, h("h2", {}, say("diagnostics")), h("dl", { class: "facts" },
+      ...fact("Health", status.health_why ? `${status.health}: ${status.health_why}` : status.health),
+      ...fact("State", status.detail ? `${known.state}, ${status.detail}` : known.state),
+      ...fact("Runs", status.running?.command), ...fact("Asks", status.running?.asks),
+      ...fact("Host", status.account), ...fact("Shell", status.shell), ...fact("Directory", status.cwd),
+      ...fact("Size", `${status.cols} × ${status.rows}`), ...fact("Opened by", status.opened_by.label || status.opened_by.role),
+      ...fact("Idle", age(status.idle_ms)), ...fact("Printed", status.next_offset), ...fact("Instance", instance),
+      ...status.warnings.flatMap((it) => fact("Warning", it))));
+  }
+
+  private settings(): HTMLElement {
+    const now = settings();
+    const themes = (["system", "dark", "light"] as const).map((it) => h("button", {
+      class: `choice${now.theme === it ? " on" : ""}`, "aria-pressed": String(now.theme === it),
+      onclick: () => this.prefer("theme", it),
+    }, say(it === "system" ? "theme_system" : it === "dark" ? "theme_dark" : "theme_light")));
+    const sizes = [11, 12, 13, 15, 17].map((it) => h("button", {
+      class: `choice${now.size === it ? " on" : ""}`, "aria-pressed": String(now.size === it), onclick: () => this.prefer("size", String(it)),
+    }, String(it)));
+    const reader = h("button", {
+      class: `choice${now.reader ? " on" : ""}`, "aria-pressed": String(now.reader), onclick: () => this.prefer("reader", now.reader ? "no" : "yes"),
+    }, say("screen_reader"));
+    return h("section", {}, h("h2", {}, say("settings")), h("h3", {}, say("theme")), h("div", { class: "choices" }, ...themes),
+      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader));
+  }
+
+  private prefer(name: "theme" | "size" | "reader", value: string): void {
+    choose(name, value);
+    this.page.dress();
+    this.draw();
+  }
+
+  private ways_out(): HTMLElement {
+    const close = governs(this.page.role) ? h("button", { onclick: () => this.page.ask_close() }, say("close")) : null;
+    const everywhere = this.page.role === "operator" ? h("button", { onclick: () => void log_out(true) }, say("log_out_everywhere")) : null;
+    return h("section", { class: "ways-out" }, close, h("button", { onclick: () => void log_out(false) }, say("log_out")), everywhere);
+  }
+}
+
+/** Ends this browser's login, or every browser's. */
+export async function log_out(everywhere: boolean): Promise<void> {
+  await get("/api/v1/logout", { everywhere }).catch(() => undefined);
+  forget();
+  location.assign("/");
+}
