@@ -32,6 +32,8 @@ mod asking;
 
 mod trust;
 
+mod piped;
+
 mod answer;
 
 mod device;

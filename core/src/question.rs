@@ -1,8 +1,5 @@
 //! What only a person can answer: the words of each question, and what is made of an answer about a key.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::refusal::{CardKind, Fingerprint};
 
 /// A question to the person who waits for a connection.
@@ -43,33 +40,6 @@ pub enum Question {
         failed: u32,
     },
 }
-
-/// The number of a card: a question that waits for a person. Written `q7`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CardId(pub u64);
-
-impl fmt::Display for CardId {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "q{}", self.0)
-    }
-}
-
-impl FromStr for CardId {
-    type Err = NotACard;
-
-    fn from_str(text: &str) -> Result<Self, NotACard> {
-        let digits = text.strip_prefix('q').unwrap_or_default();
-        if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {
-            return Err(NotACard);
-        }
-        digits.parse().map(Self).map_err(|_| NotACard)
-    }
-}
-
-/// The text is not a card's number.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a card is written q7")]
-pub struct NotACard;
 
 /// What an answer about a key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,15 +153,6 @@ mod tests {
             ("yes please", Decision::Unclear),
         ] {
             assert_eq!(Decision::of(answer, &shown()), decision, "{answer}");
-        }
-    }
-
-    #[test]
-    fn a_card_is_read_as_it_is_written() {
-        assert_eq!("q7".parse(), Ok(CardId(7)));
-        assert_eq!(CardId(7).to_string(), "q7");
-        for wrong in ["", "q", "7", "Q7", "q-1", "q 7", "c7", "q99999999999999999999"] {
-            assert_eq!(wrong.parse::<CardId>(), Err(NotACard), "{wrong}");
         }
     }
 

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use cotty_core::names::{Principal, Role};
-use cotty_core::question::{CardId, Decision, Question};
+use cotty_core::names::{CardId, Principal, Role};
+use cotty_core::question::{Decision, Question};
 use cotty_core::refusal::{CardRefusal, Fingerprint, Refusal};
 use cotty_host::state_dir::StateDir;
 use tokio::sync::{Notify, oneshot, watch};

@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Offset, Role, RunId, RunKind};
-use cotty_core::question::CardId;
+use cotty_core::names::{Boundary, CardId, Epoch, InputKind, Mode, Offset, Role, RunId, RunKind};
 use cotty_core::refusal::{CardKind, CardRefusal, Fingerprint, HostRefusal, Refusal, Stage};
 use cotty_engine::report::{Excerpt, Isolated, RunReport, RunState, Stretch};
 use cotty_mcp::render::output::Origin;

@@ -1,18 +1,14 @@
 //! Cards and kept secrets on the wire: which there are, and a person at a terminal who answers or gives one.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use axum::extract::State;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use axum::{Extension, Json};
-use cotty_core::names::Role;
-use cotty_core::question::CardId;
+use cotty_core::names::CardId;
 use cotty_core::refusal::{CardRefusal, Refusal};
 use cotty_engine::asking::Person;
-use cotty_engine::cards::Card;
 use cotty_engine::hub::cards::Verdict;
-use cotty_engine::hub::secrets::{Bond, Purpose, SecretStatus, Until};
+use cotty_engine::hub::secrets::Purpose;
 use cotty_engine::report::Caller;
 use cotty_wire::api;
 use cotty_wire::socket::{FromClient, FromServer, close};
@@ -28,12 +24,7 @@ pub(crate) async fn cards(
     State(served): State<Served>,
     Extension(caller): Extension<Caller>,
 ) -> Json<api::Cards> {
-    Json(api::Cards { cards: open(&served, &caller) })
-}
-
-/// The open cards, as this caller may see them: an agent sees that there is one, and not what is said on it.
-pub(crate) fn open(served: &Served, caller: &Caller) -> Vec<api::Card> {
-    served.hub.cards().into_iter().map(|it| card(it, caller.principal.role)).collect()
+    Json(api::Cards { cards: words::cards(served.hub.cards(), &caller) })
 }
 
 /// Lets a person answer a card, or deny it.
@@ -62,7 +53,7 @@ async fn answered(socket: &mut WebSocket, served: &Served, caller: Caller) -> Re
     };
     let answered = attended(socket, served, hears, answering).await?;
     let how = if deny { "denied" } else { "answered" }.to_owned();
-    say(socket, &FromServer::Answered { card: card(answered, caller.principal.role), how }).await?;
+    say(socket, &FromServer::Answered { card: words::card(answered, caller.principal.role), how }).await?;
     Ok((close::SESSION_ENDED, "the card is closed"))
 }
 
@@ -76,7 +67,7 @@ pub(crate) async fn secrets(
     State(served): State<Served>,
     Extension(caller): Extension<Caller>,
 ) -> Answer<api::Secrets> {
-    let secrets = served.hub.secrets(&caller)?.into_iter().map(kept).collect();
+    let secrets = served.hub.secrets(&caller)?.into_iter().map(words::kept).collect();
     Ok(Json(api::Secrets { secrets }))
 }
 
@@ -115,42 +106,7 @@ async fn given(socket: &mut WebSocket, served: &Served, caller: Caller) -> Resul
         let purpose = known.ok_or_else(|| Refusal::InvalidArgument { what: "purpose", why: why() })?;
         served.hub.keep_secret(&caller, &target, purpose, &person).await
     };
-    let secrets = attended(socket, served, hears, giving).await?.into_iter().map(kept).collect();
+    let secrets = attended(socket, served, hears, giving).await?.into_iter().map(words::kept).collect();
     say(socket, &FromServer::Kept { secrets }).await?;
     Ok((close::SESSION_ENDED, "the secret is kept"))
-}
-
-fn kept(status: SecretStatus) -> api::KeptSecret {
-    let SecretStatus { bond: Bond { account, key, purpose }, target, until, at } = status;
-    let session = match until {
-        Until::Closed(session) => Some(session),
-        Until::Forgotten => None,
-    };
-    api::KeptSecret { target, account, key, purpose, session, at_ms: ms(at) }
-}
-
-fn ms(at: SystemTime) -> u64 {
-    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn card(card: Card, role: Role) -> api::Card {
-    let Card { id, session, target, about, question, who, why, attempt, at, ends_at } = card;
-    let is_seen = role == Role::Operator;
-    api::Card {
-        id: id.to_string(),
-        kind: question.kind().to_owned(),
-        session,
-        target,
-        wants: question.wants(),
-        account: is_seen.then_some(about.account),
-        key: is_seen.then_some(about.key).filter(|it| !it.is_empty()),
-        text: is_seen.then(|| question.text()),
-        why: why.filter(|_| is_seen),
-        echo: question.echoes(),
-        asked_by: words::who(&who),
-        attempt,
-        opened_at_ms: ms(at),
-        ends_at_ms: ms(ends_at),
-    }
 }

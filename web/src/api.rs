@@ -13,7 +13,6 @@ use cotty_wire::api;
 use cotty_wire::socket::{Frame, Kind};
 
 use crate::answer::{Answer, Asked, Order, Refused};
-use crate::answering;
 use crate::guard::Admitted;
 use crate::house::Ending;
 use crate::house::Served;
@@ -41,7 +40,8 @@ pub(crate) async fn sessions(
     let list = served.hub.list(&caller).await?.into_iter().map(words::session);
     let seen = list.filter(|it| admitted.sees(&it.name, it.opened_at_ms));
     // By TCP a card is seen where its page is.
-    let cards = if admitted.credential.is_none() { answering::open(&served, &caller) } else { Vec::new() };
+    let cards =
+        if admitted.credential.is_none() { words::cards(served.hub.cards(), &caller) } else { Vec::new() };
     Ok(Json(api::Sessions { sessions: seen.collect(), cards }))
 }
 

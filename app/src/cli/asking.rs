@@ -12,8 +12,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::cli::answer::piped;
 use crate::cli::client::{Client, internal};
+use crate::cli::piped::piped;
 use crate::cli::print;
 use crate::cli::socket::{self, tell};
 use crate::cli::terminal::Line;

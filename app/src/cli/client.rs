@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::config::environment::is_expanded;
 use crate::daemon::reach::{connect, reach};
 use crate::instance::Instance;
 
@@ -151,12 +152,6 @@ pub(crate) fn key() -> String {
     format!("cli:{}", bytes.iter().map(|it| format!("{it:02x}")).collect::<String>())
 }
 
-/// Says whether a variable was filled in: some clients leave a `${NAME}` of their config as it is, which is no value.
-pub(crate) fn is_expanded(value: &str) -> bool {
-    let inner = value.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
-    inner.is_none_or(|it| it.is_empty() || it.contains(['{', '}', '$']))
-}
-
 fn to_async(stream: std::os::unix::net::UnixStream) -> Result<UnixStream, Failure> {
     stream
         .set_nonblocking(true)
@@ -218,16 +213,6 @@ fn newer(why: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_placeholder_that_nobody_filled_in_is_no_value() {
-        for absent in ["${SHOP_PASSWORD}", "${env:SHOP}", "${input:password}"] {
-            assert!(!is_expanded(absent), "{absent}");
-        }
-        for value in ["", "sesame", "${", "${}", "a${B}", "${A}${B}", "${A}b", "$A"] {
-            assert!(is_expanded(value), "{value}");
-        }
-    }
 
     #[test]
     fn a_query_holds_what_was_asked_whatever_it_is() {

@@ -11,7 +11,6 @@ use cotty_core::target;
 use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 
 use super::Config;
-use crate::cli::client::is_expanded;
 
 const HOST: &str = "COTTY_HOST";
 const PORT: &str = "COTTY_PORT";
@@ -43,6 +42,13 @@ pub fn add_device(config: &mut Config, variable: impl Fn(&str) -> Option<OsStrin
     config.default.get_or_insert_with(|| name.clone());
     config.devices.insert(name, device);
     Ok(())
+}
+
+/// Says whether a variable was filled in: some clients leave a `${NAME}` of their config as it is, which is no value.
+#[must_use]
+pub fn is_expanded(value: &str) -> bool {
+    let inner = value.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
+    inner.is_none_or(|it| it.is_empty() || it.contains(['{', '}', '$']))
 }
 
 fn said(variable: impl Fn(&str) -> Option<OsString>) -> Result<Said, Refusal> {
@@ -123,6 +129,16 @@ mod tests {
         let find =
             |name: &str| variables.iter().find(|(it, _)| *it == name).map(|(_, value)| OsString::from(value));
         add_device(&mut config, find).map(|()| config)
+    }
+
+    #[test]
+    fn a_placeholder_that_nobody_filled_in_is_no_value() {
+        for absent in ["${SHOP_PASSWORD}", "${env:SHOP}", "${input:password}"] {
+            assert!(!is_expanded(absent), "{absent}");
+        }
+        for value in ["", "sesame", "${", "${}", "a${B}", "${A}${B}", "${A}b", "$A"] {
+            assert!(is_expanded(value), "{value}");
+        }
     }
 
     #[test]

@@ -11,8 +11,8 @@ use cotty_mcp::render;
 use cotty_wire::hello::{HEADER, Hello, PROTOCOL, UPGRADE_MCP, to_header};
 use serde::Deserialize;
 
-use crate::cli::client::is_expanded;
 use crate::config;
+use crate::config::environment::is_expanded;
 use crate::daemon::reach::reach;
 use crate::instance::Instance;
 

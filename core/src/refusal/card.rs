@@ -1,7 +1,7 @@
 //! Why a question to a person is still open, was not asked, or cannot be answered.
 
 use super::{FailureKind, quoted};
-use crate::question::CardId;
+use crate::names::CardId;
 
 /// What a card asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

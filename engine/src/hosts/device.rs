@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// By what the keyring of a person's desktop is found.
+pub(super) const BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
+
 /// A host that the configuration names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
@@ -94,7 +97,7 @@ impl Device {
         let auth = self.auth.iter();
         auth.flat_map(|it| [&it.password, &it.passphrase]).flatten().filter_map(|it| match it {
             SecretFrom::Variable(name) => Some(name.as_str()),
-            SecretFrom::Keyring(_) => Some(super::secrets::BUS_VARIABLE),
+            SecretFrom::Keyring(_) => Some(BUS_VARIABLE),
             SecretFrom::File(_) | SecretFrom::Command(_) => None,
         })
     }

@@ -12,7 +12,7 @@ use cotty_host::native::secret::command::{NoLine, Teller};
 use cotty_host::native::settings::{NoSecret, SecretSource};
 
 use super::AGENT_VARIABLE;
-use super::device::SecretFrom;
+use super::device::{BUS_VARIABLE, SecretFrom};
 use super::lore::Lore;
 use super::wanted::agent_of;
 use crate::report::{Caller, Secret};
@@ -23,8 +23,6 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(30);
 const KEYRING_LIMIT: Duration = Duration::from_secs(5);
 /// Where programs are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// By what the keyring of a person's desktop is found.
-pub(super) const BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
 /// What a source is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use cotty_core::question::CardId;
+use cotty_core::names::CardId;
 use cotty_core::refusal::{CardRefusal, Refusal};
 
 use super::{Hub, person_only};
