@@ -201,32 +201,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Ls { runs: true, .. } => {
             shown(&named("ls")?.get::<Runs>("runs", &Query::default()).await?, json, print::runs)
         }
-        Order::Ls { runs: false, filter } => {
-            let client = named("ls")?;
-            let mut list: Sessions = client.get("sessions", &Query::default()).await?;
-            if let Some(filter) = filter.as_deref() {
-                let known: api::Devices = client.get("devices", &Query::default()).await?;
-                list.sessions.retain(|it| sessions::is_meant(it, &known.devices, filter));
-            }
-            shown(&list, json, |it| {
-                sessions::list(&it.sessions);
-                answer::cards(&it.cards);
-            })
-        }
-        Order::Device { what } => {
-            let client = named("device")?;
-            let change = match what {
-                Devices::List { filter } => {
-                    let mut list: api::Devices = client.get("devices", &Query::default()).await?;
-                    list.devices.retain(|it| sessions::is_device(it, filter.as_deref()));
-                    return shown(&list, json, |it| print::devices(&it.devices)).map(|()| ExitCode::SUCCESS);
-                }
-                Devices::Add { name, target, label } => device::Change::Add { name, target, label },
-                Devices::Remove { name } => device::Change::Remove { name },
-                Devices::Default { name } => device::Change::Default { name },
-            };
-            return device::change(&client, &instance.config, change).await;
-        }
+        Order::Ls { runs: false, filter } => return list(&named("ls")?, filter.as_deref(), json).await,
+        Order::Device { what } => return devices(&named("device")?, &instance, what, json).await,
         Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
         Order::Token { what } => access::token(&named("token")?, what, json).await,
         order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
@@ -262,6 +238,40 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         | Order::Completions { .. } => Ok(()),
     };
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Lists sessions, and what waits for a person.
+async fn list(client: &Client, filter: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
+    let mut list: Sessions = client.get("sessions", &Query::default()).await?;
+    if let Some(filter) = filter {
+        let known: api::Devices = client.get("devices", &Query::default()).await?;
+        list.sessions.retain(|it| sessions::is_meant(it, &known.devices, filter));
+    }
+    let people = |it: &Sessions| {
+        sessions::list(&it.sessions);
+        answer::cards(&it.cards);
+    };
+    shown(&list, json, people).map(|()| ExitCode::SUCCESS)
+}
+
+/// Lists the hosts that the config names, or changes them.
+async fn devices(
+    client: &Client,
+    instance: &Instance,
+    what: Devices,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let change = match what {
+        Devices::List { filter } => {
+            let mut list: api::Devices = client.get("devices", &Query::default()).await?;
+            list.devices.retain(|it| sessions::is_device(it, filter.as_deref()));
+            return shown(&list, json, |it| print::devices(&it.devices)).map(|()| ExitCode::SUCCESS);
+        }
+        Devices::Add { name, target, label } => device::Change::Add { name, target, label },
+        Devices::Remove { name } => device::Change::Remove { name },
+        Devices::Default { name } => device::Change::Default { name },
+    };
+    device::change(client, &instance.config, change).await
 }
 
 /// Orders that may have to wait for a host, and for what a person answers.

@@ -328,6 +328,7 @@ impl Cards {
         changed
     }
 
+    #[expect(clippy::expect_used, reason = "every caller has looked it up under the lock that it lends")]
     fn end(&self, state: &mut MutexGuard<'_, State>, id: CardId, reply: &Reply, how: String) -> Card {
         let open = state.open.remove(&id).expect("looked up under the same lock");
         tracing::info!(card = %id, account = open.card.about.account, how, "a card is closed");

@@ -236,7 +236,7 @@ fn a_server_without_channels_is_told() {
     key(&folder, "user");
     block_on(async {
         let (address, _) = serve(Manners::RefusesChannels, key(&folder, "known")).await;
-        let password = Some(Arc::new(|_| Ok(Secret::new("right".into()))) as _);
+        let password = Some(Arc::new(|_: &_| Ok(Secret::new("right".into()))) as _);
         let settings = Settings { identity_files: Vec::new(), password, ..target(&folder, address, "known") };
         let pool = Pool::new(settings);
         let refused = pool.shell(&open_shell(&folder), &ask_nobody()).await.map(drop).unwrap_err();
