@@ -374,7 +374,7 @@ impl Hub {
             .into_iter()
             .map(|handle| {
                 let (hub, who) = (self.clone(), who.clone());
-                tokio::spawn(async move { hub.close_session(&handle, &who).await })
+                self.0.tasks.spawn(async move { hub.close_session(&handle, &who).await })
             })
             .collect();
         let mut closed = Vec::new();

@@ -82,11 +82,12 @@ impl Account<'_> {
                 if path == self.at.state() {
                     continue;
                 }
-                if entry.file_type().unwrap().is_dir() {
-                    found.insert(path.clone(), Vec::new());
+                let kind = entry.file_type().unwrap();
+                // To read the pipe by which fish tells others of a change would wait for that change.
+                let content = if kind.is_file() { fs::read(&path).unwrap_or_default() } else { Vec::new() };
+                found.insert(path.clone(), content);
+                if kind.is_dir() {
                     folders.push(path);
-                } else {
-                    found.insert(path.clone(), fs::read(&path).unwrap_or_default());
                 }
             }
         }

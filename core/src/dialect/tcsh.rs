@@ -65,7 +65,7 @@ pub(super) fn submit(command: &str) -> String {
     match lines.as_slice() {
         [] => "\r".to_owned(),
         // What the editor has to be told in a later row it may not be there to hear.
-        [line] if !is_long && !(line.contains('\n') && line.contains('\t')) => format!("{}\r", typed(line)),
+        [line] if !(is_long || line.contains('\n') && line.contains('\t')) => format!("{}\r", typed(line)),
         lines if is_body || is_long => in_body(&lines.iter().map(|it| in_pieces(it)).collect::<String>()),
         lines => {
             let quoted = quoted(&lines.join("\n"));
