@@ -32,6 +32,14 @@ mod asking;
 
 mod trust;
 
+mod piped;
+
+mod answer;
+
+mod device;
+
+mod secret;
+
 mod last_row;
 
 mod notice;
@@ -107,6 +115,8 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Mode { .. }
         | Order::Why { .. }
         | Order::Trust { .. }
+        | Order::Answer { .. }
+        | Order::Secret { .. }
         | Order::Device { .. }
         | Order::Viewer { .. }
         | Order::Token { .. }
@@ -173,6 +183,9 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Attach { name } => {
             let client = named("attach")?;
             let found: Session = client.get("status", &session(name)).await?;
+            if found.state == "opening" && found.account.is_some() {
+                return join(Client::new(instance.clone(), "attach", &passed()?)?, found.name).await;
+            }
             return attach::attach(client, &found.name).await;
         }
         Order::Run { name, wait, kill_after, command } => {
@@ -185,17 +198,11 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             let client = named("status")?;
             return status(&client, json).await;
         }
-        Order::Ls { runs: true } => {
+        Order::Ls { runs: true, .. } => {
             shown(&named("ls")?.get::<Runs>("runs", &Query::default()).await?, json, print::runs)
         }
-        Order::Ls { runs: false } => {
-            let list: Sessions = named("ls")?.get("sessions", &Query::default()).await?;
-            shown(&list, json, |it| sessions::list(&it.sessions))
-        }
-        Order::Device { what: Devices::List } => {
-            let list: api::Devices = named("device")?.get("devices", &Query::default()).await?;
-            shown(&list, json, |it| print::devices(&it.devices))
-        }
+        Order::Ls { runs: false, filter } => return list(&named("ls")?, filter.as_deref(), json).await,
+        Order::Device { what } => return devices(&named("device")?, &instance, what, json).await,
         Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
         Order::Token { what } => access::token(&named("token")?, what, json).await,
         order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
@@ -207,6 +214,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Status { name } => {
             shown(&named("status")?.get::<Session>("status", &session(name)).await?, json, sessions::one)
         }
+        Order::Answer { id, deny } => return answer::answer(&named("answer")?, id, deny, json).await,
+        Order::Secret { what } => return secret::secret(&named("secret")?, what, json).await,
         Order::Close { id, force } => {
             let closed: Closed = named("close")?.post("close", &CloseOrder { id, force }).await?;
             shown(&closed, json, ending::print_closed)
@@ -229,6 +238,40 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         | Order::Completions { .. } => Ok(()),
     };
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Lists sessions, and what waits for a person.
+async fn list(client: &Client, filter: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
+    let mut list: Sessions = client.get("sessions", &Query::default()).await?;
+    if let Some(filter) = filter {
+        let known: api::Devices = client.get("devices", &Query::default()).await?;
+        list.sessions.retain(|it| sessions::is_meant(it, &known.devices, filter));
+    }
+    let people = |it: &Sessions| {
+        sessions::list(&it.sessions);
+        answer::cards(&it.cards);
+    };
+    shown(&list, json, people).map(|()| ExitCode::SUCCESS)
+}
+
+/// Lists the hosts that the config names, or changes them.
+async fn devices(
+    client: &Client,
+    instance: &Instance,
+    what: Devices,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let change = match what {
+        Devices::List { filter } => {
+            let mut list: api::Devices = client.get("devices", &Query::default()).await?;
+            list.devices.retain(|it| sessions::is_device(it, filter.as_deref()));
+            return shown(&list, json, |it| print::devices(&it.devices)).map(|()| ExitCode::SUCCESS);
+        }
+        Devices::Add { name, target, label } => device::Change::Add { name, target, label },
+        Devices::Remove { name } => device::Change::Remove { name },
+        Devices::Default { name } => device::Change::Default { name },
+    };
+    device::change(client, &instance.config, change).await
 }
 
 /// Orders that may have to wait for a host, and for what a person answers.
@@ -261,6 +304,15 @@ fn shown<T: serde::Serialize>(document: &T, json: bool, people: impl FnOnce(&T))
     }
     people(document);
     Ok(())
+}
+
+/// Attaches to a session that is still on its way: what it asks is put to the person first.
+async fn join(client: Client, name: String) -> Result<ExitCode, Failure> {
+    let order = up::Up { word: Some(name.clone()), ..up::Up::default() };
+    match up::opened(&client, order, true).await? {
+        Ok(_) => attach::attach(client, &name).await,
+        Err(given_up) => Ok(given_up),
+    }
 }
 
 async fn ssh(client: Client, ssh: &up::Ssh, command: Vec<String>, json: bool) -> Result<ExitCode, Failure> {
@@ -327,7 +379,9 @@ async fn status(client: &Client, json: bool) -> Result<ExitCode, Failure> {
     let daemon: Daemon = client.get("daemon", &Query::default()).await?;
     let list: Sessions = client.get("sessions", &Query::default()).await?;
     if json {
-        print::document(&serde_json::json!({ "daemon": daemon, "sessions": list.sessions }))?;
+        print::document(
+            &serde_json::json!({ "daemon": daemon, "sessions": list.sessions, "cards": list.cards }),
+        )?;
         return Ok(ExitCode::SUCCESS);
     }
     print::line(&format!(
@@ -338,5 +392,6 @@ async fn status(client: &Client, json: bool) -> Result<ExitCode, Failure> {
     print::line(&format!("config    {}", daemon.config));
     print::line(&format!("you       {} ({})", daemon.you.role, daemon.because));
     sessions::list(&list.sessions);
+    answer::cards(&list.cards);
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,8 @@ pub mod run;
 
 mod house;
 
+mod reload;
+
 pub mod principal;
 
 pub mod processes;

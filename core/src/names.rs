@@ -97,6 +97,33 @@ impl FromStr for RunId {
 #[error("a command's handle is written c7 or h12")]
 pub struct NotARunId;
 
+/// The number of a card: a question that waits for a person. Written `q7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CardId(pub u64);
+
+impl fmt::Display for CardId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "q{}", self.0)
+    }
+}
+
+impl FromStr for CardId {
+    type Err = NotACard;
+
+    fn from_str(text: &str) -> Result<Self, NotACard> {
+        let digits = text.strip_prefix('q').unwrap_or_default();
+        if digits.is_empty() || !digits.bytes().all(|it| it.is_ascii_digit()) {
+            return Err(NotACard);
+        }
+        digits.parse().map(Self).map_err(|_| NotACard)
+    }
+}
+
+/// The text is not a card's number.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a card is written q7")]
+pub struct NotACard;
+
 /// The operator's choice of who may write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
@@ -255,5 +282,19 @@ impl fmt::Display for Boundary {
             Self::Probed => "probed",
             Self::Heuristic => "heuristic",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_read_as_it_is_written() {
+        assert_eq!("q7".parse(), Ok(CardId(7)));
+        assert_eq!(CardId(7).to_string(), "q7");
+        for wrong in ["", "q", "7", "Q7", "q-1", "q 7", "c7", "q99999999999999999999"] {
+            assert_eq!(wrong.parse::<CardId>(), Err(NotACard), "{wrong}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What only a person can answer: the words of each question, and what is made of an answer about a key.
 
-use crate::refusal::Fingerprint;
+use crate::refusal::{CardKind, Fingerprint};
 
 /// A question to the person who waits for a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +67,15 @@ impl Question {
         }
     }
 
+    /// Returns what kind of answer it wants.
+    #[must_use]
+    pub fn wanted(&self) -> CardKind {
+        match self {
+            Self::HostKey { .. } => CardKind::HostKey,
+            Self::Passphrase { .. } | Self::Password { .. } | Self::Challenge { .. } => CardKind::Secret,
+        }
+    }
+
     /// Returns the words, to the place where the answer is typed.
     #[must_use]
     pub fn text(&self) -> String {
@@ -79,6 +88,17 @@ impl Question {
             Self::Challenge { account, words, failed, .. } => {
                 format!("{}{account} asks: {words} ", again(*failed))
             }
+        }
+    }
+
+    /// Returns what it asks for, in a few words that may stand in a sentence.
+    #[must_use]
+    pub fn wants(&self) -> String {
+        match self {
+            Self::HostKey { name, shown, .. } => format!("whether {shown} is the key of {name}"),
+            Self::Passphrase { file, .. } => format!("the passphrase of {file}"),
+            Self::Password { account, .. } => format!("the password of {account}"),
+            Self::Challenge { account, .. } => format!("an answer to a question of the server for {account}"),
         }
     }
 

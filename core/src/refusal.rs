@@ -7,8 +7,10 @@ use std::fmt;
 
 use crate::names::{Mode, Role, RunId};
 
+mod card;
 mod host;
 
+pub use card::{CardKind, CardRefusal};
 pub use host::{Fingerprint, HostRefusal, Stage, person_opens, quoted};
 
 /// The closed list of failure kinds that tools, commands and the page share.
@@ -286,6 +288,9 @@ pub enum Refusal {
     /// There is no connection to a host.
     #[error(transparent)]
     Host(#[from] Box<HostRefusal>),
+    /// A question to a person is open, or is none.
+    #[error(transparent)]
+    Card(#[from] Box<CardRefusal>),
     /// The config file is wrong.
     #[error("{why}")]
     Config {
@@ -355,6 +360,7 @@ impl Refusal {
             Self::Lost { .. } | Self::NoRecord => FailureKind::Lost,
             Self::Storage { .. } => FailureKind::Storage,
             Self::Host(host) => host.kind(),
+            Self::Card(card) => card.kind(),
             Self::Config { .. } => FailureKind::ConfigError,
             Self::EnvironmentMissing { .. } => FailureKind::EnvironmentMissing,
             Self::Internal { .. } => FailureKind::Internal,
@@ -417,6 +423,7 @@ impl Refusal {
                 "Free space or mend the permissions of the state directory, then call again".to_owned()
             }
             Self::Host(host) => host.next_step(),
+            Self::Card(card) => card.next_step(),
             Self::Config { remedy, .. } | Self::EnvironmentMissing { remedy, .. } => remedy.clone(),
             Self::VersionSkew { .. } => {
                 "Run: cotty restart (a person; sessions are kept), then call again".to_owned()

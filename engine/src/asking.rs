@@ -2,16 +2,19 @@
 //! leave at any time. Whoever leaves ends what was begun for them.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use cotty_core::names::Principal;
 use cotty_core::question::{DECIDE, Decision, Question};
-use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal};
+use cotty_core::refusal::{CardRefusal, Fingerprint, HostRefusal, Refusal};
 use cotty_host::native::accepted::{self, NotKept};
 use cotty_host::native::secret::{Ask, AskKind, Asker, ask_nobody};
 use cotty_host::native::settings::{Jump, Overheard, Settings, ShownKey};
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::cards::{Card, Cards};
 use crate::hosts;
 use crate::pools::stage_words;
 use crate::report::Secret;
@@ -53,6 +56,8 @@ pub enum Told {
     },
     /// A question.
     Question(Asked),
+    /// The question that is open was answered elsewhere, or is none any more.
+    Withdrawn,
 }
 
 /// A question that waits for its answer. Dropped, it is left open.
@@ -161,12 +166,7 @@ impl Person {
         shown: &ShownKey,
     ) -> Result<(), Refusal> {
         let fingerprint = hosts::fingerprint(&shown.key);
-        let keep = settings.keeps.as_ref().ok_or_else(|| not_kept(target, NotKept::Nowhere))?;
-        let question = Question::HostKey {
-            name: shown.name.clone(),
-            shown: fingerprint.clone(),
-            file: keep.file.display().to_string(),
-        };
+        let question = key_question(target, settings, shown)?;
         if self.decision(question, &fingerprint).await != Decision::Yes {
             let name = shown.name.clone();
             return Err(Box::new(HostRefusal::NotTrusted { name, shown: fingerprint }).into());
@@ -189,10 +189,55 @@ impl Person {
         Decision::No
     }
 
-    async fn ask(&self, question: Question, text: String) -> Option<Secret> {
+    pub(crate) async fn ask(&self, question: Question, text: String) -> Option<Secret> {
+        tokio::time::timeout(ANSWER_WAIT_MAX, self.put(question, text)).await.ok()?
+    }
+
+    /// Puts a question, and waits for the answer; nothing where they have none.
+    async fn put(&self, question: Question, text: String) -> Option<Secret> {
         let (answer, answered) = oneshot::channel();
         self.inner.told.send(Told::Question(Asked { question, text, answer })).await.ok()?;
-        tokio::time::timeout(ANSWER_WAIT_MAX, answered).await.ok()?.ok()
+        answered.await.ok()
+    }
+
+    /// Puts the cards of a session's attempt to this person, for as long as it goes on. Whoever else answers one takes the
+    /// question away from here.
+    pub(crate) async fn attend(&self, cards: &Cards, session: &str, who: &Principal) -> Infallible {
+        loop {
+            let card = cards.asked(session).await;
+            match self.answer_card(cards, &card, card.question.text(), who).await {
+                Ok(_) => {}
+                // Here they had their say.
+                Err(_) => cards.skip(card.id),
+            }
+        }
+    }
+
+    /// Puts a card to this person until the answer is clear.
+    pub(crate) async fn answer_card(
+        &self,
+        cards: &Cards,
+        card: &Card,
+        mut text: String,
+        who: &Principal,
+    ) -> Result<Card, Refusal> {
+        for _ in 0..DECISIONS_MAX {
+            let answer = tokio::select! {
+                answer = self.put(card.question.clone(), text) => answer,
+                () = cards.closed(card.id) => {
+                    drop(self.inner.told.send(Told::Withdrawn).await);
+                    return cards.find(Some(card.id));
+                }
+            };
+            let Some(answer) = answer else { return Err(Refusal::from(Box::new(CardRefusal::None))) };
+            match cards.answer(card.id, answer, who) {
+                Err(Refusal::Card(why)) if matches!(*why, CardRefusal::Unclear { .. }) => {
+                    text = DECIDE.to_owned();
+                }
+                answered => return answered,
+            }
+        }
+        Err(Box::new(CardRefusal::Unclear { card: card.id }).into())
     }
 }
 
@@ -223,8 +268,18 @@ impl Given {
     }
 }
 
-fn question(ask: Ask) -> Question {
-    let Ask { kind, account, prompt, failed } = ask;
+/// Makes a question of a key that no file knows.
+pub(crate) fn key_question(target: &str, settings: &Settings, shown: &ShownKey) -> Result<Question, Refusal> {
+    let keep = settings.keeps.as_ref().ok_or_else(|| not_kept(target, NotKept::Nowhere))?;
+    Ok(Question::HostKey {
+        name: shown.name.clone(),
+        shown: hosts::fingerprint(&shown.key),
+        file: keep.file.display().to_string(),
+    })
+}
+
+pub(crate) fn question(ask: Ask) -> Question {
+    let Ask { kind, account, prompt, failed, .. } = ask;
     match kind {
         AskKind::Passphrase { file } => Question::Passphrase { file: file.display().to_string(), failed },
         AskKind::Password => Question::Password { account, failed },
@@ -232,7 +287,7 @@ fn question(ask: Ask) -> Question {
     }
 }
 
-fn not_kept(target: &str, error: NotKept) -> Refusal {
+pub(crate) fn not_kept(target: &str, error: NotKept) -> Refusal {
     let why = error.to_string();
     match error {
         NotKept::Nowhere => Refusal::Config {
@@ -248,6 +303,7 @@ fn not_kept(target: &str, error: NotKept) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use cotty_host::native::secret::Bound;
     use cotty_host::native::settings::Stage;
     use tokio_util::task::TaskTracker;
 
@@ -270,6 +326,7 @@ mod tests {
         let ask = Ask {
             kind: AskKind::Password,
             account: "me@web".to_owned(),
+            bound: Bound::default(),
             prompt: "Password".to_owned(),
             failed: 0,
         };

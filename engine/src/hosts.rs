@@ -13,7 +13,7 @@ mod standing;
 mod ssh_files;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use cotty_core::refusal::{Fingerprint, Refusal};
@@ -53,12 +53,37 @@ pub struct HostsSettings {
     pub devices: BTreeMap<String, Device>,
     /// What agents may name.
     pub targets: Targets,
+    /// What is wrong with the configuration as it is written now, where something is.
+    pub wrong: Option<String>,
+}
+
+/// Looks at the configuration; nothing where it is as it was.
+#[derive(Clone)]
+pub struct Look(pub Arc<dyn Fn() -> Option<Looked> + Send + Sync>);
+
+/// What the configuration says now.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// The hosts that it names; nothing where it cannot be understood.
+    pub devices: Option<BTreeMap<String, Device>>,
+    /// What agents may name.
+    pub targets: Targets,
+    /// What is wrong with it.
+    pub wrong: Option<String>,
+}
+
+impl std::fmt::Debug for Look {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Look(..)")
+    }
 }
 
 /// Every host that can be named.
 #[derive(Debug)]
 pub struct Hosts {
-    settings: HostsSettings,
+    settings: Mutex<Arc<HostsSettings>>,
+    /// Looks whether the configuration is another by now.
+    look: Look,
     lore: Lore,
     known: Mutex<BTreeMap<String, Resolution>>,
 }
@@ -80,6 +105,8 @@ pub struct Resolved {
     pub(crate) asked: Asked,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
+    /// For how long what a person answered is kept.
+    pub keep: device::Keep,
     /// What is set and not honoured yet, in our own words.
     pub notes: Vec<String>,
 }
@@ -97,7 +124,35 @@ impl Hosts {
     /// Knows where everything is, and has asked nobody yet.
     #[must_use]
     pub fn new(settings: HostsSettings) -> Self {
-        Self { lore: Lore::new(settings.ssh.clone()), settings, known: Mutex::default() }
+        let lore = Lore::new(settings.ssh.clone());
+        let settings = Mutex::new(Arc::new(settings));
+        Self { lore, settings, look: Look(Arc::new(|| None)), known: Mutex::default() }
+    }
+
+    /// Has the configuration looked at again whenever a name is resolved.
+    #[must_use]
+    pub fn looking(self, look: Look) -> Self {
+        Self { look, ..self }
+    }
+
+    /// Returns what holds now. Names that were resolved before are resolved anew where that has changed.
+    fn settings(&self) -> Arc<HostsSettings> {
+        let mut settings = self.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Looked { devices, targets, wrong }) = (self.look.0)() {
+            let as_before = HostsSettings::clone(&settings);
+            *settings = Arc::new(match devices {
+                Some(devices) => HostsSettings { devices, targets, wrong, ..as_before },
+                None => HostsSettings { wrong, ..as_before },
+            });
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        Arc::clone(&settings)
+    }
+
+    /// Returns what is wrong with the configuration as it is written now; what it said before holds then.
+    #[must_use]
+    pub fn wrong(&self) -> Option<String> {
+        self.settings().wrong.clone()
     }
 
     /// Makes settings of a name.
@@ -106,12 +161,14 @@ impl Hosts {
     ///
     /// Says why this caller cannot connect there.
     pub async fn resolve(&self, target: &Remote, caller: &Caller) -> Result<Resolved, Refusal> {
-        let wanted = Wanted::of(target, &self.settings.devices);
+        let settings = self.settings();
+        let wanted = Wanted::of(target, &settings.devices);
         let names = self.lore.names().await?;
-        wanted.admit(self.settings.targets, &names, caller)?;
-        let resolved = settled::settle(&self.settings, &self.lore, &wanted, &names, caller).await?;
-        wanted.admit_resolved(self.settings.targets, &names, caller, &resolved.settings)?;
+        wanted.admit(settings.targets, &names, caller)?;
+        let mut resolved = settled::settle(&settings, &self.lore, &wanted, &names, caller).await?;
+        wanted.admit_resolved(settings.targets, &names, caller, &resolved.settings)?;
         self.remember(&resolved);
+        resolved.notes.extend(settings.wrong.clone());
         Ok(resolved)
     }
 
@@ -122,18 +179,20 @@ impl Hosts {
     ///
     /// Says why this caller may not name it.
     pub async fn standing(&self, target: &Remote, caller: &Caller) -> Result<(String, HostStatus), Refusal> {
-        let wanted = Wanted::of(target, &self.settings.devices);
+        let settings = self.settings();
+        let wanted = Wanted::of(target, &settings.devices);
         let names = self.lore.names().await?;
-        wanted.admit(self.settings.targets, &names, caller)?;
+        wanted.admit(settings.targets, &names, caller)?;
         let (resolved, resolved_at) = match self.last_resolution(target) {
             Some(Resolution { mut resolved, at }) => {
                 settled::lend(&self.lore, &wanted, caller, &mut resolved);
                 (resolved, Some(at))
             }
-            None => (settled::settle_unasked(&self.settings, &self.lore, &wanted, &names, caller)?, None),
+            None => (settled::settle_unasked(&settings, &self.lore, &wanted, &names, caller)?, None),
         };
-        wanted.admit_resolved(self.settings.targets, &names, caller, &resolved.settings)?;
-        let status = standing::standing(&resolved).await?;
+        wanted.admit_resolved(settings.targets, &names, caller, &resolved.settings)?;
+        let mut status = standing::standing(&resolved).await?;
+        status.notes.extend(settings.wrong.clone());
         Ok((resolved.identity, HostStatus { resolved_at, ..status }))
     }
 
@@ -147,7 +206,8 @@ impl Hosts {
         if !word.is_plain() || word.name().contains(['.', ':']) || self.last_resolution(word).is_some() {
             return Ok(true);
         }
-        let wanted = Wanted::of(word, &self.settings.devices);
+        let settings = self.settings();
+        let wanted = Wanted::of(word, &settings.devices);
         if wanted.device.is_some() || self.lore.names().await?.spells_out(word.name()) {
             return Ok(true);
         }
@@ -155,8 +215,8 @@ impl Hosts {
     }
 
     /// Returns the hosts that the configuration names.
-    pub fn devices(&self) -> impl Iterator<Item = (&str, &Device)> {
-        self.settings.devices.iter().map(|(name, device)| (name.as_str(), device))
+    pub fn devices(&self) -> BTreeMap<String, Device> {
+        self.settings().devices.clone()
     }
 
     /// Returns what a name came to when it was last resolved. Starts nothing and sends nothing.

@@ -1,5 +1,6 @@
 //! Opens, finds, lists and closes sessions: the one door to the engine for both faces.
 
+pub mod cards;
 mod connecting;
 pub mod devices;
 mod finding;
@@ -11,6 +12,7 @@ mod isolated;
 mod living;
 pub mod meaning;
 pub mod retry;
+pub mod secrets;
 mod standing;
 mod trusting;
 
@@ -27,6 +29,7 @@ use cotty_host::state_dir::StateDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::cards::Cards;
 use crate::clock;
 use crate::fail_point::fail_point;
 use crate::handle::SessionHandle;
@@ -39,6 +42,7 @@ use crate::report::{
 };
 use crate::reports;
 use crate::request::Request;
+use crate::safe::Safe;
 use crate::settings::{HubSettings, SessionDefaults};
 use crate::store::Store;
 use crate::texts;
@@ -64,6 +68,8 @@ struct Inner {
     replied: tokio::sync::Notify,
     replies: AtomicU64,
     pools: Pools,
+    cards: Cards,
+    safe: Safe,
     lane: Lane,
     /// Those who hear out what an isolated command left behind end with us.
     ending: CancellationToken,
@@ -77,17 +83,18 @@ impl Hub {
     ///
     /// Says why the store cannot be used.
     pub async fn open(settings: HubSettings) -> Result<Self, Refusal> {
-        let HubSettings { state_dir, holder, defaults, hosts } = settings;
+        let HubSettings { state_dir, holder, defaults, hosts, look } = settings;
         let store = Arc::new(Store::open(&state_dir.file("store.db"))?);
         crate::isolated::write_off(&store, &state_dir)?;
         let executable = holder.executable.clone();
         let holder = Holder::new(state_dir.clone(), holder);
+        let cards = Cards::new(state_dir.clone());
         let hub = Self(Arc::new(Inner {
             state_dir,
             store,
             holder,
             defaults,
-            hosts: Hosts::new(hosts),
+            hosts: Hosts::new(hosts).looking(look),
             sessions: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
@@ -96,6 +103,8 @@ impl Hub {
             replied: tokio::sync::Notify::new(),
             replies: AtomicU64::new(0),
             pools: Pools::default(),
+            cards,
+            safe: Safe::default(),
             lane: Lane::default(),
             ending: CancellationToken::new(),
             executable,
@@ -286,7 +295,7 @@ impl Hub {
             } else if let Some(handle) = self.handle_by_id(&row.id)
                 && let Ok(status) = handle.ask(Request::Status).await
             {
-                statuses.push(status);
+                statuses.push(self.carded(status));
             }
         }
         Ok(statuses)
@@ -322,7 +331,7 @@ impl Hub {
         match self.find(which).await? {
             finding::Place::Living(handle) => match (handle.ask(Request::Status).await, self.over(&handle)) {
                 (Err(Refusal::SessionClosed { .. }), Some(row)) => Ok(self.ended_status(&row)),
-                (status, _) => status,
+                (status, _) => status.map(|it| self.carded(it)),
             },
             finding::Place::Ended(row) => Ok(self.ended_status(&row)),
         }

@@ -11,20 +11,20 @@ use cotty_host::holder::client::Terminal;
 use cotty_host::native::error::Stage;
 use cotty_host::native::pool::PoolError;
 use cotty_host::native::pulse::Pulse;
-use cotty_host::native::secret::{Asker, ask_nobody};
+use cotty_host::native::secret::Asker;
 use cotty_host::native::shell::OpenShell;
 use cotty_host::native::start::Start;
 use cotty_host::state_dir::StateDir;
 
 use crate::asking::Person;
-use crate::hosts::{self, Resolved};
+use crate::attempt::Asks;
+use crate::hosts::Resolved;
 use crate::opening::random_hex;
 use crate::pools::{Lease, Outcome};
 use crate::report::{Caller, Connect};
 use crate::settings::SessionDefaults;
 use crate::store::SessionRow;
 use crate::texts;
-use crate::trusting::{KEYS_MAX, accept};
 
 /// A session on a host that nobody uses is closed after it, where nothing else is configured.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(12 * 3600);
@@ -104,49 +104,38 @@ pub(crate) fn plan(
     Ok(Planned { row, open, startup: own.startup.clone().or_else(|| defaults.startup.clone()) })
 }
 
-/// Opens the way and a shell at its end. A person who waits is asked what it takes; if they leave it is not opened.
+/// Opens the way and a shell at its end. What it takes is asked of a person by cards; if one who waits for it leaves, it
+/// is not opened.
 pub(crate) fn coming(
     lease: Arc<Lease>,
     resolved: Resolved,
     open: OpenShell,
     person: Option<Person>,
+    asks: Asks,
 ) -> Coming {
     Box::pin(async move {
-        let Some(person) = person else {
-            let opened = attempt(&lease, &open, &ask_nobody()).await;
-            return opened.map_err(|error| hosts::refused_by_pool(&resolved, &error));
-        };
+        let open = Arc::new(open);
+        let opening = asks.until_done(&resolved, |ask| {
+            let (lease, open) = (Arc::clone(&lease), Arc::clone(&open));
+            Box::pin(async move { attempt(&lease, &open, &ask).await })
+        });
+        let Some(person) = person else { return opening.await };
         tokio::select! {
             biased;
-            opened = opened_for(&person, &lease, &resolved, &open) => {
+            opened = opening => {
                 // Whoever waits hears of a failure in its own words.
                 if opened.is_ok() {
                     person.arrive();
                 }
                 opened
             }
-            () = person.left() => {
+            // What an agent began goes on without it: a person may answer yet.
+            () = person.left(), if person.answers() => {
                 lease.note(None, Outcome::Failed("the person who opened it gave up".to_owned()));
                 Err(Box::new(HostRefusal::GivenUp { target: resolved.typed.clone() }).into())
             }
         }
     })
-}
-
-async fn opened_for(
-    person: &Person,
-    lease: &Lease,
-    resolved: &Resolved,
-    open: &OpenShell,
-) -> Result<(Terminal, Pulse), Refusal> {
-    let ask = person.asker();
-    for _ in 0..KEYS_MAX {
-        match attempt(lease, open, &ask).await {
-            Ok(opened) => return Ok(opened),
-            Err(error) => accept(resolved, person, &error).await?,
-        }
-    }
-    attempt(lease, open, &ask).await.map_err(|error| hosts::refused_by_pool(resolved, &error))
 }
 
 async fn attempt(lease: &Lease, open: &OpenShell, ask: &Asker) -> Result<(Terminal, Pulse), PoolError> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cotty_host::holder::client::HolderProgram;
 use cotty_host::state_dir::StateDir;
 
-use crate::hosts::HostsSettings;
+use crate::hosts::{HostsSettings, Look};
 
 /// What a new session gets where nothing else is asked for.
 #[derive(Clone, Debug)]
@@ -44,4 +44,6 @@ pub struct HubSettings {
     pub defaults: SessionDefaults,
     /// Which hosts can be named.
     pub hosts: HostsSettings,
+    /// Looks whether the configuration of hosts is another by now.
+    pub look: Look,
 }

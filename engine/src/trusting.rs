@@ -27,7 +27,7 @@ pub(crate) async fn accept(resolved: &Resolved, person: &Person, error: &PoolErr
 }
 
 /// Finds the key that nobody knows, with the host that showed it.
-fn unknown_key<'a>(
+pub(crate) fn unknown_key<'a>(
     target: &'a str,
     settings: &'a Settings,
     error: &'a ConnectError,

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use cotty_core::names::{Boundary, Epoch, InputKind, Mode, Offset, Role, RunId, RunKind};
-use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage};
+use cotty_core::names::{Boundary, CardId, Epoch, InputKind, Mode, Offset, Role, RunId, RunKind};
+use cotty_core::refusal::{CardKind, CardRefusal, Fingerprint, HostRefusal, Refusal, Stage};
 use cotty_engine::report::{Excerpt, Isolated, RunReport, RunState, Stretch};
 use cotty_mcp::render::output::Origin;
 use cotty_mcp::render::{Body, Reply, finish, output, refusal_words, words};
@@ -74,6 +74,7 @@ fn refusals() -> Vec<Refusal> {
     ]
     .into_iter()
     .chain(host_refusals())
+    .chain(card_refusals())
     .collect()
 }
 
@@ -92,6 +93,11 @@ fn stands_above(refusal: &Refusal) {
         Refusal::CannotStart { .. } | Refusal::Lost { .. } | Refusal::NoRecord => {}
         Refusal::Storage { .. } | Refusal::Config { .. } | Refusal::EnvironmentMissing { .. } => {}
         Refusal::VersionSkew { .. } | Refusal::Internal { .. } => {}
+        Refusal::Card(card) => match **card {
+            CardRefusal::Waits { .. } | CardRefusal::Denied { .. } | CardRefusal::TooMany { .. } => {}
+            CardRefusal::Gone { .. } | CardRefusal::None => {}
+            CardRefusal::Several { .. } | CardRefusal::Unclear { .. } => {}
+        },
         Refusal::Host(host) => match **host {
             HostRefusal::NotAllowed { .. } | HostRefusal::Unfamiliar { .. } => {}
             HostRefusal::UnknownKey { .. } => {}
@@ -103,6 +109,32 @@ fn stands_above(refusal: &Refusal) {
             HostRefusal::NotTrusted { .. } | HostRefusal::GivenUp { .. } => {}
         },
     }
+}
+
+/// One of each of those that are about a card.
+fn card_refusals() -> Vec<Refusal> {
+    let (target, wants) = (|| "web1".to_owned(), || "the password of me@web1".to_owned());
+    let (card, who) = (CardId(7), || "operator pts/3".to_owned());
+    let key = "whether SHA256:bmV3 (ssh-ed25519) is the key of web1".to_owned();
+    let all = vec![
+        CardRefusal::Waits { target: target(), card, kind: CardKind::Secret, wants: wants(), why: None },
+        CardRefusal::Waits { target: target(), card, kind: CardKind::HostKey, wants: key, why: None },
+        CardRefusal::Waits {
+            target: target(),
+            card,
+            kind: CardKind::Secret,
+            wants: wants(),
+            why: Some("me may not log in; not accepted: the key id_rsa".to_owned()),
+        },
+        CardRefusal::Denied { target: target(), wants: wants(), who: who(), seconds: 540 },
+        CardRefusal::TooMany { target: target(), wants: wants(), count: 4 },
+        CardRefusal::Gone { card: card.to_string(), why: None },
+        CardRefusal::Gone { card: card.to_string(), why: Some("operator pts/3 answered it".to_owned()) },
+        CardRefusal::None,
+        CardRefusal::Several { open: "q7, q8".to_owned() },
+        CardRefusal::Unclear { card },
+    ];
+    all.into_iter().map(|it| Refusal::Card(Box::new(it))).collect()
 }
 
 /// One of each of those that are about a host.

@@ -39,7 +39,10 @@ pub(crate) async fn sessions(
 ) -> Answer<api::Sessions> {
     let list = served.hub.list(&caller).await?.into_iter().map(words::session);
     let seen = list.filter(|it| admitted.sees(&it.name, it.opened_at_ms));
-    Ok(Json(api::Sessions { sessions: seen.collect() }))
+    // By TCP a card is seen where its page is.
+    let cards =
+        if admitted.credential.is_none() { words::cards(served.hub.cards(), &caller) } else { Vec::new() };
+    Ok(Json(api::Sessions { sessions: seen.collect(), cards }))
 }
 
 pub(crate) async fn devices(State(served): State<Served>) -> Json<api::Devices> {

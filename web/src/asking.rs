@@ -51,7 +51,7 @@ pub(crate) async fn trust(
     }))
 }
 
-fn upgraded(upgrade: WebSocketUpgrade) -> Result<WebSocketUpgrade, Refusal> {
+pub(crate) fn upgraded(upgrade: WebSocketUpgrade) -> Result<WebSocketUpgrade, Refusal> {
     let upgrade = upgrade.protocols([NAME]).max_message_size(OPEN_BYTES_MAX).max_frame_size(OPEN_BYTES_MAX);
     if upgrade.selected_protocol().is_some() {
         return Ok(upgrade);
@@ -86,14 +86,14 @@ async fn trusted(socket: &mut WebSocket, served: &Served, caller: Caller) -> Res
     Ok((close::SESSION_ENDED, "the key is known"))
 }
 
-async fn ordered(socket: &mut WebSocket) -> Result<FromClient, End> {
+pub(crate) async fn ordered(socket: &mut WebSocket) -> Result<FromClient, End> {
     let first = tokio::time::timeout(ORDER_WAIT_MAX, socket.recv()).await;
     let message = first.map_err(|_| (close::NO_JOIN, "no order came"))?;
     message.map_or(Ok(None), understood)?.ok_or((close::MALFORMED, "the first message is the order"))
 }
 
 /// Carries what is told and answered while something is under way. It ends with the socket.
-async fn attended<T>(
+pub(crate) async fn attended<T>(
     socket: &mut WebSocket,
     served: &Served,
     mut hears: mpsc::Receiver<Told>,
@@ -149,6 +149,10 @@ async fn attended<T>(
                     };
                     open = Some(asked);
                     say(socket, &question).await?;
+                }
+                Told::Withdrawn => {
+                    open = None;
+                    say(socket, &FromServer::Withdrawn { id: last_id }).await?;
                 }
             },
         }

@@ -30,6 +30,8 @@ mod viewer;
 
 mod asking;
 
+mod answering;
+
 mod words;
 
 mod answer;

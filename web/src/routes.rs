@@ -12,7 +12,7 @@ use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::guard::{Greeting, Names, Shows};
 use crate::served::Served;
-use crate::{api, asking, guard, login, page, probes, viewer};
+use crate::{answering, api, asking, guard, login, page, probes, viewer};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +92,11 @@ pub fn table() -> Vec<Route> {
         asked("/api/v1/socket", EVERYONE, get(viewer::open)).by_tcp(all, InQuery),
         asked("/api/v1/open", EVERYONE, get(asking::open)),
         asked("/api/v1/trust", PERSON, get(asking::trust)),
+        asked("/api/v1/answer", PERSON, get(answering::answer)),
+        asked("/api/v1/secret", PERSON, get(answering::secret)),
+        asked("/api/v1/secrets", PERSON, get(answering::secrets)),
+        told("/api/v1/secrets", PERSON, post(answering::forget)),
+        asked("/api/v1/cards", EVERYONE, get(answering::cards)),
         asked("/api/v1/sessions", EVERYONE, get(api::sessions)).by_tcp(all, Listed),
         told("/api/v1/sessions", EVERYONE, post(api::connect)).by_tcp(ADMINS, Otherwise),
         asked("/api/v1/devices", EVERYONE, get(api::devices)).by_tcp(ADMINS, Otherwise),

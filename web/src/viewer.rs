@@ -187,9 +187,13 @@ impl Seat<'_> {
                 let chosen = self.served.hub.set_mode(&self.caller, &self.which, mode).await;
                 self.refuse(None, chosen).await
             }
-            Some(FromClient::Open { .. } | FromClient::Trust { .. } | FromClient::Answer { .. }) => {
-                Err((close::MALFORMED, "nothing was asked here"))
-            }
+            Some(
+                FromClient::Open { .. }
+                | FromClient::Trust { .. }
+                | FromClient::Card { .. }
+                | FromClient::Secret { .. }
+                | FromClient::Answer { .. },
+            ) => Err((close::MALFORMED, "nothing was asked here")),
         }
     }
 

@@ -11,6 +11,10 @@ use cotty_engine::report::{
 };
 use cotty_wire::api;
 
+mod asked;
+
+pub(crate) use asked::{card, cards, kept};
+
 pub(crate) fn who(principal: &Principal) -> api::Who {
     api::Who { role: principal.role.to_string(), label: principal.label.clone() }
 }
@@ -38,6 +42,8 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
     let from = |it: SecretFrom| match it {
         SecretFrom::Variable(name) => format!("${name}"),
         SecretFrom::File(file) => file.display().to_string(),
+        SecretFrom::Command(argv) => format!("what {} prints", argv.first().map_or("a program", |it| it)),
+        SecretFrom::Keyring(_) => "in the keyring".to_owned(),
     };
     api::Device {
         host: device.host.unwrap_or_else(|| name.clone()),
@@ -50,6 +56,7 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
             password: auth.password.map(from),
         }),
         label: device.defaults.label,
+        tags: device.tags,
         is_default,
         sessions,
     }

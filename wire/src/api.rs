@@ -12,7 +12,9 @@ pub use access::{
     Credential, Credentials, Link, LinkOrder, Listening, LoggedIn, LoginOrder, LogoutOrder, Me, Proof, Prove,
     RevokeOrder, Revoked, Token, TokenOrder,
 };
-pub use hosts::{Device, DeviceLogin, Devices, Trusted};
+pub use hosts::{
+    Card, Cards, Device, DeviceLogin, Devices, ForgetOrder, Forgotten, KeptSecret, Secrets, Trusted,
+};
 
 /// Why not, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +161,9 @@ pub struct Session {
 pub struct Sessions {
     /// Closed but kept ones too.
     pub sessions: Vec<Session>,
+    /// What waits for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cards: Vec<Card>,
 }
 
 /// Where a command stands.

@@ -6,7 +6,7 @@ use cotty_core::names::{Epoch, Offset};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::api::{Connect, Connected, Failure, State, Trusted, Who};
+use crate::api::{Card, Connect, Connected, Failure, KeptSecret, State, Trusted, Who};
 
 /// The subprotocol's name, asked for at the upgrade.
 pub const NAME: &str = "cotty.1";
@@ -162,6 +162,22 @@ pub enum FromClient {
         /// The host, or a device.
         target: String,
     },
+    /// The first message at `/api/v1/answer`: a person answers a card, or denies it.
+    Card {
+        /// Which (`q7`); the only one that is open without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        /// They say no.
+        #[serde(default)]
+        deny: bool,
+    },
+    /// The first message at `/api/v1/secret`: a person gives a secret for later.
+    Secret {
+        /// The host, or a device.
+        target: String,
+        /// `password`, `passphrase`, `sudo` or `enable`.
+        purpose: String,
+    },
     /// The answer to a `question`.
     Answer {
         /// Its number.
@@ -294,6 +310,23 @@ pub enum FromServer {
         text: String,
         /// What is typed may be shown.
         echo: bool,
+    },
+    /// A question is none any more: somebody else has answered it, or its time is over.
+    Withdrawn {
+        /// Its number.
+        id: u64,
+    },
+    /// The card of `card` is closed. The last message.
+    Answered {
+        /// Which it was.
+        card: Card,
+        /// `answered` or `denied`.
+        how: String,
+    },
+    /// The secret of `secret` is kept. The last message.
+    Kept {
+        /// For whom: one for each key under which the host is known.
+        secrets: Vec<KeptSecret>,
     },
     /// The session of `open` is there. The last message.
     Opened {

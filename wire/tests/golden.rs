@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use cotty_core::names::{Epoch, Offset};
 use cotty_core::refusal::Refusal;
-use cotty_wire::api::{Connect, Failed, Failure, Run, State, Trusted, Who};
+use cotty_wire::api::{Card, Connect, Failed, Failure, KeptSecret, Run, State, Trusted, Who};
 use cotty_wire::hello::{Hello, Terminal, to_header};
 use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, Hidden, Kind, close};
 
@@ -57,6 +57,9 @@ fn what_a_viewer_says() {
             }),
         },
         FromClient::Trust { target: "root@web1:2222".to_owned() },
+        FromClient::Card { id: Some("q7".to_owned()), deny: false },
+        FromClient::Card { id: None, deny: true },
+        FromClient::Secret { target: "web1".to_owned(), purpose: "sudo".to_owned() },
         FromClient::Answer { id: 1, text: Some(Hidden::new("open sesame".to_owned())) },
         FromClient::Answer { id: 2, text: None },
     ];
@@ -97,6 +100,36 @@ fn what_the_daemon_says() {
             kind: "password".to_owned(),
             text: "Password of me@web1: ".to_owned(),
             echo: false,
+        },
+        FromServer::Withdrawn { id: 1 },
+        FromServer::Answered {
+            card: Card {
+                id: "q7".to_owned(),
+                kind: "password".to_owned(),
+                session: "web1".to_owned(),
+                target: "web1".to_owned(),
+                wants: "the password of me@web1".to_owned(),
+                account: Some("me@web1:22".to_owned()),
+                key: Some("SHA256:bmV3".to_owned()),
+                text: Some("Password of me@web1: ".to_owned()),
+                why: None,
+                echo: false,
+                asked_by: Who { role: "agent".to_owned(), label: "codex".to_owned() },
+                attempt: 1,
+                opened_at_ms: 1_790_000_000_000,
+                ends_at_ms: 1_790_000_300_000,
+            },
+            how: "answered".to_owned(),
+        },
+        FromServer::Kept {
+            secrets: vec![KeptSecret {
+                target: "web1".to_owned(),
+                account: "me@web1:22".to_owned(),
+                key: "SHA256:bmV3".to_owned(),
+                purpose: "sudo".to_owned(),
+                session: None,
+                at_ms: 1_790_000_000_000,
+            }],
         },
         FromServer::Trusted {
             trusted: Trusted {

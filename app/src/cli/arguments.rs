@@ -63,6 +63,9 @@ pub(crate) enum Order {
     },
     /// List the sessions.
     Ls {
+        /// Only those that have this in their name, target, account, state or label, or are on a device with this tag.
+        #[arg(conflicts_with = "runs")]
+        filter: Option<String>,
         /// List the newest commands instead.
         #[arg(long)]
         runs: bool,
@@ -148,6 +151,22 @@ pub(crate) enum Order {
         #[arg(value_name = "HOST")]
         target: String,
     },
+    /// Answer what an attempt to connect asks (q7): a secret, or whether a key is the host's. A person's to do.
+    ///
+    /// The answer is typed at this terminal, or is the first line of standard input.
+    Answer {
+        /// Its number; the only one that is open without it.
+        #[arg(value_name = "CARD")]
+        id: Option<String>,
+        /// Say no: for ten minutes agents cannot ask it again.
+        #[arg(long)]
+        deny: bool,
+    },
+    /// Give, list and forget secrets that are kept in the daemon's memory. A person's to do.
+    Secret {
+        #[command(subcommand)]
+        what: SecretOrder,
+    },
     /// Look at the hosts that the config names.
     Device {
         #[command(subcommand)]
@@ -226,10 +245,79 @@ pub(crate) enum View {
     History,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Clone, Subcommand)]
 pub(crate) enum Devices {
     /// List them, with the sessions that are open on them. Nothing is sent to any.
+    List {
+        /// Only those that have this in their name, host, label or tags.
+        filter: Option<String>,
+    },
+    /// Name a host in the config. A person's to do.
+    Add {
+        /// Its name.
+        name: String,
+        /// What it is: user@host:port, or an alias of ssh's; its name without it.
+        #[arg(value_name = "HOST")]
+        target: Option<String>,
+        /// Words for people.
+        #[arg(long)]
+        label: Option<String>,
+    },
+    /// Take a host out of the config. A person's to do.
+    Remove {
+        /// Its name.
+        name: String,
+    },
+    /// Open it where nothing is named. A person's to do.
+    Default {
+        /// Its name.
+        name: String,
+    },
+}
+
+#[derive(Clone, Subcommand)]
+pub(crate) enum SecretOrder {
+    /// Keep a secret for a host whose key is known. It is typed at this terminal, or the first line of standard input.
+    Set {
+        /// The host, or a device.
+        #[arg(value_name = "HOST")]
+        target: String,
+        /// What it is for. Those for sudo and enable are kept, and nothing uses them yet.
+        #[arg(long = "for", value_enum, default_value_t = Purpose::Password)]
+        purpose: Purpose,
+    },
+    /// List for whom secrets are kept; none is shown.
     List,
+    /// Forget those of a host, or all.
+    Forget {
+        /// The host, as it was named.
+        #[arg(value_name = "HOST")]
+        target: Option<String>,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Purpose {
+    /// The account's password.
+    Password,
+    /// The passphrase of its key files.
+    Passphrase,
+    /// For sudo there.
+    Sudo,
+    /// For enable of a network device.
+    Enable,
+}
+
+impl Purpose {
+    /// Returns the word of the protocol.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Passphrase => "passphrase",
+            Self::Sudo => "sudo",
+            Self::Enable => "enable",
+        }
+    }
 }
 
 #[derive(Clone, Subcommand)]

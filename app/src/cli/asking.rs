@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use cotty_core::refusal::Refusal;
 use cotty_wire::api::Failure;
 use cotty_wire::socket::{FromClient, FromServer, Hidden, close};
 use futures_util::StreamExt;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::cli::client::{Client, internal};
+use crate::cli::piped::piped;
 use crate::cli::print;
 use crate::cli::socket::{self, tell};
 use crate::cli::terminal::Line;
@@ -69,10 +71,29 @@ struct Open {
 /// Gives an order, and waits for what becomes of it. A daemon that ends before it asked anything is followed by the
 /// next one, which is told the same: what is there is found again.
 pub(crate) async fn wait_for(client: &Client, path: &str, order: &FromClient) -> Result<Waited, Failure> {
+    wait_with(client, path, order, Answers::Typed).await
+}
+
+/// Where answers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// They are typed at the terminal.
+    Typed,
+    /// The first line of standard input is the only one.
+    Piped,
+}
+
+/// The same with answers from somewhere else.
+pub(crate) async fn wait_with(
+    client: &Client,
+    path: &str,
+    order: &FromClient,
+    answers: Answers,
+) -> Result<Waited, Failure> {
     let mut ends = Ends::new().map_err(|error| internal(&error.to_string()))?;
     let mut tries = 1;
     loop {
-        match converse(client, path, order, &mut ends).await {
+        match converse(client, path, order, &mut ends, answers).await {
             Ok(waited) => return Ok(waited),
             Err(Stopped::Gone { .. }) if tries < TRIES_MAX => tries += 1,
             Err(Stopped::Gone { why } | Stopped::Asked { why }) => return Err(ended(why)),
@@ -86,6 +107,7 @@ async fn converse(
     path: &str,
     order: &FromClient,
     ends: &mut Ends,
+    answers: Answers,
 ) -> Result<Waited, Stopped> {
     let mut socket = tokio::select! {
         socket = socket::open(client, path) => socket?,
@@ -111,11 +133,31 @@ async fn converse(
                 None => {}
                 Some(FromServer::Progress { host, stage }) => progress.newest = Some(format!("{host}: {stage}")),
                 Some(FromServer::Overheard { host, text }) => print::aside(&format!("{host}: {text}")),
+                Some(FromServer::Question { id, .. }) if answers == Answers::Piped => {
+                    if std::mem::replace(&mut asked, true) {
+                        return Err(unclear().into());
+                    }
+                    let text = tokio::task::spawn_blocking(piped).await;
+                    let text = text.map_err(|error| internal(&error.to_string()))??;
+                    if !tell(&mut socket, &FromClient::Answer { id, text: Some(text) }).await {
+                        return Err(Stopped::Asked { why: "it took no answer" });
+                    }
+                }
+                Some(FromServer::Withdrawn { id }) => {
+                    if open.take_if(|it| it.id == id).is_some() {
+                        print::aside("It was answered elsewhere, or its time is over.");
+                    }
+                }
                 Some(FromServer::Question { id, text, echo, .. }) => {
                     let line = Line::begin(&text, echo).await.map_err(|error| no_terminal(&error))?;
                     (open, asked) = (Some(Open { id, line }), true);
                 }
-                Some(done @ (FromServer::Opened { .. } | FromServer::Trusted { .. })) => {
+                Some(
+                    done @ (FromServer::Opened { .. }
+                    | FromServer::Trusted { .. }
+                    | FromServer::Kept { .. }
+                    | FromServer::Answered { .. }),
+                ) => {
                     return Ok(Waited::Done(Box::new(done)));
                 }
                 Some(FromServer::Refused { failure, .. }) => return Err(Stopped::Failed(failure)),
@@ -168,6 +210,11 @@ fn ended(why: &str) -> Failure {
         what: format!("the daemon did not answer: {why}"),
         next: "Try again; cotty status tells how the daemon is".to_owned(),
     }
+}
+
+fn unclear() -> Failure {
+    let why = "its first line is no clear answer: yes, no, or the fingerprint".to_owned();
+    Failure::from(&Refusal::InvalidArgument { what: "standard input", why })
 }
 
 fn no_terminal(error: &io::Error) -> Failure {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
+use crate::config::environment::is_expanded;
 use crate::daemon::reach::{connect, reach};
 use crate::instance::Instance;
 
@@ -36,7 +37,8 @@ impl Client {
     /// Makes a client that says this name. Nothing is connected yet.
     pub(crate) fn new(instance: Instance, name: &str, passed: &[String]) -> Result<Self, Failure> {
         let wanted = passed.iter().map(String::as_str).chain(["SSH_AUTH_SOCK"]);
-        let env = wanted.filter_map(|it| Some((it.to_owned(), std::env::var(it).ok()?)));
+        let env = wanted
+            .filter_map(|it| Some((it.to_owned(), std::env::var(it).ok().filter(|it| is_expanded(it))?)));
         let hello = Hello {
             protocol: PROTOCOL,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -54,6 +54,9 @@ impl Notice {
             | FromServer::Question { .. }
             | FromServer::Opened { .. }
             | FromServer::Trusted { .. }
+            | FromServer::Withdrawn { .. }
+            | FromServer::Answered { .. }
+            | FromServer::Kept { .. }
             | FromServer::Unknown => {}
         }
     }

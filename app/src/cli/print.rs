@@ -74,7 +74,7 @@ pub(crate) fn devices(devices: &[Device]) {
         aside("The config names no device. cotty config path says where it is: [devices.NAME]");
         return;
     }
-    let mut rows = vec![["NAME", "ACCOUNT", "LOGIN", "SESSIONS", "LABEL"].map(str::to_owned)];
+    let mut rows = vec![["NAME", "ACCOUNT", "LOGIN", "SESSIONS", "ABOUT"].map(str::to_owned)];
     for device in devices {
         let name = if device.is_default { format!("{}*", device.name) } else { device.name.clone() };
         let user = device.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
@@ -83,8 +83,10 @@ pub(crate) fn devices(devices: &[Device]) {
             None => device.host.clone(),
         };
         let sessions = if device.sessions.is_empty() { "-".to_owned() } else { device.sessions.join(", ") };
-        let label = device.label.clone().unwrap_or_else(|| "-".to_owned());
-        rows.push([name, format!("{user}{host}"), login(device), sessions, label]);
+        let tags = device.tags.iter().map(|it| format!("#{it}"));
+        let words: Vec<String> = device.label.clone().into_iter().chain(tags).collect();
+        let about = if words.is_empty() { "-".to_owned() } else { words.join(" ") };
+        rows.push([name, format!("{user}{host}"), login(device), sessions, about]);
     }
     table(&rows);
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cotty_wire::api::Session;
+use cotty_wire::api::{Device, Session};
 
 use crate::cli::print::{aside, clean, coloured, line, stands, table};
 
@@ -32,6 +32,26 @@ pub(crate) fn list(sessions: &[Session]) {
         ]);
     }
     table(&rows);
+}
+
+/// Says whether a session is meant by a filter: by what is told of it, or a tag of its device.
+pub(crate) fn is_meant(session: &Session, devices: &[Device], filter: &str) -> bool {
+    let Session { name, target, account, state, label, .. } = session;
+    let told = [Some(name), Some(target), account.as_ref(), Some(state), label.as_ref()];
+    let on = devices.iter().find(|it| it.sessions.contains(name) || it.name == *target);
+    let tags = on.iter().flat_map(|it| &it.tags);
+    told.into_iter().flatten().chain(tags).any(|it| has(it, filter))
+}
+
+/// The same of a device.
+pub(crate) fn is_device(device: &Device, filter: Option<&str>) -> bool {
+    let Device { name, host, user, label, tags, .. } = device;
+    let told = [Some(name), Some(host), user.as_ref(), label.as_ref()];
+    filter.is_none_or(|filter| told.into_iter().flatten().chain(tags).any(|it| has(it, filter)))
+}
+
+fn has(text: &str, filter: &str) -> bool {
+    text.to_lowercase().contains(&filter.to_lowercase())
 }
 
 /// Prints everything about one session.

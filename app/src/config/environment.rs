@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use cotty_core::refusal::Refusal;
 use cotty_core::target;
-use cotty_engine::hosts::device::{Auth, Device, SecretFrom};
+use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 
 use super::Config;
 
@@ -44,10 +44,18 @@ pub fn add_device(config: &mut Config, variable: impl Fn(&str) -> Option<OsStrin
     Ok(())
 }
 
+/// Says whether a variable was filled in: some clients leave a `${NAME}` of their config as it is, which is no value.
+#[must_use]
+pub fn is_expanded(value: &str) -> bool {
+    let inner = value.strip_prefix("${").and_then(|it| it.strip_suffix('}'));
+    inner.is_none_or(|it| it.is_empty() || it.contains(['{', '}', '$']))
+}
+
 fn said(variable: impl Fn(&str) -> Option<OsString>) -> Result<Said, Refusal> {
     let mut said = Said::new();
     for name in OTHERS.into_iter().chain([HOST]) {
-        let Some(value) = variable(name).filter(|it| !it.is_empty()) else { continue };
+        let is_said = |it: &OsString| !it.is_empty() && it.to_str().is_none_or(is_expanded);
+        let Some(value) = variable(name).filter(is_said) else { continue };
         let value = value.into_string().map_err(|_| wrong(name, "is not UTF-8", "Set it to plain text"))?;
         said.insert(name, value);
     }
@@ -77,6 +85,7 @@ fn device(said: &Said) -> Result<Option<(String, Device)>, Refusal> {
         key: key(said)?,
         passphrase: None,
         password: path(said, PASSWORD_FILE)?.map(SecretFrom::File),
+        keep: Keep::default(),
     };
     let auth = (auth != Auth::default()).then_some(auth);
     Ok(Some((host.clone(), Device { host: Some(host), port, user, auth, ..Device::default() })))
@@ -120,6 +129,16 @@ mod tests {
         let find =
             |name: &str| variables.iter().find(|(it, _)| *it == name).map(|(_, value)| OsString::from(value));
         add_device(&mut config, find).map(|()| config)
+    }
+
+    #[test]
+    fn a_placeholder_that_nobody_filled_in_is_no_value() {
+        for absent in ["${SHOP_PASSWORD}", "${env:SHOP}", "${input:password}"] {
+            assert!(!is_expanded(absent), "{absent}");
+        }
+        for value in ["", "sesame", "${", "${}", "a${B}", "${A}${B}", "${A}b", "$A"] {
+            assert!(is_expanded(value), "{value}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cotty_engine::hosts::device::{Auth, Device, SecretFrom};
+use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 
 use super::Config;
 
@@ -60,6 +60,8 @@ fn device(name: &str, device: &Device) -> String {
     say("rows", defaults.rows.map(|it| it.to_string()));
     say("idle_timeout", defaults.idle_timeout.map(|it| quoted(&time(it))));
     say("label", text(&defaults.label));
+    let tags: Vec<String> = device.tags.iter().map(|it| quoted(it)).collect();
+    say("tags", (!tags.is_empty()).then(|| format!("[{}]", tags.join(", "))));
     say("startup", text(&defaults.startup));
     say("default", defaults.default.map(|it| it.to_string()));
     say("auth", device.auth.as_ref().map(auth));
@@ -72,11 +74,22 @@ fn auth(auth: &Auth) -> String {
         from.map(|it| match it {
             SecretFrom::Variable(name) => format!("{what}_env = {}", quoted(name)),
             SecretFrom::File(file) => format!("{what}_file = {}", path(file)),
+            SecretFrom::Command(argv) => {
+                let words: Vec<String> = argv.iter().map(|it| quoted(it)).collect();
+                format!("{what}_command = [{}]", words.join(", "))
+            }
+            SecretFrom::Keyring(tool) if tool.is_absolute() => format!("{what}_keyring = {}", path(tool)),
+            SecretFrom::Keyring(_) => format!("{what}_keyring = true"),
         })
     };
     let key = auth.key.as_deref().map(|it| format!("key = {}", path(it)));
-    let said =
-        [key, secret("passphrase", auth.passphrase.as_ref()), secret("password", auth.password.as_ref())];
+    let keep = (auth.keep == Keep::Never).then(|| "keep_for_reconnect = \"never\"".to_owned());
+    let said = [
+        keep,
+        key,
+        secret("passphrase", auth.passphrase.as_ref()),
+        secret("password", auth.password.as_ref()),
+    ];
     format!("{{ {} }}", said.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 

@@ -31,6 +31,7 @@ use crate::config::{self, Config, Timeouts, environment};
 use crate::daemon::house::{Family, own_card};
 use crate::daemon::log;
 use crate::daemon::reach::Started;
+use crate::daemon::reload;
 use crate::instance::{CARD, Instance, SOCKET, storage};
 
 /// The argument of the second stage.
@@ -136,6 +137,8 @@ fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, 
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // Typed passwords pass through our memory: no copy of it is ever written.
     setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    // Nor does another process of this account look into it, where the account is not root's.
+    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     log::begin(instance, foreground.is_some())?;
     let mut config = config::read(&instance.config)?;
     environment::add_device(&mut config, |name| std::env::var_os(name))?;
@@ -280,6 +283,7 @@ fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal
             sessions_max: config.limits.sessions_max,
         },
         hosts: hosts(config),
+        look: reload::look(instance.config.clone()),
     })
 }
 
@@ -311,14 +315,22 @@ fn hosts(config: &Config) -> HostsSettings {
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),
         targets: config.targets,
+        wrong: None,
     }
 }
 
 fn clean_environment() -> Vec<(OsString, OsString)> {
     let is_ours = |name: &OsString| {
-        name == "HOME" || name == "PATH" || name == "LANG" || name.as_encoded_bytes().starts_with(b"COTTY_")
+        let name = name.to_string_lossy();
+        matches!(&*name, "HOME" | "PATH" | "LANG") || (name.starts_with("COTTY_") && !may_be_a_secret(&name))
     };
     std::env::vars_os().filter(|(name, _)| is_ours(name)).collect()
+}
+
+/// What is called so may hold a secret, whether or not we read it; a variable that names a file does not.
+fn may_be_a_secret(name: &str) -> bool {
+    let words = ["PASSWORD", "PASSPHRASE", "SECRET", "TOKEN"];
+    words.iter().any(|it| name.contains(it)) && !name.ends_with("_FILE")
 }
 
 /// Says the one word that the starter waits for, and closes the pipe: from here on nothing is said there.

@@ -12,6 +12,7 @@ use cotty_wire::hello::{HEADER, Hello, PROTOCOL, UPGRADE_MCP, to_header};
 use serde::Deserialize;
 
 use crate::config;
+use crate::config::environment::is_expanded;
 use crate::daemon::reach::reach;
 use crate::instance::Instance;
 
@@ -96,7 +97,10 @@ fn upgrade(mut stream: UnixStream, hello: &Hello) -> io::Result<Result<Opened, S
 }
 
 fn hello(client: &str, nonce: &str, passed: &[String]) -> Hello {
-    let env: BTreeMap<_, _> = passed.iter().filter_map(|it| Some((it.clone(), env::var(it).ok()?))).collect();
+    let env: BTreeMap<_, _> = passed
+        .iter()
+        .filter_map(|it| Some((it.clone(), env::var(it).ok().filter(|it| is_expanded(it))?)))
+        .collect();
     Hello {
         protocol: PROTOCOL,
         version: env!("CARGO_PKG_VERSION").to_owned(),

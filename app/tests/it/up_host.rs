@@ -110,7 +110,10 @@ fn where_a_key_is_of_no_use_the_agent_is_told_that_a_password_may_be() {
     fs::copy(sshd.file("stranger"), own(&home, "id_ed25519")).unwrap();
     let mut desk = Desk::at(home);
     let said = desk.tool("ssh_connect", json!({"target": target}));
-    said.refuses("auth-failure", &["not accepted", &format!("with a password: cotty up {target}")]);
+    said.refuses(
+        "secret-needed",
+        &["not accepted: the key", "cotty answer q1", &format!("cotty up {target}")],
+    );
 }
 
 #[test]

@@ -4,6 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// By what the keyring of a person's desktop is found.
+pub(super) const BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
+
 /// A host that the configuration names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
@@ -15,6 +18,8 @@ pub struct Device {
     pub user: Option<String>,
     /// How to log in, where that is settled here.
     pub auth: Option<Auth>,
+    /// Words by which it is found with others.
+    pub tags: Vec<String>,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
 }
@@ -28,6 +33,18 @@ pub struct Auth {
     pub passphrase: Option<SecretFrom>,
     /// The account's password.
     pub password: Option<SecretFrom>,
+    /// For how long what a person answers is kept.
+    pub keep: Keep,
+}
+
+/// For how long what a person answered at a login is kept, in memory only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// Until the session is closed that it opened: a connection that breaks is made again without a question.
+    #[default]
+    Session,
+    /// Not at all.
+    Never,
 }
 
 /// Where a secret is; never the secret.
@@ -37,6 +54,10 @@ pub enum SecretFrom {
     Variable(String),
     /// In the first line of this file, which only its owner may read.
     File(PathBuf),
+    /// In the first line that this program prints.
+    Command(Vec<String>),
+    /// In the keyring of the person's desktop, which this program asks (`secret-tool`).
+    Keyring(PathBuf),
 }
 
 /// What sessions on a host are like where a call does not say.
@@ -76,7 +97,8 @@ impl Device {
         let auth = self.auth.iter();
         auth.flat_map(|it| [&it.password, &it.passphrase]).flatten().filter_map(|it| match it {
             SecretFrom::Variable(name) => Some(name.as_str()),
-            SecretFrom::File(_) => None,
+            SecretFrom::Keyring(_) => Some(BUS_VARIABLE),
+            SecretFrom::File(_) | SecretFrom::Command(_) => None,
         })
     }
 }

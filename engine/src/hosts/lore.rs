@@ -143,6 +143,11 @@ impl Lore {
     }
 
     /// Returns a path with the home directory in place of `~`.
+    /// Returns the account's home and name.
+    pub(super) fn account(&self) -> (PathBuf, String) {
+        (self.ssh.home.clone(), self.ssh.user.clone())
+    }
+
     pub(super) fn expanded(&self, path: &Path) -> PathBuf {
         self.ssh.expanded(path)
     }

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use cotty_core::refusal::Refusal;
 use cotty_core::target::{Target, host_port};
 use cotty_host::native::known_hosts::{Names, PORT_DEFAULT};
-use cotty_host::native::settings::{Jump, Keep, Limits, Settings};
+use cotty_host::native::settings::{Jump, Keep as KeyFile, Limits, Settings};
 use cotty_host::openssh::names::Names as Written;
 use cotty_host::openssh::{AgentChoice, Answer};
 
-use super::device::{Auth, Defaults, SecretFrom};
+use super::device::{Auth, Defaults, Keep, SecretFrom};
 use super::honoured::{self, Asked};
 use super::lore::{Lore, Told};
+use super::secrets::{Purpose, Use};
 use super::wanted::{Wanted, agent_of};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
@@ -32,6 +33,7 @@ struct Settling<'a> {
     lore: &'a Lore,
     names: &'a Arc<Written>,
     caller: &'a Caller,
+    wanted_for: Use,
 }
 
 /// Settings, and what else is known.
@@ -53,7 +55,7 @@ pub(super) async fn settle(
     names: &Arc<Written>,
     caller: &Caller,
 ) -> Result<Resolved, Refusal> {
-    let settling = Settling { house, lore, names, caller };
+    let settling = Settling { house, lore, names, caller, wanted_for: Use::Login };
     let settled = settling.host(wanted, HOPS_MAX).await?;
     Ok(settling.finished(wanted, settled))
 }
@@ -66,7 +68,7 @@ pub(super) fn settle_unasked(
     names: &Arc<Written>,
     caller: &Caller,
 ) -> Result<Resolved, Refusal> {
-    let settling = Settling { house, lore, names, caller };
+    let settling = Settling { house, lore, names, caller, wanted_for: Use::Look };
     let settled = settling.as_it_stands(wanted, NOT_ASKED.to_owned())?;
     Ok(settling.finished(wanted, settled))
 }
@@ -75,7 +77,7 @@ pub(super) fn settle_unasked(
 pub(super) fn lend(lore: &Lore, wanted: &Wanted<'_>, caller: &Caller, resolved: &mut Resolved) {
     resolved.settings.agent = agent(&resolved.agent, caller);
     if let Some((_, auth)) = wanted.auth() {
-        log_in_with(lore, caller, &mut resolved.settings, auth, wanted);
+        log_in_with(lore, caller, &mut resolved.settings, auth, wanted, Use::Look);
     }
 }
 
@@ -84,7 +86,7 @@ impl Settling<'_> {
     fn finished(&self, wanted: &Wanted<'_>, settled: Settled) -> Resolved {
         let Settled { mut settings, agent, mut identity, asked, mut notes } = settled;
         if let Some((name, auth)) = wanted.auth() {
-            log_in_with(self.lore, self.caller, &mut settings, auth, wanted);
+            log_in_with(self.lore, self.caller, &mut settings, auth, wanted, self.wanted_for);
             if auth.password.is_some() && !wanted.target.is_plain() {
                 notes.push(format!("the password of {name} is not used: another user or port was named"));
             }
@@ -96,16 +98,9 @@ impl Settling<'_> {
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
         };
         let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
-        Resolved {
-            typed: wanted.target.to_string(),
-            target,
-            identity,
-            settings,
-            agent,
-            asked,
-            defaults,
-            notes,
-        }
+        let keep = wanted.auth().map_or_else(Keep::default, |(_, auth)| auth.keep);
+        let typed = wanted.target.to_string();
+        Resolved { typed, target, identity, settings, agent, asked, defaults, keep, notes }
     }
 
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
@@ -127,7 +122,7 @@ impl Settling<'_> {
         let known_hosts = ssh_files::known_hosts(&self.house.ssh);
         let file = known_hosts.first().cloned();
         let settings = Settings {
-            keeps: file.map(|file| Keep { file, names: Names::Plain }),
+            keeps: file.map(|file| KeyFile { file, names: Names::Plain }),
             known_hosts,
             identity_files: ssh_files::identities(&self.house.ssh),
             agent: agent_of(self.caller),
@@ -152,7 +147,7 @@ impl Settling<'_> {
         let settings = Settings {
             host_key_alias: answer.host_key_alias.clone(),
             known_hosts: answer.known_hosts.clone(),
-            keeps: answer.written_known_hosts.clone().map(|file| Keep { file, names }),
+            keeps: answer.written_known_hosts.clone().map(|file| KeyFile { file, names }),
             identity_files: answer.identity_files.clone(),
             identities_only: answer.identities_only,
             agent: agent(&answer.agent, self.caller),
@@ -213,13 +208,20 @@ fn agent(choice: &AgentChoice, caller: &Caller) -> Option<PathBuf> {
 }
 
 /// Logs in as a device says, and only so. A password is for the account it was given for.
-fn log_in_with(lore: &Lore, caller: &Caller, settings: &mut Settings, auth: &Auth, wanted: &Wanted) {
-    let source = |from: &SecretFrom| secrets::source(from, caller, lore);
+fn log_in_with(
+    lore: &Lore,
+    caller: &Caller,
+    settings: &mut Settings,
+    auth: &Auth,
+    wanted: &Wanted,
+    wanted_for: Use,
+) {
+    let source = |from: &SecretFrom, purpose| secrets::source(from, purpose, caller, lore, wanted_for);
     settings.identity_files = auth.key.iter().map(|it| lore.expanded(it)).collect();
     settings.identities_only = true;
-    settings.passphrase = auth.passphrase.as_ref().map(source);
+    settings.passphrase = auth.passphrase.as_ref().map(|it| source(it, Purpose::Passphrase));
     if wanted.target.is_plain() {
-        settings.password = auth.password.as_ref().map(source);
+        settings.password = auth.password.as_ref().map(|it| source(it, Purpose::Password));
     }
 }
 

@@ -7,6 +7,7 @@ use cotty_core::target::host_port;
 use cotty_host::native::at_hand::{self, AgentKey, FileState, NamedFile};
 use cotty_host::native::error::Trouble;
 use cotty_host::native::known_hosts::{self, Entry, KnownHosts, Marker};
+use cotty_host::native::secret::Bound;
 use cotty_host::native::settings::{NoSecret, SecretSource, Settings};
 
 use super::{AGENT_VARIABLE, AgentChoice, Resolved};
@@ -72,7 +73,7 @@ fn file(file: &NamedFile) -> String {
 
 /// The source is tried, and what it gives is dropped.
 fn secret(what: &str, source: &SecretSource) -> String {
-    match source() {
+    match source(&Bound::default()) {
         Ok(_) => format!("the {what} that is configured: at hand"),
         Err(NoSecret::Variable(name)) => {
             format!("the {what} that is configured: {name} is not set for this client")

@@ -9,9 +9,10 @@ use cotty_core::refusal::FailureKind;
 use cotty_core::target::Target;
 use cotty_host::native::error::{Denied, Trouble};
 use cotty_host::native::known_hosts::Names;
+use cotty_host::native::secret::Bound;
 use cotty_host::native::settings::NoSecret;
 
-use super::device::{Auth, SecretFrom};
+use super::device::{Auth, Keep, SecretFrom};
 use super::*;
 use crate::report::Secret;
 
@@ -42,7 +43,9 @@ fn hosts(targets: Targets) -> Hosts {
             key: Some("~/.ssh/shop".into()),
             passphrase: Some(SecretFrom::Variable("NOWHERE".to_owned())),
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
+            keep: Keep::default(),
         }),
+        tags: Vec::new(),
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
     };
     Hosts::new(HostsSettings {
@@ -52,6 +55,7 @@ fn hosts(targets: Targets) -> Hosts {
         limits: Limits::default(),
         devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
         targets,
+        wrong: None,
     })
 }
 
@@ -77,8 +81,8 @@ async fn a_device_brings_its_own_login_and_what_its_sessions_are_like() {
     assert_eq!(it.identity, "deploy@10.0.0.5:2222 as shop");
     assert_eq!(it.settings.identity_files, [Path::new("/home/me/.ssh/shop")]);
     assert!(it.settings.identities_only);
-    assert_eq!(it.settings.password.unwrap()().unwrap().reveal(), "hunter2");
-    let missing = it.settings.passphrase.unwrap()().unwrap_err();
+    assert_eq!(it.settings.password.unwrap()(&Bound::default()).unwrap().reveal(), "hunter2");
+    let missing = it.settings.passphrase.unwrap()(&Bound::default()).unwrap_err();
     assert_eq!(missing, NoSecret::Variable("NOWHERE".to_owned()));
     // A device that says nothing is a host of its name.
     assert_eq!(resolved("web1").await.identity, "me@web1:22");
@@ -167,7 +171,8 @@ impl Asked {
         let ssh = OpenSsh { program: Some(program), ..OpenSsh::of(home.path(), "me", config) };
         let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
         let limits = Limits::default();
-        let hosts = Hosts::new(HostsSettings { user: Some("me".to_owned()), ssh, limits, devices, targets });
+        let user = Some("me".to_owned());
+        let hosts = Hosts::new(HostsSettings { user, ssh, limits, devices, targets, wrong: None });
         Self { home, hosts }
     }
 
@@ -266,9 +271,11 @@ async fn what_a_name_came_to_is_judged_too() {
         ("alias", Targets::Configured, true),
         ("shop.lan", Targets::Configured, true),
     ] {
-        let mut it = Asked::new("Host alias\nHost 10.*\n", answer, targets);
+        let it = Asked::new("Host alias\nHost 10.*\n", answer, targets);
         let device = Device { host: Some(host.to_owned()), ..Device::default() };
-        it.hosts.settings.devices.insert("shop".to_owned(), device);
+        let mut settings = it.hosts.settings.lock().unwrap();
+        Arc::make_mut(&mut settings).devices.insert("shop".to_owned(), device);
+        drop(settings);
         let asked = it.resolve("shop", Role::Agent).await;
         assert_eq!(asked.is_ok(), allowed, "{host} {targets} {asked:?}");
         if let Err(refusal) = asked {

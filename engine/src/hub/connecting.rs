@@ -2,6 +2,7 @@
 //!
 //! What can take long happens outside of the lock: a name is resolved before it, a host is connected to after it.
 
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio::sync::oneshot;
 
 use super::Hub;
 use crate::asking::Person;
+use crate::attempt::Asks;
+use crate::cards::Attempt;
 use crate::clock;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
@@ -27,6 +30,12 @@ use crate::texts;
 
 /// How long a person waits for a host: until it is there, for each step of the way has a limit of its own.
 const PERSON_WAIT: Duration = Duration::from_secs(3600);
+
+/// An agent's command that joins an attempt waits so long for what a person answers.
+const JOIN_WAIT: Duration = Duration::from_secs(20);
+
+/// A session that becomes ready, or for which it was waited long enough.
+type Readies = Pin<Box<dyn Future<Output = Result<SessionStatus, Refusal>> + Send>>;
 
 /// What an order to connect is about.
 pub(super) enum Wanted {
@@ -171,17 +180,15 @@ impl Hub {
             }
         };
         drop(opening);
-        let wait = order.wait;
-        let status = match ready {
-            Some(ready) => tokio::select! {
-                biased;
-                status = ready => status.unwrap_or_else(|_| Err(handle.gone())),
-                // A person watches the rest.
-                () = arrived(person) => handle.ask(Request::Status).await,
-            },
-            None if person.is_some_and(Person::answers) => handle.ask(Request::Status).await,
-            None => handle.ask(|reply| Request::Ready { wait, reply }).await,
+        let gone = handle.gone();
+        let ready: Readies = match ready {
+            Some(ready) => Box::pin(async move { ready.await.unwrap_or(Err(gone)) }),
+            // A person waits until it can be watched.
+            None if person.is_some_and(Person::answers) => self.joined(&handle, &wanted, PERSON_WAIT),
+            None if person.is_some() => self.joined(&handle, &wanted, order.wait.min(JOIN_WAIT)),
+            None => self.joined(&handle, &wanted, order.wait),
         };
+        let status = self.awaited(caller, &handle, ready, &how, person).await;
         let status = status.map_err(|refusal| self.explain(&handle, refusal))?;
         if let (How::Created, Some((cols, rows))) = (&how, order.cols.zip(order.rows))
             && status.size != (cols, rows)
@@ -194,6 +201,56 @@ impl Hub {
             How::Reused(_) => None,
         };
         Ok(Connected { how, status, instead, notes })
+    }
+
+    /// Joins a session that is there. One that is still on its way tries again: what this caller has to log in with may be
+    /// what it lacked.
+    fn joined(&self, handle: &SessionHandle, wanted: &Wanted, wait: Duration) -> Readies {
+        if let Wanted::Remote(remote) = wanted
+            && self.0.cards.of_session(&handle.identity().name).is_some()
+        {
+            // What was leased is given back at once; what stays are the settings.
+            drop(self.0.pools.lease(&remote.1.identity, remote.1.settings.clone()));
+            self.0.cards.again(&handle.identity().name);
+        }
+        let handle = handle.clone();
+        Box::pin(async move { handle.ask(|reply| Request::Ready { wait, reply }).await })
+    }
+
+    /// Waits for a session as long as its caller does; whoever cannot answer what it asks is told so.
+    async fn awaited(
+        &self,
+        caller: &Caller,
+        handle: &SessionHandle,
+        ready: Readies,
+        how: &How,
+        person: Option<&Person>,
+    ) -> Result<SessionStatus, Refusal> {
+        let session = &handle.identity().name;
+        let answers = person.is_some_and(Person::answers);
+        let is_new = *how == How::Created;
+        let status = tokio::select! {
+            biased;
+            status = ready => status?,
+            // A person watches the rest.
+            () = arrived(person) => return handle.ask(Request::Status).await,
+            () = self.is_there(handle), if answers && !is_new => return handle.ask(Request::Status).await,
+            refusal = self.asks_a_person(session), if !answers && is_new => return Err(refusal),
+            never = self.attended(caller, session, person) => match never {},
+        };
+        // Who joined has waited for an answer in vain.
+        let opening = status.state == SessionState::Opening;
+        self.asks_now(session).filter(|_| opening && !answers).map_or(Ok(status), Err)
+    }
+
+    /// Waits until a session that is joined can be watched: at once, but for one that is on its way and may ask a person.
+    async fn is_there(&self, handle: &SessionHandle) {
+        let session = &handle.identity().name;
+        loop {
+            self.0.cards.settled(session).await;
+            let Some(card) = self.0.cards.of_session(session) else { return };
+            self.0.cards.closed(card.id).await;
+        }
     }
 
     /// Finds out what an order is about. A session that is named, and lives, says it by itself.
@@ -285,7 +342,14 @@ impl Hub {
         let settings =
             person.map_or_else(|| settings.clone(), |it| it.hears(&resolved.typed, settings.clone()));
         let lease = Arc::new(self.0.pools.lease(&resolved.identity, settings));
-        let coming = remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, person.cloned());
+        let attempt = Attempt {
+            session: planned.row.name.clone(),
+            target: resolved.typed.clone(),
+            who: caller.principal.clone(),
+        };
+        let asks = Asks::new(self.0.cards.clone(), self.0.safe.clone(), attempt);
+        let coming =
+            remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, person.cloned(), asks);
         let session = Session::connecting(opening::plan_of(&planned.row), clock::now());
         let way = Some(Way { lease, pulse: None });
         let startup = planned.startup.map(Startup::Command);
@@ -324,7 +388,14 @@ impl Hub {
         self.0.tasks.spawn(async move {
             let ended = task::run(parts, mailbox).await;
             if let (Some(inner), Ended::Over) = (hub.upgrade(), ended) {
-                Hub(inner).forget(&name, &id);
+                let hub = Hub(inner);
+                // What was lost may be opened again; all else was the end of it.
+                let row = hub.0.store.session(&id).ok().flatten();
+                let is_lost = row.and_then(|it| it.ended).is_some_and(|it| it.starts_with("lost"));
+                if !is_lost {
+                    hub.0.safe.closed(&name);
+                }
+                hub.forget(&name, &id);
             }
         });
         handle

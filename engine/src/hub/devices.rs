@@ -24,13 +24,13 @@ impl Hub {
     pub fn devices(&self) -> Vec<DeviceStatus> {
         let open = self.open_on_devices();
         let is_default = |name: &str| self.0.defaults.default_target.as_deref() == Some(name);
-        let status = |(name, device): (&str, &Device)| DeviceStatus {
-            name: name.to_owned(),
-            device: Device::clone(device),
-            is_default: is_default(name),
-            sessions: open.iter().filter(|(on, _)| on == name).map(|(_, session)| session.clone()).collect(),
+        let status = |(name, device): (String, Device)| DeviceStatus {
+            is_default: is_default(&name),
+            sessions: open.iter().filter(|(on, _)| *on == name).map(|(_, session)| session.clone()).collect(),
+            name,
+            device,
         };
-        self.0.hosts.devices().map(status).collect()
+        self.0.hosts.devices().into_iter().map(status).collect()
     }
 
     /// The names that sessions on hosts were opened by, each with its session.

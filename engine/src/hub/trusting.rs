@@ -43,7 +43,9 @@ impl Hub {
                 return Err(hosts::refused_key(&resolved.typed, &shown));
             }
         };
-        Ok(Trusted { name: shown.name.clone(), shown: hosts::fingerprint(&shown.key), added, place })
+        let fingerprint = hosts::fingerprint(&shown.key);
+        self.0.cards.trusted(&shown.name, &fingerprint, &caller.principal);
+        Ok(Trusted { name: shown.name.clone(), shown: fingerprint, added, place })
     }
 }
 

@@ -3,31 +3,28 @@
 use std::future::Future;
 use std::time::Duration;
 
-use russh::client::{AuthResult, Handle, KeyboardInteractiveAuthResponse as Interactive, Prompt};
+use russh::client::{AuthResult, Handle};
 use russh::{MethodKind, MethodSet};
 use tokio::time::timeout;
 
 use crate::native::error::{ConnectError, Denied, Trouble};
-use crate::native::secret::{Ask, AskKind, Asker, Secret, one_line};
+use crate::native::host_key::HostKey;
+use crate::native::secret::{Ask, AskKind, Asker, Bound, Secret, one_line};
 use crate::native::settings::{NoSecret, SecretSource, Settings};
 use crate::native::watcher::{Ended, Watcher};
 
+mod interactive;
 mod keys;
 mod signers;
 
 /// A wrong passphrase or password may be mended so often, as with ssh.
 const ANSWERS_MAX: u32 = 3;
 
-/// A server that asks more rounds of questions than that never ends.
-const ROUNDS_MAX: usize = 16;
-
-/// More questions in one round are no honest login.
-const PROMPTS_MAX: usize = 16;
-
 /// A login under way.
 struct Login<'host> {
     handle: &'host mut Handle<Watcher>,
     settings: &'host Settings,
+    key: &'host HostKey,
     ask: &'host Asker,
     ended: &'host mut Ended,
     methods: Option<MethodSet>,
@@ -49,6 +46,7 @@ enum Attempt {
 pub(super) async fn log_in(
     handle: &mut Handle<Watcher>,
     settings: &Settings,
+    key: &HostKey,
     ask: &Asker,
     ended: &mut Ended,
 ) -> Result<(), ConnectError> {
@@ -56,6 +54,7 @@ pub(super) async fn log_in(
     let mut login = Login {
         handle,
         settings,
+        key,
         ask,
         ended,
         methods: None,
@@ -81,7 +80,7 @@ impl Login<'_> {
                 return Ok(true);
             }
         }
-        self.password = self.configured(self.settings.password.clone());
+        self.password = self.configured(self.settings.password.clone()).await;
         if let Some(secret) = self.password.clone().filter(|_| self.takes(MethodKind::Password)) {
             self.password = None;
             if self.with_password(secret, "the configured password").await? == Attempt::In {
@@ -102,8 +101,11 @@ impl Login<'_> {
     }
 
     /// Returns a secret that the configuration names, or notes why it could not be had.
-    fn configured(&mut self, source: Option<SecretSource>) -> Option<Secret> {
-        let trouble = match source?() {
+    async fn configured(&mut self, source: Option<SecretSource>) -> Option<Secret> {
+        let (source, bound) = (source?, self.bound());
+        // It may wait for a disk or a program.
+        let found = tokio::task::spawn_blocking(move || source(&bound)).await;
+        let trouble = match found.unwrap_or_else(|error| Err(NoSecret::Unreadable(error.to_string()))) {
             Ok(secret) => return Some(secret),
             Err(NoSecret::Variable(name)) => Trouble::NoVariable(name),
             Err(NoSecret::Unreadable(why)) => Trouble::NoSecret(one_line(&why)),
@@ -117,9 +119,7 @@ impl Login<'_> {
             if !self.takes(MethodKind::Password) || self.asks() {
                 break;
             }
-            let account = self.account();
-            let prompt = format!("Password of {account}");
-            let ask = Ask { kind: AskKind::Password, account, prompt, failed };
+            let ask = self.ask(AskKind::Password, format!("Password of {}", self.account()), failed);
             let Some(secret) = self.answer(ask).await? else { break };
             if self.with_password(secret, "a password").await? == Attempt::In {
                 return Ok(true);
@@ -136,64 +136,15 @@ impl Login<'_> {
         self.settled(result, named.to_owned()).await
     }
 
-    /// One login by questions; nothing if nobody answers.
-    async fn interactive(&mut self, failed: u32) -> Result<Option<Attempt>, ConnectError> {
-        let limit = self.settings.limits.authentication;
-        let method = "keyboard-interactive";
-        let user = self.settings.user.clone();
-        let start = self.handle.authenticate_keyboard_interactive_start(user, None);
-        let mut reply = answered(method, limit, start).await?;
-        for round in 0..ROUNDS_MAX {
-            let (name, prompts) = match reply {
-                Ok(Interactive::InfoRequest { name, prompts, .. }) if prompts.len() <= PROMPTS_MAX => {
-                    (name, prompts)
-                }
-                Ok(Interactive::InfoRequest { .. }) => break,
-                Ok(Interactive::Success) => return Ok(Some(Attempt::In)),
-                // It offers questions and has none: nothing was tried.
-                Ok(Interactive::Failure { partial_success: false, .. }) if round == 0 && !self.is_lost() => {
-                    self.has_no_questions = true;
-                    return Ok(Some(Attempt::Refused));
-                }
-                Ok(Interactive::Failure { remaining_methods, partial_success }) => {
-                    let result = AuthResult::Failure { remaining_methods, partial_success };
-                    return self.attempt(result, format!("an answer ({method})")).await.map(Some);
-                }
-                Err(_) => return Err(self.lost().await),
-            };
-            let Some(answers) = self.answers(&name, &prompts, failed).await? else { return Ok(None) };
-            let respond = self.handle.authenticate_keyboard_interactive_respond(answers);
-            reply = answered(method, limit, respond).await?;
-        }
-        self.denied.refused.push(format!("{method}: the server asked without end"));
-        Ok(None)
+    /// Makes a question of this login.
+    fn ask(&self, kind: AskKind, prompt: String, failed: u32) -> Ask {
+        Ask { kind, account: self.account(), bound: self.bound(), prompt, failed }
     }
 
-    // Names and prompts are the server's: they are shown as one line each.
-    async fn answers(
-        &mut self,
-        name: &str,
-        prompts: &[Prompt],
-        failed: u32,
-    ) -> Result<Option<Vec<String>>, ConnectError> {
-        let mut answers = Vec::with_capacity(prompts.len());
-        for prompt in prompts {
-            let words = one_line(&format!("{name} {}", prompt.prompt));
-            let configured = if prompt.echo || prompts.len() > 1 { None } else { self.password.take() };
-            let answer = match configured {
-                Some(secret) => Some(secret),
-                None => {
-                    let kind = AskKind::Challenge { echo: prompt.echo };
-                    self.answer(Ask { kind, account: self.account(), prompt: words.clone(), failed }).await?
-                }
-            };
-            let Some(answer) = answer else {
-                self.denied.troubles.push(Trouble::NoAnswer(words));
-                return Ok(None);
-            };
-            answers.push(answer.reveal().to_owned());
-        }
-        Ok(Some(answers))
+    /// Whom a secret of this login is for.
+    fn bound(&self) -> Bound {
+        let Settings { user, host, port, .. } = self.settings;
+        Bound { user: user.clone(), host: host.clone(), port: *port, key: self.key.fingerprint() }
     }
 
     fn account(&self) -> String {

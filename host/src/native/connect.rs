@@ -78,7 +78,7 @@ impl Connection {
         let Met { mut handle, mut ended, shown, way } = meet(settings, ask).await?;
         let settings = &kept(settings, &shown).await?;
         (settings.progress)(Stage::Authentication);
-        auth::log_in(&mut handle, settings, ask, &mut ended).await?;
+        auth::log_in(&mut handle, settings, &shown.key, ask, &mut ended).await?;
         Ok(Self {
             handle,
             ended,

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
+pub mod command;
+
 /// No secret is longer.
 const FILE_BYTES_MAX: u64 = 64 << 10;
 
@@ -42,10 +44,25 @@ pub struct Ask {
     pub kind: AskKind,
     /// Who logs in where: `me@web1`. On the way to a host it may be another one.
     pub account: String,
+    /// Whom the answer is for: it is given to nobody else.
+    pub bound: Bound,
     /// The words, one line, without control characters. Those of a challenge are the server's.
     pub prompt: String,
     /// How often this was asked before, with answers that were wrong.
     pub failed: u32,
+}
+
+/// Whom a secret is for: one account of one host, that showed this key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bound {
+    /// The account.
+    pub user: String,
+    /// The host, as it is connected to.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The fingerprint of the key that it showed.
+    pub key: String,
 }
 
 /// What comes back: nothing if nobody answers.

@@ -10,10 +10,11 @@ use crate::native::algorithms::Algorithms;
 use crate::native::connect::Program;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Names, Place, Verdict};
-use crate::native::secret::Secret;
+use crate::native::secret::{Bound, Secret};
 
-/// Where a secret comes from that the configuration names: asked when it is needed.
-pub type SecretSource = Arc<dyn Fn() -> Result<Secret, NoSecret> + Send + Sync>;
+/// Where a secret comes from that the configuration names: asked when it is needed, and told for whom. It may wait for a
+/// program.
+pub type SecretSource = Arc<dyn Fn(&Bound) -> Result<Secret, NoSecret> + Send + Sync>;
 
 /// Why a secret that the configuration names could not be had.
 #[derive(Clone, Debug, PartialEq, Eq)]

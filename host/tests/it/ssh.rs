@@ -20,6 +20,8 @@ mod isolated;
 
 mod hostile;
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

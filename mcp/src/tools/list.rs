@@ -7,7 +7,7 @@ use rmcp::model::CallToolResult;
 use super::Definition;
 use crate::arguments::{Arguments, Kind, Param};
 use crate::call::Call;
-use crate::render::sessions;
+use crate::render::{self, sessions};
 
 /// How many commands are listed.
 const COMMANDS_MAX: usize = 50;
@@ -48,7 +48,15 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
         return Ok(sessions::commands(&runs.take(COMMANDS_MAX).collect::<Vec<_>>()));
     }
     let mut all = call.hub.list(&call.caller).await?;
-    all.retain(|it| has(&filter, &[&it.name, &it.target, it.label.as_deref().unwrap_or_default()]));
+    let devices = call.hub.devices();
+    all.retain(|it| {
+        let on = devices.iter().find(|device| device.sessions.contains(&it.name) || device.name == it.target);
+        let tags =
+            on.is_some_and(|it| it.device.tags.iter().any(|it| !filter.is_empty() && has(&filter, &[it])));
+        let (label, account) =
+            (it.label.as_deref().unwrap_or_default(), it.account.as_deref().unwrap_or_default());
+        tags || has(&filter, &[&it.name, &it.target, label, account, &render::state::session(&it.state)])
+    });
     Ok(sessions::listed(&all, arguments.boolean("detail").unwrap_or(false)))
 }
 

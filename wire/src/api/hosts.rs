@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Who;
+
 /// A key of a host that a person accepts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trusted {
@@ -39,6 +41,9 @@ pub struct Device {
     pub login: Option<DeviceLogin>,
     /// Words for people.
     pub label: Option<String>,
+    /// Words by which it is found with others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// It is what is opened when nothing is said.
     pub is_default: bool,
     /// The names of the sessions that are open on it.
@@ -54,4 +59,89 @@ pub struct DeviceLogin {
     pub passphrase: Option<String>,
     /// Where the account's password is: `$VARIABLE` or a file.
     pub password: Option<String>,
+}
+
+/// The answer of `GET /api/v1/cards`: what waits for a person, the oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cards {
+    /// Each of them.
+    pub cards: Vec<Card>,
+}
+
+/// A question of an attempt to connect that only a person may answer. What stands on it is an operator's to read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// `q7`
+    pub id: String,
+    /// `host-key`, `passphrase`, `password` or `challenge`.
+    pub kind: String,
+    /// The session that is to be opened.
+    pub session: String,
+    /// What was named to open it.
+    pub target: String,
+    /// What it asks for, in a few words.
+    pub wants: String,
+    /// The account and the host that ask, as `me@web1:22`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// The fingerprint of the key that the host shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The question, with the server's words where it is one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What was tried before, and what could not be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
+    /// What is typed may be shown.
+    pub echo: bool,
+    /// Who wants the session.
+    pub asked_by: Who,
+    /// The how manieth time it is asked, from 1.
+    pub attempt: u32,
+    /// When it was asked, in milliseconds since 1970.
+    pub opened_at_ms: u64,
+    /// When it ends by itself.
+    pub ends_at_ms: u64,
+}
+
+/// The answer of `GET /api/v1/secrets`: what people gave and what is kept of it in memory. No secret is in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secrets {
+    /// Each of them.
+    pub secrets: Vec<KeptSecret>,
+}
+
+/// That a secret is kept, and for whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSecret {
+    /// What was named when it was given.
+    pub target: String,
+    /// The account, as `me@web1:22`.
+    pub account: String,
+    /// The fingerprint of the host's key: another one does not get it.
+    pub key: String,
+    /// `password`, `passphrase FILE`, `sudo` or `enable`.
+    pub purpose: String,
+    /// The session with whose closing it is forgotten; until somebody has it forgotten, or the daemon ends, without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Since when, in milliseconds since 1970.
+    pub at_ms: u64,
+}
+
+/// Forgets secrets: `POST /api/v1/secrets`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForgetOrder {
+    /// Those of one target; all of them without it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// How many were forgotten.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// So many.
+    pub count: usize,
 }

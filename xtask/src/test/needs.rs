@@ -12,7 +12,7 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 26] = [
+const PROGRAMS: [(&str, &str); 29] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
@@ -38,6 +38,9 @@ const PROGRAMS: [(&str, &str); 26] = [
     ("python3", "python3"),
     ("node", "nodejs"),
     ("npm", "npm"),
+    ("dbus-run-session", "dbus-daemon"),
+    ("gnome-keyring-daemon", "gnome-keyring"),
+    ("secret-tool", "libsecret-tools"),
     ("chromium", "chromium"),
 ];
 

@@ -4,14 +4,37 @@ use std::collections::BTreeMap;
 
 use cotty_core::names::RunId;
 use cotty_core::target;
-use cotty_engine::hosts::device::{Auth, Device, SecretFrom};
+use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 use toml_edit::{Item, TableLike};
 
 use super::values::{Fault, boolean, duration, fault, inner, known, number, path, text, variable};
 
-const DEVICE: &[&str] =
-    &["host", "port", "user", "auth", "term", "cols", "rows", "idle_timeout", "label", "startup", "default"];
-const AUTH: &[&str] = &["key", "password_env", "password_file", "passphrase_env", "passphrase_file"];
+const DEVICE: &[&str] = &[
+    "host",
+    "port",
+    "user",
+    "auth",
+    "term",
+    "cols",
+    "rows",
+    "idle_timeout",
+    "label",
+    "tags",
+    "startup",
+    "default",
+];
+const AUTH: &[&str] = &[
+    "key",
+    "password_env",
+    "password_file",
+    "password_command",
+    "password_keyring",
+    "passphrase_env",
+    "passphrase_file",
+    "passphrase_command",
+    "passphrase_keyring",
+    "keep_for_reconnect",
+];
 
 /// Words under which secrets are written down elsewhere.
 const SECRETS: &[&str] = &["password", "passphrase", "pass", "passwd", "secret", "private_key"];
@@ -64,6 +87,7 @@ fn device(name: &str, table: &dyn TableLike) -> Result<Device, Fault> {
             "rows" => defaults.rows = Some(number(key, item, 1, 500)?),
             "idle_timeout" => defaults.idle_timeout = Some(duration(key, item)?),
             "label" => defaults.label = Some(text(key, item)?),
+            "tags" => device.tags = tags(key, item)?,
             "startup" => defaults.startup = Some(text(key, item)?),
             _ => defaults.default = Some(boolean(key, item)?),
         }
@@ -80,6 +104,14 @@ fn auth(name: &str, table: &dyn TableLike) -> Result<Auth, Fault> {
                 auth.key = Some(path(key, item)?);
                 continue;
             }
+            "keep_for_reconnect" => {
+                auth.keep = keep(key, item)?;
+                continue;
+            }
+            "password_command" => (&mut auth.password, SecretFrom::Command(argv(key, item)?)),
+            "passphrase_command" => (&mut auth.passphrase, SecretFrom::Command(argv(key, item)?)),
+            "password_keyring" => (&mut auth.password, SecretFrom::Keyring(keyring(key, item)?)),
+            "passphrase_keyring" => (&mut auth.passphrase, SecretFrom::Keyring(keyring(key, item)?)),
             "password_env" => (&mut auth.password, SecretFrom::Variable(variable(key, item)?)),
             "password_file" => (&mut auth.password, SecretFrom::File(path(key, item)?)),
             "passphrase_env" => (&mut auth.passphrase, SecretFrom::Variable(variable(key, item)?)),
@@ -90,11 +122,61 @@ fn auth(name: &str, table: &dyn TableLike) -> Result<Auth, Fault> {
                 item,
                 key,
                 "the only place of this secret",
-                "Name a variable or a file, not both",
+                "Name one of its variable, its file, its command and the keyring",
             ));
         }
     }
     Ok(auth)
+}
+
+/// Words by which devices are found together.
+fn tags(key: &str, item: &Item) -> Result<Vec<String>, Fault> {
+    let is_word = |it: &str| {
+        !it.is_empty()
+            && it.len() <= 40
+            && it.chars().all(|it| it.is_ascii_alphanumeric() || "._-".contains(it))
+    };
+    let words: Option<Vec<String>> = item.as_array().and_then(|list| {
+        list.iter().map(|it| it.as_str().filter(|it| is_word(it)).map(str::to_owned)).collect()
+    });
+    words.ok_or_else(|| fault(item, key, "a list of words", &format!("Write {key} = [\"production\"]")))
+}
+
+/// A program with its arguments. What stands there may be a secret by mistake: it is not repeated.
+fn argv(key: &str, item: &Item) -> Result<Vec<String>, Fault> {
+    let wrong = || {
+        let remedy =
+            format!("Write {key} = [\"/usr/bin/pass\", \"show\", \"web1\"]: the program by its whole path");
+        fault(item, key, "a program and its arguments", &remedy)
+    };
+    let words: Option<Vec<String>> = item.as_array().and_then(|list| {
+        list.iter().map(|it| it.as_str().filter(|it| !it.contains('\0')).map(str::to_owned)).collect()
+    });
+    words
+        .filter(|it| it.first().is_some_and(|it| it.starts_with('/') || !it.contains('/') && !it.is_empty()))
+        .ok_or_else(wrong)
+}
+
+/// `true` for `secret-tool`, or the program that is asked in its place.
+fn keyring(key: &str, item: &Item) -> Result<std::path::PathBuf, Fault> {
+    match item.as_bool() {
+        Some(true) => Ok("secret-tool".into()),
+        Some(false) => Err(fault(item, key, "true", "Remove the line where the keyring is not to be asked")),
+        None => path(key, item),
+    }
+}
+
+fn keep(key: &str, item: &Item) -> Result<Keep, Fault> {
+    match item.as_str() {
+        Some("session") => Ok(Keep::Session),
+        Some("never") => Ok(Keep::Never),
+        _ => Err(fault(
+            item,
+            key,
+            "\"session\" or \"never\"",
+            &format!("Write {key} = \"session\" or \"never\""),
+        )),
+    }
 }
 
 /// A secret in this file would be read by whatever reads the file: it is refused, and not repeated.
@@ -172,6 +254,40 @@ mod tests {
             assert_eq!(found.line, 3, "{found:?}");
             assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
             assert!(found.remedy.contains("_env") || found.remedy.contains("_file"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_enforced_yet_is_refused_and_not_passed_over() {
+        for text in ["policy = \"strict\"\n", "[devices.web1]\nhide = true\n", "[devices.web1.rules]\n"] {
+            let found = wrong(text);
+            assert!(found.what.contains("is known and not enforced yet"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_may_be_told_by_a_program_or_the_keyring() {
+        let text = "[devices.web1.auth]\npassword_command = [\"/usr/bin/pass\", \"show\", \"web 1\"]\n\
+                    passphrase_keyring = true\nkeep_for_reconnect = \"never\"\n";
+        let auth = Written::parse(text).unwrap().devices["web1"].auth.clone().unwrap();
+        let words = ["/usr/bin/pass", "show", "web 1"].map(str::to_owned);
+        assert_eq!(auth.password, Some(SecretFrom::Command(words.to_vec())));
+        assert_eq!(auth.passphrase, Some(SecretFrom::Keyring("secret-tool".into())));
+        assert_eq!(auth.keep, Keep::Never);
+        let config = crate::config::Config::from(Written::parse(text).unwrap());
+        assert_eq!(crate::config::Config::from(Written::parse(&config.to_toml()).unwrap()), config);
+        for text in [
+            "password_command = \"pass show hunter2\"",
+            "password_command = []",
+            "password_command = [\"bin/pass\"]",
+            "password_command = [\"/bin/pass\", 3]",
+            "password_keyring = false",
+            "password_keyring = \"hunter2\"",
+            "password_env = \"P\"\npassword_keyring = true",
+            "keep_for_reconnect = \"always\"",
+        ] {
+            let found = wrong(&format!("[devices.web1.auth]\n{text}\n"));
+            assert!(!found.remedy.is_empty() && !format!("{found:?}").contains("hunter2"), "{found:?}");
         }
     }
 

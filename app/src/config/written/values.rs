@@ -10,6 +10,9 @@ use toml_edit::{Item, TableLike};
 /// A mistake that knows its bytes and not yet its line: what is wrong, and the remedy.
 pub(super) type Fault = (Range<usize>, String, String);
 
+/// Words for what is to come. Whoever writes one relies on it, so that it is not passed over.
+const LATER: [&str; 5] = ["policy", "rules", "approvals", "audit", "hide"];
+
 /// Returns the entries of a table, all of which are known.
 pub(super) fn known<'a>(
     table: &'a dyn TableLike,
@@ -19,6 +22,12 @@ pub(super) fn known<'a>(
     let entries: Vec<_> = table.iter().collect();
     for (key, item) in &entries {
         if !keys.contains(key) {
+            if LATER.contains(key) {
+                let span =
+                    table.key(key).and_then(toml_edit::Key::span).or_else(|| item.span()).unwrap_or(0..0);
+                let remedy = "Remove it: what is not enforced must not look as if it were".to_owned();
+                return Err((span, format!("{prefix}{key} is known and not enforced yet"), remedy));
+            }
             let span = table.key(key).and_then(toml_edit::Key::span).or_else(|| item.span()).unwrap_or(0..0);
             let remedy = match closest(key, keys) {
                 Some(close) => format!("Write {prefix}{close}, or remove the line"),

@@ -15,7 +15,7 @@ use crate::native::agent::{Agent, Held, Unsigned};
 use crate::native::certificate;
 use crate::native::error::{ConnectError, Trouble};
 use crate::native::keyfile::{self, Content, KeyFile};
-use crate::native::secret::{Ask, AskKind, Secret, one_line};
+use crate::native::secret::{AskKind, Secret, one_line};
 
 /// A certificate, and where it was found: in a file, or at the agent.
 struct Found {
@@ -322,7 +322,7 @@ impl Login<'_> {
         text: Zeroizing<String>,
     ) -> Result<Option<PrivateKey>, ConnectError> {
         let text = Arc::new(text);
-        if let Some(passphrase) = self.configured(self.settings.passphrase.clone()) {
+        if let Some(passphrase) = self.configured(self.settings.passphrase.clone()).await {
             match decrypted(&text, passphrase).await {
                 Some(key) => return Ok(Some(key)),
                 None => self.denied.troubles.push(Trouble::WrongPassphrase(file.to_owned())),
@@ -331,8 +331,7 @@ impl Login<'_> {
         for failed in 0..ANSWERS_MAX {
             let kind = AskKind::Passphrase { file: file.to_owned() };
             let prompt = format!("Passphrase of {}", file.display());
-            let Some(passphrase) = self.answer(Ask { kind, account: self.account(), prompt, failed }).await?
-            else {
+            let Some(passphrase) = self.answer(self.ask(kind, prompt, failed)).await? else {
                 let wrong = Trouble::WrongPassphrase(file.to_owned());
                 if failed == 0 && !self.denied.troubles.contains(&wrong) {
                     self.denied.troubles.push(Trouble::NoPassphrase(file.to_owned()));

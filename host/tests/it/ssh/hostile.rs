@@ -99,7 +99,7 @@ impl server::Handler for Scripted {
 }
 
 /// A key of its own, made by ssh-keygen.
-fn key(folder: &tempfile::TempDir, name: &str) -> PrivateKey {
+pub(super) fn key(folder: &tempfile::TempDir, name: &str) -> PrivateKey {
     let path = folder.path().join(name);
     let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status();
     assert!(made.unwrap().success());
@@ -131,14 +131,14 @@ async fn serve(manners: Manners, key: PrivateKey) -> (SocketAddr, Arc<Mutex<Vec<
 }
 
 /// A target that knows the key in `known`, has the key file `user`, and a password.
-fn target(folder: &tempfile::TempDir, address: SocketAddr, known: &str) -> Settings {
+pub(super) fn target(folder: &tempfile::TempDir, address: SocketAddr, known: &str) -> Settings {
     let public = std::fs::read_to_string(folder.path().join(format!("{known}.pub"))).unwrap();
     let file = folder.path().join("known_hosts");
     std::fs::write(&file, format!("[127.0.0.1]:{} {public}", address.port())).unwrap();
     Settings {
         known_hosts: vec![file],
         identity_files: vec![folder.path().join("user")],
-        password: Some(Arc::new(|| Ok(Secret::new("hunter2".into())))),
+        password: Some(Arc::new(|_| Ok(Secret::new("hunter2".into())))),
         ..Settings::new("127.0.0.1", address.port(), "somebody")
     }
 }
@@ -236,7 +236,7 @@ fn a_server_without_channels_is_told() {
     key(&folder, "user");
     block_on(async {
         let (address, _) = serve(Manners::RefusesChannels, key(&folder, "known")).await;
-        let password = Some(Arc::new(|| Ok(Secret::new("right".into()))) as _);
+        let password = Some(Arc::new(|_: &_| Ok(Secret::new("right".into()))) as _);
         let settings = Settings { identity_files: Vec::new(), password, ..target(&folder, address, "known") };
         let pool = Pool::new(settings);
         let refused = pool.shell(&open_shell(&folder), &ask_nobody()).await.map(drop).unwrap_err();

@@ -84,7 +84,7 @@ fn a_passphrase_is_asked_for_only_if_the_server_would_take_the_key() {
     let (ask, _) = answering(&["no", "nay", "never"]);
     assert!(denied(&target, &ask).troubles.contains(&Trouble::WrongPassphrase(sshd.file("locked"))));
     assert_eq!(denied(&target, &ask_nobody()).troubles, [Trouble::NoPassphrase(sshd.file("locked"))]);
-    let target = Settings { passphrase: Some(Arc::new(|| Ok(Secret::new("open barley".into())))), ..target };
+    let target = Settings { passphrase: Some(Arc::new(|_| Ok(Secret::new("open barley".into())))), ..target };
     assert_eq!(denied(&target, &ask_nobody()).troubles, [Trouble::WrongPassphrase(sshd.file("locked"))]);
 }
 

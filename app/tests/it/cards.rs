@@ -1,0 +1,249 @@
+//! Cards: an agent's connection that needs a person waits for one, wherever that person answers.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use cotty_testkit::home::{Home, binary};
+use cotty_testkit::tty::Tty;
+use cotty_testkit::{Account, Sshd, until};
+use serde_json::json;
+
+use crate::desk::Desk;
+use crate::remote::{self, target};
+use crate::trust::{own, stranger};
+
+const SECRET: &str = "card-canary-0815";
+
+fn stdout(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn ends(tty: &mut Tty, code: i32) -> String {
+    let ended = tty.wait_exit().code();
+    let text = tty.rest();
+    assert_eq!(ended, Some(code), "{text}");
+    text
+}
+
+/// A home without a key of its own, an account with a password at the server, and how that is named.
+fn keyless(story: &str, sshd: &Sshd) -> Option<(Home, Account, String)> {
+    let account = Account::new(story, sshd, "/bin/bash")?;
+    account.set_password(SECRET);
+    let home = remote::home(&[sshd]);
+    fs::remove_file(own(&home, "id_ed25519")).unwrap();
+    let target = format!("{}@127.0.0.1:{}", account.name(), sshd.port());
+    Some((home, account, target))
+}
+
+/// The cards that are open, as a person sees them.
+fn open(home: &Home) -> Vec<serde_json::Value> {
+    let (_, text) = home.run_as_person(&["ls", "--json"]);
+    let list: serde_json::Value = serde_json::from_str(text.trim()).unwrap();
+    list["cards"].as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn an_agents_connection_waits_for_the_password_that_a_person_gives_elsewhere() {
+    let story = "an_agents_connection_waits_for_the_password";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    let said = desk.tool("ssh_connect", json!({"target": target}));
+    said.refuses(
+        "secret-needed",
+        &["q1 asks for the password of", "cotty answer q1", &format!("cotty up {target}")],
+    );
+    // It is named where somebody looks, and an agent sees no more than that.
+    let said = desk.tool("ssh_list", json!({}));
+    assert!(said.text.contains("q1 asks a person for the password of"), "{said:?}");
+    let list = stdout(&desk.home.run(&["ls", "--json"]));
+    assert!(list.contains("\"id\":\"q1\"") && !list.contains("\"text\""), "{list}");
+    assert!(open(&desk.home)[0]["text"].as_str().unwrap().contains("Password of"));
+    // An agent answers nothing.
+    let output = desk.home.run(&["answer", "q1"]);
+    assert_eq!(output.status.code(), Some(77), "{output:?}");
+
+    let mut tty = desk.home.tty(&["answer"]);
+    let text = tty.wait_text(&format!("Password of {}@127.0.0.1: ", account.name()));
+    assert!(
+        text.contains("q1: agent") && text.contains("opens session 127.0.0.1") && text.contains("SHA256:"),
+        "{text}"
+    );
+    assert!(!tty.is_cooked());
+    tty.line("wrong");
+    ends(&mut tty, 0);
+    // What was wrong is a new card, which says so.
+    let card = until("it is asked again", || open(&desk.home).first().filter(|it| it["id"] == "q2").cloned());
+    assert_eq!(card["attempt"], 2);
+    let mut tty = desk.home.tty(&["answer", "q1"]);
+    assert!(ends(&mut tty, 65).contains("there is no open card q1: operator"));
+    let mut tty = desk.home.tty(&["answer", "q2"]);
+    tty.wait_text("That was not accepted. Password of");
+    tty.line(SECRET);
+    assert!(!ends(&mut tty, 0).contains(SECRET));
+    // The same call joins the attempt.
+    let said = desk.tool("ssh_connect", json!({"target": target}));
+    assert!(said.head().contains("open already (same target): ready"), "{said:?}");
+    let said = desk.run("127.0.0.1", "id -un");
+    assert_eq!((said.exit(), said.output()), (Some(0), account.name().to_owned()), "{said:?}");
+    assert!(open(&desk.home).is_empty());
+}
+
+#[test]
+fn an_answer_may_come_from_a_program_and_a_denial_holds() {
+    let story = "an_answer_may_come_from_a_program";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    desk.tool("ssh_connect", json!({"target": target})).refuses("secret-needed", &["q1"]);
+    let (code, text) = desk.home.run_as_person(&["answer", "q1", "--deny"]);
+    assert!(code == Some(0) && text.contains("q1 is denied"), "{text}");
+    let refused = until("the attempt is over", || {
+        let said = desk.tool("ssh_connect", json!({"target": target}));
+        said.text.contains("denied it").then_some(said)
+    });
+    refused.refuses("policy-blocked", &["denied it; that holds for", "cotty up"]);
+    // A person is asked all the same; the answer comes from another program.
+    let mut tty = desk.home.tty(&["up", &target, "-d"]);
+    tty.wait_text("Password of");
+    let script = format!("printf '%s\\n' {SECRET} | {} answer", binary().display());
+    let mut command = desk.home.program("sh");
+    command.args(["-c", &script]);
+    let mut answers = Tty::start(&command);
+    let text = ends(&mut answers, 0);
+    assert!(text.contains("is answered") && !text.contains(SECRET), "{text}");
+    tty.wait_text("It was answered elsewhere");
+    assert!(ends(&mut tty, 0).contains("Session 127.0.0.1 is open on"));
+}
+
+#[test]
+fn an_unknown_key_is_a_card_that_an_answer_or_trust_closes() {
+    let Some(sshd) = Sshd::start("an_unknown_key_is_a_card") else { return };
+    for way in [&["answer"][..], &["trust", &target(&sshd)]] {
+        let mut desk = Desk::at(stranger(&sshd));
+        let order = json!({"target": target(&sshd), "name": "web1"});
+        let said = desk.tool("ssh_connect", order.clone());
+        said.refuses("host-key", &["q1 asks for whether SHA256:", "cotty answer q1", "cotty trust"]);
+        let mut tty = desk.home.tty(way);
+        tty.wait_text("(yes, no, or the fingerprint)");
+        tty.line("sure");
+        tty.wait_text("Type yes, no, or the fingerprint");
+        tty.line("yes");
+        ends(&mut tty, 0);
+        let said = desk.tool("ssh_connect", order);
+        assert!(said.head().contains("ready"), "{way:?} {said:?}");
+        assert_eq!(fs::read_to_string(own(&desk.home, "known_hosts")).unwrap().lines().count(), 1);
+    }
+}
+
+#[test]
+fn attaching_to_a_session_that_is_on_its_way_shows_its_card() {
+    let story = "attaching_to_a_session_that_is_on_its_way";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    let order = json!({"target": target, "name": "web1"});
+    desk.tool("ssh_connect", order.clone()).refuses("secret-needed", &["q1"]);
+    // Whoever only looks in does not end it.
+    let mut tty = desk.home.tty(&["attach", "web1"]);
+    tty.wait_text("Password of");
+    tty.send("\x03");
+    ends(&mut tty, 130);
+    assert_eq!(open(&desk.home).len(), 1);
+    let mut tty = desk.home.tty(&["attach", "web1"]);
+    tty.wait_text("Password of");
+    tty.line(SECRET);
+    tty.wait_text("pen free");
+    tty.send(b"\x1d");
+    assert!(!ends(&mut tty, 0).contains(SECRET));
+    let said = desk.tool("ssh_connect", order.clone());
+    assert!(said.head().contains("ready"), "{said:?}");
+    // A card goes with its session.
+    desk.tool("ssh_close", json!({"id": "web1"}));
+}
+
+#[test]
+fn the_same_call_tries_again_with_what_is_there_by_now_and_a_closed_session_takes_its_card_along() {
+    let story = "the_same_call_tries_again";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    let order = json!({"target": target});
+    desk.tool("ssh_connect", order.clone()).refuses("secret-needed", &["q1"]);
+    // Nobody answers: the same card is named again.
+    let run = json!({"target": target, "command": "true", "wait_s": 1});
+    desk.tool("ssh_run", run).refuses("secret-needed", &["q1"]);
+    desk.tool("ssh_close", json!({"id": "127.0.0.1"}));
+    until("the card is gone", || open(&desk.home).is_empty().then_some(()));
+    // An attempt that an agent's command began goes on without that command.
+    let output = desk.home.run(&["up", &target]);
+    assert_eq!(output.status.code(), Some(65), "{output:?}");
+    assert_eq!(open(&desk.home)[0]["id"], "q2");
+    // The key is there by now.
+    fs::copy(sshd.file("user_ed25519"), own(&desk.home, "id_ed25519")).unwrap();
+    let said = desk.tool("ssh_connect", order);
+    assert!(said.head().contains("ready"), "{said:?}");
+    until("the card is gone", || open(&desk.home).is_empty().then_some(()));
+}
+
+/// From inside a session, in each way that leaves a terminal, nothing that is a person's is done.
+#[test]
+fn from_inside_a_session_no_detour_answers_a_card() {
+    let story = "from_inside_a_session_no_detour_answers_a_card";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    desk.tool("ssh_connect", json!({"target": target})).refuses("secret-needed", &["q1"]);
+    desk.tool("ssh_connect", json!({"target": "local"}));
+    let out = desk.home.work().join("out");
+    for order in ["answer q1", "answer q1 --deny"] {
+        let call = format!("{} {order}", binary().display());
+        for way in [
+            format!("setsid -w sh -c 'echo {SECRET} | {call} >out 2>&1'"),
+            format!("nohup sh -c 'echo {SECRET} | {call} >out 2>&1'"),
+            format!("script -qec '{call}' out </dev/null"),
+            format!("(setsid sh -c '(echo {SECRET} | {call} >out 2>&1; echo over >>out) &' &)"),
+        ] {
+            fs::write(&out, "").unwrap();
+            desk.run("local", &format!("cd {} && {way}", desk.home.work().display()));
+            let text =
+                until("it was tried", || fs::read_to_string(&out).ok().filter(|it| it.contains("cotty:")));
+            assert!(text.contains("a person's to do"), "{way}\n{text}");
+        }
+    }
+    assert_eq!(open(&desk.home).len(), 1);
+    let mut child = desk.home.cotty(&["answer", "q1"]);
+    let mut child = child.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{SECRET}").ok();
+    assert_eq!(child.wait().unwrap().code(), Some(77));
+}
+
+#[test]
+fn questions_of_the_server_are_relayed_word_for_word_on_the_living_connection() {
+    let story = "questions_of_the_server_are_relayed";
+    // What is asked is asked by PAM, which tells everybody something first.
+    let lines =
+        "UsePAM yes\nKbdInteractiveAuthentication yes\nPasswordAuthentication no\nPubkeyAuthentication no\n";
+    let pam = "printf 'The code was sent\\n' >{folder}/notice; chmod 644 {folder}/notice\n\
+               printf 'auth optional pam_echo.so file={folder}/notice\\nauth required pam_unix.so\\n\
+               account required pam_permit.so\\nsession required pam_permit.so\\n' >{folder}/pam\n\
+               mount --bind {folder}/pam /etc/pam.d/sshd";
+    let Some(sshd) = Sshd::start_in_namespace(story, lines, pam) else { return };
+    let Some((home, account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    let said = desk.tool("ssh_connect", json!({"target": target}));
+    said.refuses("secret-needed", &["q1 asks for an answer to a question of the server for"]);
+    for (card, answer) in [("q1", "wrong"), ("q2", SECRET)] {
+        until("it is asked", || open(&desk.home).first().filter(|it| it["id"] == card).cloned());
+        let mut tty = desk.home.tty(&["answer", card]);
+        let text = tty.wait_text("Password:");
+        assert!(text.contains(&format!("{}@127.0.0.1 asks:", account.name())), "{text}");
+        assert!(text.contains("The code was sent Password:"), "{text}");
+        assert_eq!(text.contains("That was not accepted."), card == "q2", "{text}");
+        tty.line(answer);
+        ends(&mut tty, 0);
+    }
+    let said = desk.tool("ssh_connect", json!({"target": target}));
+    assert!(said.head().contains("ready"), "{said:?}");
+}

@@ -1,0 +1,336 @@
+//! Where secrets come from, in which order, and where none of them is ever found.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use cotty_testkit::home::{Home, binary};
+use cotty_testkit::mcp::Mcp;
+use cotty_testkit::not_run::{have, not_run};
+use cotty_testkit::tty::Tty;
+use cotty_testkit::{Account, Relay, Sshd, until};
+use serde_json::json;
+
+use crate::desk::Desk;
+use crate::remote;
+use crate::trust::own;
+
+const SECRET: &str = "secret-canary-1234";
+
+fn stdout(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// An account with a password, and a home that knows the server at this port and has no key.
+fn scene(story: &str, sshd: &Sshd, port: u16) -> Option<(Home, Account)> {
+    let account = Account::new(story, sshd, "/bin/bash")?;
+    account.set_password(SECRET);
+    let home = remote::home(&[sshd]);
+    let known = sshd.known_line(&format!("[127.0.0.1]:{port}"));
+    fs::write(own(&home, "known_hosts"), known).unwrap();
+    fs::remove_file(own(&home, "id_ed25519")).unwrap();
+    Some((home, account))
+}
+
+/// A device with this in its login.
+fn device(home: &Home, account: &Account, port: u16, auth: &str) {
+    home.write_config(&format!(
+        "[devices.shop]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{}\"\n[devices.shop.auth]\n{auth}\n",
+        account.name()
+    ));
+}
+
+/// A program of the home's own.
+fn program(home: &Home, name: &str, script: &str) -> String {
+    let path = home.path().join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    path.display().to_string()
+}
+
+/// Runs `cotty` with `args` at a person's terminal, its standard input the output of `printf`.
+fn piped(home: &Home, text: &str, args: &str) -> (Option<i32>, String) {
+    let mut command = home.program("sh");
+    command.args(["-c", &format!("printf '%s\\n' '{text}' | {} {args}", binary().display())]);
+    let mut tty = Tty::start(&command);
+    let status = tty.wait_exit();
+    (status.code(), tty.rest())
+}
+
+#[test]
+fn a_command_tells_the_password_and_one_that_fails_leaves_the_question_to_a_person() {
+    let story = "a_command_tells_the_password";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
+    let tells =
+        program(&home, "tells", &format!("echo \"$1 $HOME $SSH_TTY$OTHER\" >>$HOME/asked; echo {SECRET}"));
+    let fails = program(&home, "fails", "echo nothing-of-this-is-told; echo nor-this >&2; exit 3");
+    device(&home, &account, sshd.port(), &format!("password_command = [\"{tells}\", \"shop item\"]"));
+    let mut desk = Desk::at(home);
+    // A look starts nothing.
+    let said = desk.tool("ssh_status", json!({"target": "shop"}));
+    assert!(said.text.contains("is asked when a login needs it"), "{said:?}");
+    let asked = desk.home.path().join("account/asked");
+    assert!(!asked.exists());
+    let said = desk.tool("ssh_connect", json!({"target": "shop"}));
+    assert!(said.head().contains("ready"), "{said:?}");
+    let home = desk.home.path().join("account").display().to_string();
+    assert_eq!(fs::read_to_string(asked).unwrap(), format!("shop item {home} \n"));
+    assert_eq!(desk.run("shop", "id -un").output(), account.name());
+
+    let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
+    device(&home, &account, sshd.port(), &format!("password_command = [\"{fails}\"]"));
+    let mut desk = Desk::at(home);
+    let said = desk.tool("ssh_connect", json!({"target": "shop"}));
+    said.refuses("secret-needed", &["q1", "fails failed: exit status: 3"]);
+    assert!(!said.text.contains("nothing-of-this") && !said.text.contains("nor-this"), "{said:?}");
+}
+
+#[test]
+fn a_keyring_is_asked_for_this_account_and_key_and_one_that_does_not_answer_is_told() {
+    let story = "a_keyring_is_asked_for_this_account";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
+    let tool = program(&home, "tool", &format!("echo \"$@\" >$HOME/asked; printf {SECRET}"));
+    device(&home, &account, sshd.port(), &format!("password_keyring = \"{tool}\""));
+    let mut desk = Desk::at(home);
+    let said = desk.tool("ssh_connect", json!({"target": "shop"}));
+    assert!(said.head().contains("ready"), "{said:?}");
+    let asked = fs::read_to_string(desk.home.path().join("account/asked")).unwrap();
+    let words =
+        format!("lookup service cotty account {}@127.0.0.1:{} key SHA256:", account.name(), sshd.port());
+    assert!(asked.starts_with(&words) && asked.ends_with(" purpose password\n"), "{asked}");
+
+    let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
+    let locked = program(&home, "locked", "exit 1");
+    let hangs = program(&home, "hangs", "sleep 1000");
+    let no_bus = program(&home, "no-bus", "echo 'secret-tool: no bus' >&2; exit 1");
+    for (tool, why) in [
+        (&locked, "has no such secret, or is locked"),
+        (&no_bus, "there is no keyring that answers: secret-tool: no bus"),
+        (&hangs, "did not answer within 5 s: it may be locked"),
+    ] {
+        device(&home, &account, sshd.port(), &format!("password_keyring = \"{tool}\""));
+        drop(home.run_as_person(&["stop"]));
+        let output = home.run(&["up", "shop"]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(text.contains(why) && text.contains("cotty answer"), "{text}");
+    }
+}
+
+#[test]
+fn the_keyring_of_a_desktop_gives_what_secret_tool_put_there() {
+    let story = "the_keyring_of_a_desktop_gives";
+    for tool in ["dbus-run-session", "gnome-keyring-daemon", "secret-tool"] {
+        if !have(tool, story) {
+            return;
+        }
+    }
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
+    device(&home, &account, sshd.port(), "password_keyring = true");
+    let public = sshd.file("host_ed25519.pub");
+    let script = format!(
+        "printf unlock | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1\n\
+         key=$(ssh-keygen -lf {} | cut -d' ' -f2)\n\
+         printf {SECRET} | secret-tool store --label=shop service cotty account {}@127.0.0.1:{} key $key purpose password || exit 9\n\
+         {} up shop",
+        public.display(),
+        account.name(),
+        sshd.port(),
+        binary().display()
+    );
+    let output = home.program("dbus-run-session").args(["--", "sh", "-c", &script]).output().unwrap();
+    if output.status.code() == Some(9) {
+        not_run(story, "the keyring of this desktop takes no secret");
+        return;
+    }
+    assert!(stdout(&output).contains("Session shop is open on shop"), "{output:?}");
+}
+
+#[test]
+fn a_secret_that_a_person_gave_before_is_used_for_this_host_until_it_is_forgotten() {
+    let story = "a_secret_that_a_person_gave_before";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
+    let target = format!("{}@127.0.0.1:{}", account.name(), sshd.port());
+    let mut desk = Desk::at(home);
+    let (code, text) = piped(&desk.home, SECRET, &format!("secret set {target}"));
+    assert!(code == Some(0) && text.contains("kept in memory") && text.contains("SHA256:"), "{text}");
+    let (code, text) = piped(&desk.home, SECRET, &format!("secret set {target} --for sudo"));
+    assert_eq!(code, Some(0), "{text}");
+    // None is shown, to nobody; and none is kept for a host that nobody knows.
+    let (_, text) = desk.home.run_as_person(&["secret", "list", "--json"]);
+    assert!(text.contains("\"purpose\":\"sudo\"") && !text.contains(SECRET), "{text}");
+    let (code, text) = piped(&desk.home, SECRET, "secret set me@127.0.0.2");
+    assert!(code == Some(65) && text.contains("cotty trust me@127.0.0.2"), "{text}");
+    for order in [&["secret", "list"][..], &["secret", "set", &target], &["secret", "forget"]] {
+        assert_eq!(desk.home.run(order).status.code(), Some(77), "{order:?}");
+    }
+    let said = desk.tool("ssh_connect", json!({"target": target}));
+    assert!(said.head().contains("ready"), "{said:?}");
+    desk.tool("ssh_close", json!({"id": "127.0.0.1"}));
+    let (_, text) = desk.home.run_as_person(&["secret", "forget"]);
+    assert!(text.contains("2 forgotten"), "{text}");
+    // One that is wrong is not sent twice: a person is asked.
+    piped(&desk.home, "wrong", &format!("secret set {target}"));
+    let said = desk.tool("ssh_connect", json!({"target": target, "name": "other"}));
+    assert!(said.head().contains("ready") || said.text.contains("q1"), "{said:?}");
+}
+
+#[test]
+fn what_a_person_answered_is_there_for_a_reconnect_unless_the_device_says_never() {
+    let story = "what_a_person_answered_is_there_for_a_reconnect";
+    let Some(sshd) = Sshd::start(story) else { return };
+    for keep in ["session", "never"] {
+        let relay = Relay::to(sshd.port());
+        let Some((home, account)) = scene(story, &sshd, relay.port()) else { return };
+        device(&home, &account, relay.port(), &format!("keep_for_reconnect = \"{keep}\""));
+        let mut desk = Desk::at(home);
+        desk.tool("ssh_connect", json!({"target": "shop"})).refuses("secret-needed", &["q1"]);
+        let (code, text) = piped(&desk.home, SECRET, "answer");
+        assert_eq!(code, Some(0), "{text}");
+        let said = desk.tool("ssh_connect", json!({"target": "shop"}));
+        assert!(said.head().contains("ready"), "{said:?}");
+        relay.reset();
+        until("the session is lost", || {
+            let said = desk.tool("ssh_status", json!({"session": "shop"}));
+            said.text.contains("] lost").then_some(())
+        });
+        let said = desk.tool("ssh_connect", json!({"target": "shop", "name": "shop"}));
+        if keep == "never" {
+            said.refuses("secret-needed", &["q2"]);
+            continue;
+        }
+        assert!(said.head().contains("opened: ready"), "{said:?}");
+        // What is closed by somebody's wish is over: it is forgotten.
+        desk.tool("ssh_close", json!({"id": "shop"}));
+        let (_, text) = desk.home.run_as_person(&["secret", "list"]);
+        assert!(text.contains("No secret is kept"), "{text}");
+    }
+}
+
+#[test]
+fn no_detour_from_inside_a_session_lists_gives_or_forgets_a_secret() {
+    let mut desk = Desk::new();
+    desk.tool("ssh_connect", json!({"target": "local"}));
+    let out = desk.home.work().join("out");
+    for order in ["secret list", "secret set web1", "secret forget"] {
+        let call = format!("{} {order}", binary().display());
+        for way in [
+            format!("setsid -w sh -c 'echo x | {call} >out 2>&1'"),
+            format!("nohup sh -c 'echo x | {call} >out 2>&1'"),
+            format!("script -qec '{call}' out </dev/null"),
+            format!("(setsid sh -c '(echo x | {call} >out 2>&1) &' &)"),
+        ] {
+            fs::write(&out, "").unwrap();
+            desk.run("local", &format!("cd {} && {way}", desk.home.work().display()));
+            let text =
+                until("it was tried", || fs::read_to_string(&out).ok().filter(|it| it.contains("cotty:")));
+            assert!(text.contains("a person's to do"), "{way}\n{text}");
+        }
+    }
+}
+
+/// Asserts that a word stands in no file below a folder.
+fn is_nowhere(folder: &Path, word: &str) {
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let (path, kind) = (entry.path(), entry.file_type().unwrap());
+        if kind.is_dir() {
+            is_nowhere(&path, word);
+        } else if kind.is_file() {
+            let bytes = fs::read(&path).unwrap();
+            assert!(!bytes.windows(word.len()).any(|it| it == word.as_bytes()), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_secret_of_any_route_is_found_nowhere_afterwards() {
+    let story = "a_secret_of_any_route_is_found_nowhere";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let mut seen = String::new();
+    for (number, route) in ["env", "file", "command", "keyring", "answer", "typed", "kept"].iter().enumerate()
+    {
+        let word = format!("canary-{route}-{number}-4711");
+        let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
+        account.set_password(&word);
+        // Beside the home's state, where all that is ours is looked through.
+        let vault = tempfile::tempdir().unwrap();
+        let file = vault.path().join("file");
+        fs::write(&file, &word).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        let cat = format!("[\"/bin/cat\", \"{}\"]", file.display());
+        let tool = vault.path().join("tool");
+        fs::write(&tool, format!("#!/bin/sh\ncat {}\n", file.display())).unwrap();
+        fs::set_permissions(&tool, fs::Permissions::from_mode(0o700)).unwrap();
+        let auth = match *route {
+            "env" => "password_env = \"SHOP_PASSWORD\"".to_owned(),
+            "file" => format!("password_file = \"{}\"", file.display()),
+            "command" => format!("password_command = {cat}"),
+            "keyring" => format!("password_keyring = \"{}\"", tool.display()),
+            _ => String::new(),
+        };
+        device(&home, &account, sshd.port(), &auth);
+        let mut command = home.cotty(&["mcp"]);
+        if *route == "env" {
+            // Whoever starts the daemon has more in its environment than is anybody's business.
+            command.env("SHOP_PASSWORD", &word).env("COTTY_SHOP_PASSWORD", &word).env("OTHER", &word);
+        }
+        let mut agent = Mcp::start(command);
+        agent.initialize();
+        let mut desk = Desk::of(agent, home);
+        let mut replies = Vec::new();
+        match *route {
+            "kept" => drop(piped(&desk.home, &word, "secret set shop")),
+            "answer" | "typed" => {
+                replies.push(desk.tool("ssh_connect", json!({"target": "shop"})));
+                if *route == "answer" {
+                    seen += &piped(&desk.home, &word, "answer").1;
+                } else {
+                    let mut tty = desk.home.tty(&["answer"]);
+                    tty.wait_text("Password of");
+                    tty.line(&word);
+                    tty.wait_exit();
+                    seen += &tty.rest();
+                }
+            }
+            _ => {}
+        }
+        let said = desk.tool("ssh_connect", json!({"target": "shop"}));
+        assert!(said.head().contains("ready"), "{route}: {said:?}");
+        replies.push(said);
+        replies.push(desk.run("shop", "env; true"));
+        replies.push(desk.tool("ssh_list", json!({"detail": true})));
+        replies.push(desk.tool("ssh_status", json!({"target": "shop"})));
+        replies.push(desk.tool("ssh_connect", json!({"target": "local", "name": "near"})));
+        replies.push(desk.run("near", "env; cat /proc/*/cmdline 2>/dev/null | tr '\\0' ' '; true"));
+        for said in &replies {
+            assert!(!said.text.contains(&word), "{route}: {said:?}");
+        }
+        is_nowhere(&desk.home.state(), &word);
+        for (pid, environ, line) in processes(&desk.home) {
+            let is_client = *route == "env" && line.contains(" mcp");
+            assert!(is_client || !environ.contains(&word), "{route}: the environment of {pid} ({line})");
+            assert!(!line.contains(&word), "{route}: the arguments of {pid}");
+        }
+        assert!(!seen.contains(&word), "{seen}");
+        assert!(desk.home.run(&["ls"]).status.success());
+    }
+}
+
+/// Every process that names this home, with its environment and its arguments.
+fn processes(home: &Home) -> Vec<(String, String, String)> {
+    let name = home.path().display().to_string();
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let read = |pid: &str, file: &str| {
+        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).replace('\0', " ")
+    };
+    let all = entries.filter_map(|it| it.file_name().into_string().ok());
+    let pids = all.filter(|it| it.bytes().all(|it| it.is_ascii_digit()));
+    let found: Vec<_> = pids.map(|pid| (pid.clone(), read(&pid, "environ"), read(&pid, "cmdline"))).collect();
+    let ours: Vec<_> = found.into_iter().filter(|(_, environ, _)| environ.contains(&name)).collect();
+    assert!(ours.len() >= 3, "daemon, holder and client at least: {ours:?}");
+    ours
+}

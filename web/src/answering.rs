@@ -1,0 +1,112 @@
+//! Cards and kept secrets on the wire: which there are, and a person at a terminal who answers or gives one.
+
+use axum::extract::State;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::response::Response;
+use axum::{Extension, Json};
+use cotty_core::names::CardId;
+use cotty_core::refusal::{CardRefusal, Refusal};
+use cotty_engine::asking::Person;
+use cotty_engine::hub::cards::Verdict;
+use cotty_engine::hub::secrets::Purpose;
+use cotty_engine::report::Caller;
+use cotty_wire::api;
+use cotty_wire::socket::{FromClient, FromServer, close};
+
+use crate::answer::{Answer, Order, Refused};
+use crate::asking::{attended, ordered, upgraded};
+use crate::frames::{End, part, say};
+use crate::served::Served;
+use crate::words;
+
+/// Lists the open cards.
+pub(crate) async fn cards(
+    State(served): State<Served>,
+    Extension(caller): Extension<Caller>,
+) -> Json<api::Cards> {
+    Json(api::Cards { cards: words::cards(served.hub.cards(), &caller) })
+}
+
+/// Lets a person answer a card, or deny it.
+pub(crate) async fn answer(
+    State(served): State<Served>,
+    Extension(caller): Extension<Caller>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refused> {
+    let token = served.tasks.token();
+    Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
+        let (code, reason) = answered(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
+        part(&mut socket, code, reason).await;
+        drop(token);
+    }))
+}
+
+async fn answered(socket: &mut WebSocket, served: &Served, caller: Caller) -> Result<End, End> {
+    let FromClient::Card { id, deny } = ordered(socket).await? else {
+        return Err((close::MALFORMED, "the first message is card"));
+    };
+    let (person, hears) = Person::at_terminal();
+    let verdict = if deny { Verdict::Deny } else { Verdict::Answer };
+    let answering = async {
+        let id = id.map(|it| it.parse::<CardId>().map_err(|_| unknown(it))).transpose()?;
+        served.hub.answer(&caller, id, verdict, &person).await
+    };
+    let answered = attended(socket, served, hears, answering).await?;
+    let how = if deny { "denied" } else { "answered" }.to_owned();
+    say(socket, &FromServer::Answered { card: words::card(answered, caller.principal.role), how }).await?;
+    Ok((close::SESSION_ENDED, "the card is closed"))
+}
+
+fn unknown(card: String) -> Refusal {
+    let card: String = card.chars().filter(|it| it.is_ascii_graphic()).take(40).collect();
+    Box::new(CardRefusal::Gone { card, why: None }).into()
+}
+
+/// Lists the secrets that are kept; none of them is shown.
+pub(crate) async fn secrets(
+    State(served): State<Served>,
+    Extension(caller): Extension<Caller>,
+) -> Answer<api::Secrets> {
+    let secrets = served.hub.secrets(&caller)?.into_iter().map(words::kept).collect();
+    Ok(Json(api::Secrets { secrets }))
+}
+
+/// Forgets secrets.
+pub(crate) async fn forget(
+    State(served): State<Served>,
+    Extension(caller): Extension<Caller>,
+    Order(order): Order<api::ForgetOrder>,
+) -> Answer<api::Forgotten> {
+    let count = served.hub.forget_secrets(&caller, order.target.as_deref())?;
+    Ok(Json(api::Forgotten { count }))
+}
+
+/// Asks a person for a secret, and keeps it.
+pub(crate) async fn secret(
+    State(served): State<Served>,
+    Extension(caller): Extension<Caller>,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refused> {
+    let token = served.tasks.token();
+    Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
+        let (code, reason) = given(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
+        part(&mut socket, code, reason).await;
+        drop(token);
+    }))
+}
+
+async fn given(socket: &mut WebSocket, served: &Served, caller: Caller) -> Result<End, End> {
+    let FromClient::Secret { target, purpose } = ordered(socket).await? else {
+        return Err((close::MALFORMED, "the first message is secret"));
+    };
+    let (person, hears) = Person::at_terminal();
+    let giving = async {
+        let known = Purpose::ALL.into_iter().find(|it| it.word() == purpose);
+        let why = || "it is password, passphrase, sudo or enable".to_owned();
+        let purpose = known.ok_or_else(|| Refusal::InvalidArgument { what: "purpose", why: why() })?;
+        served.hub.keep_secret(&caller, &target, purpose, &person).await
+    };
+    let secrets = attended(socket, served, hears, giving).await?.into_iter().map(words::kept).collect();
+    say(socket, &FromServer::Kept { secrets }).await?;
+    Ok((close::SESSION_ENDED, "the secret is kept"))
+}
