@@ -80,7 +80,7 @@ pub struct Resolved {
     pub(crate) asked: Asked,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
-    /// What is set and not honoured yet, in our own words.
+    /// What a caller should know of ssh's configuration, in our own words.
     pub notes: Vec<String>,
 }
 

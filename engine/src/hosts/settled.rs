@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use cotty_core::refusal::Refusal;
+use cotty_core::refusal::{HostRefusal, Refusal};
 use cotty_core::target::{Target, host_port};
+use cotty_host::native::algorithms::Old;
 use cotty_host::native::known_hosts::{Names, PORT_DEFAULT};
 use cotty_host::native::settings::{Jump, Keep, Limits, Settings};
 use cotty_host::openssh::names::Names as Written;
-use cotty_host::openssh::{AgentChoice, Answer};
+use cotty_host::openssh::reader::Read;
+use cotty_host::openssh::{AgentChoice, Answer, NewKeys};
 
 use super::device::{Auth, Defaults, SecretFrom};
 use super::honoured::{self, Asked};
-use super::lore::{Lore, Told};
+use super::lore::{Lore, Told, WhyRead};
 use super::wanted::{Wanted, agent_of};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
@@ -32,6 +34,15 @@ struct Settling<'a> {
     lore: &'a Lore,
     names: &'a Arc<Written>,
     caller: &'a Caller,
+}
+
+/// How a host on the way came to be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hop {
+    /// A person wrote it down.
+    Written,
+    /// What an agent said may have led to it.
+    LedTo,
 }
 
 /// Settings, and what else is known.
@@ -91,6 +102,11 @@ impl Settling<'_> {
             // What a device's own secrets opened is not lent to whoever names the machine in another way.
             identity += &format!(" as {name}");
         }
+        if wanted.device.is_some_and(|(_, device)| device.legacy) {
+            settings.algorithms.old = Old::Allowed;
+            // Whoever does not say so shares no such connection.
+            identity += " with old algorithms";
+        }
         let target = match wanted.device {
             Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
@@ -112,18 +128,15 @@ impl Settling<'_> {
     fn host<'s>(&'s self, wanted: &'s Wanted<'_>, hops_left: usize) -> Settles<'s> {
         Box::pin(async move {
             match self.lore.ask(wanted, self.names, self.caller).await? {
-                Told::Answer(answer) => self.as_ssh_says(wanted, &answer, hops_left).await,
-                Told::Nothing(why) => self.as_it_stands(wanted, why),
+                Told::Answer(answer) => self.as_ssh_says(wanted, &answer, hops_left, Hop::Written).await,
+                Told::Read(read, why) => self.as_we_read(wanted, *read, why, hops_left).await,
             }
         })
     }
 
     /// Takes a name for the host's, with what ssh does where nothing is configured.
     fn as_it_stands(&self, wanted: &Wanted, why: String) -> Result<Settled, Refusal> {
-        let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| Refusal::InvalidArgument {
-            what: "target",
-            why: format!("this account has no name here: say user@{}", wanted.target),
-        })?;
+        let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| nameless(wanted))?;
         let known_hosts = ssh_files::known_hosts(&self.house.ssh);
         let file = known_hosts.first().cloned();
         let settings = Settings {
@@ -139,15 +152,43 @@ impl Settling<'_> {
         Ok(Settled { settings, agent, identity, asked: Asked::default(), notes: vec![why] })
     }
 
+    /// Takes what we read of a name that nobody has said but an agent, or where there is no ssh. For the first nothing is
+    /// started, and its key is a person's to accept.
+    async fn as_we_read(
+        &self,
+        wanted: &Wanted<'_>,
+        read: Read,
+        why: WhyRead,
+        hops_left: usize,
+    ) -> Result<Settled, Refusal> {
+        let Read { mut answer, skipped } = read;
+        if answer.user.is_empty() {
+            return Err(nameless(wanted));
+        }
+        let mut notes = vec![honoured::why_read(wanted, why, &skipped)];
+        let mut hop = Hop::Written;
+        if why == WhyRead::Unfamiliar {
+            if answer.proxy_command.is_some() {
+                let (target, word) = (wanted.target.to_string(), "ProxyCommand");
+                return Err(Box::new(HostRefusal::Unfamiliar { target, word }).into());
+            }
+            (answer.new_keys, hop) = (NewKeys::Asked, Hop::LedTo);
+        }
+        let mut settled = self.as_ssh_says(wanted, &answer, hops_left, hop).await?;
+        notes.append(&mut settled.notes);
+        Ok(Settled { notes, ..settled })
+    }
+
     async fn as_ssh_says(
         &self,
         wanted: &Wanted<'_>,
         answer: &Answer,
         hops_left: usize,
+        hop: Hop,
     ) -> Result<Settled, Refusal> {
         honoured::check(wanted, answer)?;
         let mut notes = honoured::notes(wanted, answer, self.caller);
-        let (jump, way) = self.way(wanted, answer, hops_left, &mut notes).await?;
+        let (jump, way) = self.way(wanted, answer, hops_left, hop, &mut notes).await?;
         let names = if answer.hash_known_hosts { Names::Hashed } else { Names::Plain };
         let settings = Settings {
             host_key_alias: answer.host_key_alias.clone(),
@@ -178,6 +219,7 @@ impl Settling<'_> {
         wanted: &Wanted<'_>,
         answer: &Answer,
         hops_left: usize,
+        hop: Hop,
         notes: &mut Vec<String>,
     ) -> Result<(Option<Box<Jump>>, String), Refusal> {
         let (mut jump, mut way) = (None::<Box<Jump>>, String::new());
@@ -185,12 +227,13 @@ impl Settling<'_> {
             return Err(wrong(wanted, "ProxyJump leads through too many hosts, or in a circle"));
         }
         for typed in &answer.jumps {
-            let hop = match typed.parse() {
-                Ok(Target::Remote(hop)) => hop,
+            let named = match typed.parse() {
+                Ok(Target::Remote(named)) => named,
                 Ok(Target::Local) => return Err(wrong(wanted, "ProxyJump names local")),
                 Err(error) => return Err(wrong(wanted, &format!("ProxyJump {error}"))),
             };
-            let mut settled = self.host(&Wanted::hop(&hop), hops_left - answer.jumps.len()).await?;
+            let mut settled =
+                self.host(&Wanted::hop(&named, hop == Hop::Written), hops_left - answer.jumps.len()).await?;
             if jump.is_some() {
                 // The way that is named here counts, whatever is written of that host.
                 settled.settings.jump = jump;
@@ -234,6 +277,11 @@ fn limits(ours: Limits, answer: &Answer) -> Limits {
 
 fn identity(settings: &Settings) -> String {
     format!("{}@{}", settings.user, host_port(&settings.host.to_lowercase(), settings.port))
+}
+
+fn nameless(wanted: &Wanted) -> Refusal {
+    let why = format!("this account has no name here: say user@{}", wanted.target);
+    Refusal::InvalidArgument { what: "target", why }
 }
 
 pub(super) fn wrong(wanted: &Wanted, why: &str) -> Refusal {
