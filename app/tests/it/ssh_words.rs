@@ -189,6 +189,40 @@ fn a_word_that_only_a_model_said_starts_no_program_and_has_no_key_taken() {
     assert!(!canary.exists() && !own(&desk.home, "known_hosts").exists());
 }
 
+#[test]
+fn the_openers_agent_is_lent_where_the_device_says_so_while_it_lives_and_never_to_an_isolated_command() {
+    let Some(sshd) = Sshd::start("the_openers_agent_is_lent_where_the_device_says_so") else { return };
+    let home = Home::new();
+    cotty_testkit::sshd::admit(&home, &[&sshd]);
+    // A word of ssh's is not enough.
+    fs::write(own(&home, "config"), "Host *\nForwardAgent yes\n").unwrap();
+    let device = format!("host = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\n", sshd.port(), sshd.user());
+    home.write_config(&format!("[devices.plain]\n{device}[devices.lends]\n{device}forward_agent = true\n"));
+    let agent = Agent::start(&sshd);
+    agent.add(&sshd.file("user_ed25519"));
+    let mut desk = Desk::at(home);
+    let mut command = desk.home.cotty(&["mcp"]);
+    desk.agent = cotty_testkit::mcp::Mcp::start({
+        command.env("SSH_AUTH_SOCK", agent.socket());
+        command
+    });
+    desk.agent.initialize();
+    let said = desk.tool("ssh_connect", json!({"target": "plain"}));
+    assert!(said.text.contains("ForwardAgent"), "{said:?}");
+    assert_eq!(desk.run("plain", "echo \"[$SSH_AUTH_SOCK]\"").output(), "[]");
+    let said = desk.tool("ssh_connect", json!({"target": "lends"}));
+    assert!(said.text.contains("is lent to sessions there"), "{said:?}");
+    let said = desk.run("lends", "ssh-add -l");
+    assert!(said.exit() == Some(0) && said.output().contains("ED25519"), "{said:?}");
+    let isolated = json!({"target": "lends", "command": "echo \"[$SSH_AUTH_SOCK]\"", "isolated": true});
+    let said = desk.tool("ssh_run", isolated);
+    assert!(said.text.contains("[]"), "{said:?}");
+    // It ends, and what was lent is gone.
+    drop(agent);
+    let said = desk.run("lends", "ssh-add -l");
+    assert_ne!(said.exit(), Some(0), "{said:?}");
+}
+
 /// Keys with certificates of every kind, made by the authority that the server trusts.
 fn certificates(table: &mut Table) {
     use End::{Denied, In};

@@ -15,6 +15,8 @@ pub struct Device {
     pub user: Option<String>,
     /// How to log in, where that is settled here.
     pub auth: Option<Auth>,
+    /// Sessions there may use the agent of whoever opens them.
+    pub forward_agent: bool,
     /// It is so old that it needs algorithms that nobody else should use.
     pub legacy: bool,
     /// What its sessions are like where a call does not say.

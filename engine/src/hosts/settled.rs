@@ -1,6 +1,6 @@
 //! From a name and what ssh says of it to settings: who logs in where, with what, and on which way.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -101,6 +101,13 @@ impl Settling<'_> {
             }
             // What a device's own secrets opened is not lent to whoever names the machine in another way.
             identity += &format!(" as {name}");
+        }
+        if let Some(socket) = lent_agent(wanted, self.caller) {
+            // Another opener has another agent: no connection and no session is shared.
+            identity += &lent(&socket);
+            notes
+                .push(format!("the agent at {} is lent to sessions there (forward_agent)", socket.display()));
+            settings.forwarded_agent = Some(socket);
         }
         if wanted.device.is_some_and(|(_, device)| device.legacy) {
             settings.algorithms.old = Old::Allowed;
@@ -253,6 +260,17 @@ fn agent(choice: &AgentChoice, caller: &Caller) -> Option<PathBuf> {
         AgentChoice::At(socket) => Some(socket.clone()),
         AgentChoice::None => None,
     }
+}
+
+/// What an identity says of an agent that is lent.
+pub(super) fn lent(socket: &Path) -> String {
+    format!(" with the agent {}", socket.display())
+}
+
+/// The agent that a device lets sessions use: the opener's own, whichever one logs in.
+fn lent_agent(wanted: &Wanted, caller: &Caller) -> Option<PathBuf> {
+    let (_, device) = wanted.device?;
+    agent_of(caller).filter(|_| device.forward_agent)
 }
 
 /// Logs in as a device says, and only so. A password is for the account it was given for.

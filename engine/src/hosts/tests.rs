@@ -44,6 +44,7 @@ fn hosts(targets: Targets) -> Hosts {
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
         }),
         legacy: false,
+        forward_agent: false,
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
     };
     Hosts::new(HostsSettings {
