@@ -61,7 +61,7 @@ fn option(chance: &mut Chance) -> String {
 fn block(chance: &mut Chance) -> String {
     let pattern = |chance: &mut Chance| chance.of(&PATTERNS);
     match chance.below(9) {
-        0 | 1 | 2 => {
+        0..=2 => {
             let patterns: Vec<&str> = (0..chance.between(1, 3)).map(|_| pattern(chance)).collect();
             format!("Host {}", patterns.join(" "))
         }
