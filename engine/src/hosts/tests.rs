@@ -275,9 +275,7 @@ async fn what_a_name_came_to_is_judged_too() {
     ] {
         let it = Asked::new("Host alias\nHost 10.*\n", answer, targets);
         let device = Device { host: Some(host.to_owned()), ..Device::default() };
-        let mut settings = it.hosts.settings.lock().unwrap();
-        Arc::make_mut(&mut settings).devices.insert("shop".to_owned(), device);
-        drop(settings);
+        Arc::make_mut(&mut it.hosts.settings.lock().unwrap()).devices.insert("shop".to_owned(), device);
         let asked = it.resolve("shop", Role::Agent).await;
         assert_eq!(asked.is_ok(), allowed, "{host} {targets} {asked:?}");
         if let Err(refusal) = asked {
