@@ -70,6 +70,8 @@ impl Route {
 const EVERYONE: &[Grant] = &[Grant::Agent, Grant::Operator];
 const PERSON: &[Grant] = &[Grant::Operator];
 const ADMINS: &[Grant] = &[Grant::SessionAdmin, Grant::Operator];
+/// In what viewers see a session's key is not masked: an agent reads texts instead.
+const WATCHERS: &[Grant] = &[Grant::ViewerRead, Grant::ViewerWrite, Grant::SessionAdmin, Grant::Operator];
 const WRITERS: &[Grant] = &[Grant::Agent, Grant::SessionAdmin, Grant::Operator];
 
 /// Returns the table.
@@ -107,7 +109,7 @@ pub fn table() -> Vec<Route> {
         told("/api/v1/wait", EVERYONE, post(api::wait)).by_tcp(WRITERS, Otherwise),
         told("/api/v1/send", EVERYONE, post(api::send)).by_tcp(WRITERS, Otherwise),
         asked("/api/v1/read", EVERYONE, get(api::read)).by_tcp(all, InQuery),
-        asked("/api/v1/journal", EVERYONE, get(api::journal)).by_tcp(all, InQuery),
+        asked("/api/v1/journal", PERSON, get(api::journal)).by_tcp(WATCHERS, InQuery),
         asked("/api/v1/screen", EVERYONE, get(api::screen)).by_tcp(all, InQuery),
         asked("/api/v1/history", EVERYONE, get(api::history)).by_tcp(all, InQuery),
         asked("/api/v1/runs", EVERYONE, get(api::runs)).by_tcp(all, InQuery),
