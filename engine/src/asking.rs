@@ -10,8 +10,9 @@ use cotty_core::names::Principal;
 use cotty_core::question::{DECIDE, Decision, Question};
 use cotty_core::refusal::{CardRefusal, Fingerprint, HostRefusal, Refusal};
 use cotty_host::native::accepted::{self, NotKept};
+use cotty_host::native::program::Overheard;
 use cotty_host::native::secret::{Ask, AskKind, Asker, ask_nobody};
-use cotty_host::native::settings::{Jump, Overheard, Settings, ShownKey};
+use cotty_host::native::settings::{Jump, Settings, ShownKey};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::cards::{Card, Cards};

@@ -9,6 +9,7 @@ mod honoured;
 mod lore;
 mod refused;
 mod secrets;
+mod fixes;
 mod standing;
 mod ssh_files;
 
@@ -262,6 +263,11 @@ impl Hosts {
 #[must_use]
 pub fn refused(resolved: &Resolved, error: &ConnectError) -> Refusal {
     refused::refusal(resolved, error)
+}
+
+/// Names a command that would tell more of an attempt that failed at this stage.
+pub(crate) fn fix_of_attempt(address: &str, stage: cotty_host::native::error::Stage) -> Option<String> {
+    fixes::of_attempt(address, stage)
 }
 
 /// Says in our words why a host's key is not to be trusted.

@@ -14,6 +14,8 @@ mod patterns;
 
 pub mod algorithms;
 
+pub mod program;
+
 pub mod settings;
 
 pub mod accepted;

@@ -12,6 +12,7 @@ mod tokens;
 mod words;
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,39 @@ pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The system's part of ssh's configuration.
 const SYSTEM_CONFIG: &str = "/etc/ssh/ssh_config";
+
+/// Longer than any lookup that a person would wait for.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A host as it was named. The grammar of targets has passed all of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The name.
+    pub host: &'a str,
+    /// The account, where one was named.
+    pub user: Option<&'a str>,
+    /// The port, where one was named.
+    pub port: Option<u16>,
+    /// The caller's agent: `Match exec` may use it.
+    pub agent: Option<&'a Path>,
+}
+
+/// Why ssh gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// There is no ssh.
+    #[error("ssh is not installed here")]
+    NotInstalled,
+    /// It could not be started or heard.
+    #[error("ssh could not be asked: {0}")]
+    Failed(#[from] io::Error),
+    /// It took too long.
+    #[error("ssh -G did not answer within {} s; a Match exec in its configuration may hang", LIMIT.as_secs())]
+    Timeout,
+    /// Its configuration is wrong, in its own words.
+    #[error("ssh refuses its configuration: {0}")]
+    Refused(String),
+}
 
 /// The user's ssh, and where its files are.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -78,6 +78,9 @@ fn a_host_is_told_of_without_a_packet_to_it() {
             "may be read by others; chmod 600 it",
         ],
     );
+    // What would help is a command to copy.
+    says(&said, &["fix: cotty trust shop", "fix: echo $SSH_AUTH_SOCK"]);
+    fs::set_permissions(ssh.join("id_ecdsa"), std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     assert!(!said.text.contains("canary") && !said.text.contains("id_ed25519"), "{said:?}");
     for wrong in [
         "-oProxyCommand=x",
@@ -112,7 +115,9 @@ fn a_host_is_told_of_without_a_packet_to_it() {
     // What became of an attempt is known afterwards.
     drop(listener);
     desk.tool("ssh_connect", json!({"target": target})).refuses("connection-failure", &[]);
-    says(&status(&mut desk, &target), &["ago, failed while connecting: ", "resolved: "]);
+    let said = status(&mut desk, &target);
+    says(&said, &["ago, failed while connecting: ", "resolved: ", &format!("fix: nc -vz 127.0.0.1 {port}")]);
+    says(&said, &[&format!("fix: chmod 600 {}", ssh.join("id_ecdsa").display())]);
 }
 
 #[test]

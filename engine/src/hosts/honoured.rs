@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use cotty_core::refusal::Refusal;
 use cotty_host::glob::{self, Letters};
-use cotty_host::native::connect::Program;
+use cotty_host::native::program::Program;
 use cotty_host::native::settings::{Settings, UnknownKeys};
 use cotty_host::openssh::{Answer, NewKeys, OpenSsh};
 
 use super::lore::WhyRead;
-use super::wanted::Wanted;
+use super::wanted::{Wanted, wrong};
 use crate::report::Caller;
 
 /// What every distribution passes on: nobody meant anything by it.
@@ -108,18 +108,18 @@ pub(super) fn why_read(wanted: &Wanted, why: WhyRead, skipped: &[String]) -> Str
 pub(super) fn check(wanted: &Wanted, answer: &Answer) -> Result<(), Refusal> {
     for (word, value) in [("HostName", &answer.hostname), ("User", &answer.user)] {
         if value.is_empty() || !value.bytes().all(|it| it.is_ascii_graphic()) {
-            return Err(super::settled::wrong(wanted, &format!("{word} {value:?} is not plain text")));
+            return Err(wrong(wanted, &format!("{word} {value:?} is not plain text")));
         }
     }
     if let Some(word) = answer.unreadable {
         let why = format!("{word} has a % or a ${{}} in it that is not known there");
-        return Err(super::settled::wrong(wanted, &why));
+        return Err(wrong(wanted, &why));
     }
     // Both stand in a line that a shell reads.
     let plain = |it: &str| it.bytes().all(|it| it.is_ascii_alphanumeric() || b"._-:%+@\\".contains(&it));
     if answer.proxy_command.is_some() && (!plain(&answer.hostname) || !plain(&answer.user)) {
         let why = "HostName or User holds what a shell would take for its own, beside a ProxyCommand";
-        return Err(super::settled::wrong(wanted, why));
+        return Err(wrong(wanted, why));
     }
     Ok(())
 }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cotty_core::names::Role;
 use cotty_core::refusal::Refusal;
 use cotty_host::native::known_hosts::{KnownHosts, PORT_DEFAULT};
-use cotty_host::openssh::asked::{self, NoAnswer, Question};
+use cotty_host::openssh::asked;
 use cotty_host::openssh::names::Names;
 use cotty_host::openssh::reader::{self, Read};
-use cotty_host::openssh::{Answer, OpenSsh};
+use cotty_host::openssh::{Answer, NoAnswer, OpenSsh, Question};
 use tokio::sync::Semaphore;
 
 use super::wanted::{Wanted, agent_of};

@@ -17,7 +17,7 @@ use super::device::{Auth, Defaults, Keep, SecretFrom};
 use super::honoured::{self, Asked};
 use super::lore::{Lore, Told, WhyRead};
 use super::secrets::{Purpose, Use};
-use super::wanted::{Wanted, agent_of};
+use super::wanted::{Wanted, agent_of, wrong};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
 use crate::texts::one_line;
@@ -302,11 +302,4 @@ fn identity(settings: &Settings) -> String {
 fn nameless(wanted: &Wanted) -> Refusal {
     let why = format!("this account has no name here: say user@{}", wanted.target);
     Refusal::InvalidArgument { what: "target", why }
-}
-
-pub(super) fn wrong(wanted: &Wanted, why: &str) -> Refusal {
-    Refusal::Config {
-        why: format!("ssh's configuration of {}: {why}", wanted.target),
-        remedy: format!("Mend it (ssh -G {} shows what it says), then call again", wanted.host),
-    }
 }

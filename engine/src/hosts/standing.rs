@@ -10,6 +10,7 @@ use cotty_host::native::known_hosts::{self, Entry, KnownHosts, Marker};
 use cotty_host::native::secret::Bound;
 use cotty_host::native::settings::{NoSecret, SecretSource, Settings};
 
+use super::fixes::{self, Found};
 use super::{AGENT_VARIABLE, AgentChoice, Resolved};
 use crate::report::HostStatus;
 
@@ -27,7 +28,14 @@ pub(super) async fn standing(resolved: &Resolved) -> Result<HostStatus, Refusal>
     let configured = [("passphrase", &settings.passphrase), ("password", &settings.password)];
     login.extend(configured.into_iter().filter_map(|(what, from)| Some(secret(what, from.as_ref()?))));
     let limits = settings.limits;
+    let held = at_hand::agent(settings).await;
+    let found = Found { files: &files, agent: held.as_ref() };
+    let mut fixes = fixes::fixes(resolved, &found);
+    let of = resolved.clone();
+    let trust = tokio::task::spawn_blocking(move || fixes::trust(&of)).await;
+    fixes.extend(trust.ok().flatten());
     Ok(HostStatus {
+        fixes,
         target: resolved.typed.clone(),
         account: resolved.target.clone(),
         address: host_port(&settings.host, settings.port),
@@ -38,7 +46,7 @@ pub(super) async fn standing(resolved: &Resolved) -> Result<HostStatus, Refusal>
             ("authentication", limits.authentication),
         ],
         login,
-        agent: agent(resolved).await,
+        agent: agent(resolved, held),
         known_hosts,
         notes: resolved.notes.clone(),
         ..HostStatus::default()
@@ -82,8 +90,8 @@ fn secret(what: &str, source: &SecretSource) -> String {
     }
 }
 
-async fn agent(resolved: &Resolved) -> String {
-    match at_hand::agent(&resolved.settings).await {
+fn agent(resolved: &Resolved, held: Option<Result<Vec<AgentKey>, Trouble>>) -> String {
+    match held {
         Some(Ok(held)) => held_words(&held),
         Some(Err(trouble)) => trouble_words(&trouble),
         None if resolved.agent == AgentChoice::None => "not used: the configuration says so".to_owned(),

@@ -113,3 +113,11 @@ pub(super) fn agent_of(caller: &Caller) -> Option<PathBuf> {
     let named = caller.env.iter().find(|(name, _)| name == OsStr::new(AGENT_VARIABLE));
     named.map(|(_, socket)| PathBuf::from(socket)).filter(|it| it.is_absolute())
 }
+
+/// Refuses what ssh's configuration says of a host.
+pub(super) fn wrong(wanted: &Wanted, why: &str) -> Refusal {
+    Refusal::Config {
+        why: format!("ssh's configuration of {}: {why}", wanted.target),
+        remedy: format!("Mend it (ssh -G {} shows what it says), then call again", wanted.host),
+    }
+}

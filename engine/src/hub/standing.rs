@@ -4,8 +4,9 @@ use cotty_core::refusal::Refusal;
 use cotty_core::target::{Remote, Target};
 
 use super::Hub;
-use crate::pools::Outcome;
+use crate::hosts;
 use crate::pools::stage_words;
+use crate::pools::{Attempt, Outcome};
 use crate::report::{Caller, HostStatus, SessionState, Standing, Which};
 use crate::request::Request;
 
@@ -28,7 +29,13 @@ impl Hub {
         let (identity, mut status) = self.0.hosts.standing(target, caller).await?;
         status.sessions = self.sessions_at(&identity).await;
         status.connections = self.0.pools.connections(&identity);
-        status.attempt = self.0.pools.attempt(&identity).map(|attempt| {
+        let attempt = self.0.pools.attempt(&identity);
+        if let Some(Attempt { stage, outcome: Outcome::Failed(_), .. }) = &attempt
+            && status.via.is_empty()
+        {
+            status.fixes.extend(hosts::fix_of_attempt(&status.address, *stage));
+        }
+        status.attempt = attempt.map(|attempt| {
             let stage = stage_words(attempt.stage);
             let words = match attempt.outcome {
                 Outcome::UnderWay => format!("under way: {stage}"),

@@ -31,6 +31,8 @@ pub struct HostStatus {
     pub attempt: Option<(String, SystemTime)>,
     /// What else is to be known.
     pub notes: Vec<String>,
+    /// Commands to copy that would help, as far as that is known.
+    pub fixes: Vec<String>,
 }
 
 /// The answer to a question about a target.

@@ -28,10 +28,8 @@ use crate::native::secret::{Asker, one_line};
 use crate::native::settings::{Settings, ShownKey};
 use crate::native::watcher::{Ended, Watcher};
 
-mod program;
 mod way;
 
-pub use program::Program;
 use way::{Through, Way};
 
 /// A connection on which somebody has logged in.

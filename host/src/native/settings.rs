@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::native::algorithms::Algorithms;
-use crate::native::connect::Program;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Names, Place, Verdict};
+use crate::native::program::{Overheard, Program};
 use crate::native::secret::{Bound, Secret};
 
 /// Where a secret comes from that the configuration names: asked when it is needed, and told for whom. It may wait for a
@@ -32,9 +32,6 @@ pub type UnknownKeys = Arc<dyn Fn(&ShownKey) -> bool + Send + Sync>;
 
 /// Who is told how far a connection has come, while it is being opened. It must not wait.
 pub type Progress = Arc<dyn Fn(Stage) + Send + Sync>;
-
-/// Who hears what a program on the way complains of: a person who waits, and nobody else. It must not wait.
-pub type Overheard = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What is needed to connect to a host.
 #[derive(Clone)]

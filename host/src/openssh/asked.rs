@@ -3,7 +3,6 @@
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
@@ -11,44 +10,12 @@ use tokio::time::timeout;
 
 use crate::native::secret::one_line;
 use crate::openssh::meaning::{Said, answer};
-use crate::openssh::{Answer, OpenSsh};
+use crate::openssh::{Answer, LIMIT, NoAnswer, OpenSsh, Question};
 
-/// Longer than any lookup that a person would wait for.
-const LIMIT: Duration = Duration::from_secs(5);
 /// ssh says some 10 KiB.
 const ANSWER_BYTES_MAX: u64 = 256 << 10;
 /// Of its complaints only the first are shown.
 const COMPLAINT_BYTES_MAX: u64 = 8 << 10;
-
-/// A host as it was named. The grammar of targets has passed all of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Question<'a> {
-    /// The name.
-    pub host: &'a str,
-    /// The account, where one was named.
-    pub user: Option<&'a str>,
-    /// The port, where one was named.
-    pub port: Option<u16>,
-    /// The caller's agent: `Match exec` may use it.
-    pub agent: Option<&'a Path>,
-}
-
-/// Why ssh gave no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum NoAnswer {
-    /// There is no ssh.
-    #[error("ssh is not installed here")]
-    NotInstalled,
-    /// It could not be started or heard.
-    #[error("ssh could not be asked: {0}")]
-    Failed(#[from] io::Error),
-    /// It took too long.
-    #[error("ssh -G did not answer within {} s; a Match exec in its configuration may hang", LIMIT.as_secs())]
-    Timeout,
-    /// Its configuration is wrong, in its own words.
-    #[error("ssh refuses its configuration: {0}")]
-    Refused(String),
-}
 
 /// Asks ssh about a host.
 pub async fn ask(ssh: &OpenSsh, question: Question<'_>) -> Result<Answer, NoAnswer> {

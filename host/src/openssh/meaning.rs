@@ -7,10 +7,9 @@ use std::time::Duration;
 use crate::native::algorithms::Algorithms;
 use crate::native::secret::one_line;
 use crate::native::settings::Family;
-use crate::openssh::asked::Question;
 use crate::openssh::tokens::Tokens;
 use crate::openssh::words::{HONOURED, WITHOUT_MEANING, written};
-use crate::openssh::{AgentChoice, Answer, NewKeys, OpenSsh};
+use crate::openssh::{AgentChoice, Answer, NewKeys, OpenSsh, Question};
 
 /// Keys that ssh would try by itself and that we do not speak; those that live in a device are the agent's to use.
 const NOT_OURS: [&str; 4] = ["~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519_sk", "~/.ssh/id_xmss", "~/.ssh/id_dsa"];

@@ -6,12 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use crate::glob::{self, Letters};
-use crate::openssh::asked::{NoAnswer, Question};
 use crate::openssh::lines::{Line, arguments, line};
 use crate::openssh::meaning::{Said, answer};
 use crate::openssh::names::{content, found_by};
 use crate::openssh::options::{self, Kind};
-use crate::openssh::{Answer, OpenSsh, SYSTEM_CONFIG};
+use crate::openssh::{Answer, NoAnswer, OpenSsh, Question, SYSTEM_CONFIG};
 
 /// ssh's own limit of files that include files.
 const DEPTH_MAX: usize = 16;

@@ -1,7 +1,6 @@
 //! What `%` stands for in the values of ssh's configuration.
 
-use crate::openssh::asked::Question;
-use crate::openssh::{Answer, OpenSsh};
+use crate::openssh::{Answer, OpenSsh, Question};
 
 /// What is put in, for one host.
 pub(super) struct Tokens {

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use cotty_host::openssh::asked::{NoAnswer, Question, ask};
-use cotty_host::openssh::{AgentChoice, Answer, NewKeys, OpenSsh};
+use cotty_host::openssh::asked::ask;
+use cotty_host::openssh::{AgentChoice, Answer, NewKeys, NoAnswer, OpenSsh, Question};
 use cotty_testkit::{Sshd, not_run, wait};
 
 use crate::world::block_on;

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use cotty_host::local::account::Account;
-use cotty_host::openssh::asked::{NoAnswer, Question, ask};
+use cotty_host::openssh::asked::ask;
 use cotty_host::openssh::reader::read;
-use cotty_host::openssh::{NewKeys, OpenSsh};
+use cotty_host::openssh::{NewKeys, NoAnswer, OpenSsh, Question};
 use cotty_testkit::not_run;
 use cotty_testkit::torture::chance::Chance;
 

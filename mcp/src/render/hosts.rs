@@ -58,6 +58,7 @@ fn facts(status: &HostStatus, now: SystemTime) -> Map<String, Value> {
     put("connections", json!(status.connections));
     let attempt = status.attempt.as_ref().map(|(words, at)| format!("{}, {words}", ago(now, *at)));
     put("last_attempt", json!(attempt.as_deref().map(|it| words::line(it, FACT_CHARS_MAX))));
+    put("fix", texts(&status.fixes));
     put("notes", texts(&status.notes));
     facts
 }

@@ -9,9 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::program::{Program, Running};
 use super::{Connection, address, refusal_words};
 use crate::native::error::{ConnectError, Stage};
+use crate::native::program::{Program, Running};
 use crate::native::secret::Asker;
 use crate::native::settings::{Family, Jump, Settings};
 

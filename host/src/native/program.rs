@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -14,7 +15,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::native::secret::one_line;
-use crate::native::settings::Overheard;
+
+/// Who hears what a program on the way complains of: a person who waits, and nobody else. It must not wait.
+pub type Overheard = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A program that is told to end has this long.
 const GRACE: Duration = Duration::from_secs(1);
