@@ -143,10 +143,8 @@ async fn converse(
                         return Err(Stopped::Asked { why: "it took no answer" });
                     }
                 }
-                Some(FromServer::Withdrawn { id }) => {
-                    if open.take_if(|it| it.id == id).is_some() {
-                        print::aside("It was answered elsewhere, or its time is over.");
-                    }
+                Some(FromServer::Withdrawn { id }) if open.take_if(|it| it.id == id).is_some() => {
+                    print::aside("It was answered elsewhere, or its time is over.");
                 }
                 Some(FromServer::Question { id, text, echo, .. }) => {
                     let line = Line::begin(&text, echo).await.map_err(|error| no_terminal(&error))?;

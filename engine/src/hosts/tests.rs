@@ -171,7 +171,14 @@ impl Asked {
         let ssh = OpenSsh { program: Some(program), ..OpenSsh::of(home.path(), "me", config) };
         let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
         let limits = Limits::default();
-        let hosts = Hosts::new(HostsSettings { user: Some("me".to_owned()), ssh, limits, devices, targets });
+        let hosts = Hosts::new(HostsSettings {
+            user: Some("me".to_owned()),
+            ssh,
+            limits,
+            devices,
+            targets,
+            wrong: None,
+        });
         Self { home, hosts }
     }
 
@@ -272,7 +279,8 @@ async fn what_a_name_came_to_is_judged_too() {
     ] {
         let mut it = Asked::new("Host alias\nHost 10.*\n", answer, targets);
         let device = Device { host: Some(host.to_owned()), ..Device::default() };
-        it.hosts.settings.devices.insert("shop".to_owned(), device);
+        let settings = it.hosts.settings.get_mut().unwrap();
+        Arc::make_mut(settings).devices.insert("shop".to_owned(), device);
         let asked = it.resolve("shop", Role::Agent).await;
         assert_eq!(asked.is_ok(), allowed, "{host} {targets} {asked:?}");
         if let Err(refusal) = asked {
