@@ -107,7 +107,7 @@ pub struct Resolved {
     pub defaults: Defaults,
     /// For how long what a person answered is kept.
     pub keep: device::Keep,
-    /// What is set and not honoured yet, in our own words.
+    /// What a caller should know of ssh's configuration, in our own words.
     pub notes: Vec<String>,
 }
 
@@ -118,6 +118,17 @@ pub struct Resolution {
     pub resolved: Resolved,
     /// When.
     pub at: SystemTime,
+}
+
+impl Resolved {
+    /// The same without the agent that is lent to sessions. A server lends it to all of a connection, so that what must not
+    /// have it needs one of its own.
+    pub(crate) fn without_agent(mut self) -> Self {
+        if let Some(socket) = self.settings.forwarded_agent.take() {
+            self.identity = self.identity.replace(&settled::lent(&socket), "");
+        }
+        self
+    }
 }
 
 impl Hosts {
@@ -234,8 +245,13 @@ impl Hosts {
             known.remove(&oldest);
         }
         // What one caller may use is not kept for the next.
-        let settings =
-            Settings { password: None, passphrase: None, agent: None, ..resolved.settings.clone() };
+        let settings = Settings {
+            password: None,
+            passphrase: None,
+            agent: None,
+            forwarded_agent: None,
+            ..resolved.settings.clone()
+        };
         let resolved = Resolved { settings, ..resolved.clone() };
         let resolution = Resolution { resolved, at: SystemTime::now() };
         known.insert(resolution.resolved.typed.clone(), resolution);

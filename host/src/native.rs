@@ -26,6 +26,8 @@ mod agent;
 
 pub mod at_hand;
 
+mod forwarding;
+
 mod watcher;
 
 mod auth;

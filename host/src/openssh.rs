@@ -3,8 +3,11 @@
 //! Asking runs ssh, which may run what its configuration says (`Match exec`). Reading the names runs nothing.
 
 pub mod asked;
+mod lines;
 mod meaning;
 pub mod names;
+mod options;
+pub mod reader;
 mod tokens;
 mod words;
 
@@ -89,7 +92,7 @@ pub struct Answer {
     pub set_env: Vec<(String, String)>,
     /// What is started in place of the account's shell.
     pub remote_command: Option<String>,
-    /// What else is set and not honoured yet.
+    /// What else is set and not honoured.
     pub unhonoured: Vec<String>,
 }
 

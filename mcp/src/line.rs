@@ -205,7 +205,7 @@ mod tests {
         for cut in [1, 7, 8 * 1024, bytes.len()] {
             let (ours, mut theirs) = tokio::io::duplex(4096);
             let bytes = bytes.clone();
-            let talking = tokio::spawn(async move {
+            let talking = tokio_util::task::TaskTracker::new().spawn(async move {
                 for piece in bytes.chunks(cut) {
                     theirs.write_all(piece).await.unwrap();
                 }

@@ -16,7 +16,7 @@ use cotty_wire::socket::{FromClient, FromServer, close};
 use crate::answer::{Answer, Order, Refused};
 use crate::asking::{attended, ordered, upgraded};
 use crate::frames::{End, part, say};
-use crate::house::Served;
+use crate::served::Served;
 use crate::words;
 
 /// Lists the open cards.

@@ -15,7 +15,7 @@ use cotty_wire::socket::{Frame, Kind};
 use crate::answer::{Answer, Asked, Order, Refused};
 use crate::guard::Admitted;
 use crate::house::Ending;
-use crate::house::Served;
+use crate::served::Served;
 use crate::words;
 
 /// No call waits longer: whoever wants more asks again.

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::answer::Refused;
 use crate::frames::{End, part, say, understood};
-use crate::house::Served;
+use crate::served::Served;
 use crate::{api, words};
 
 /// Whoever does not say what it wants within this time is sent away.

@@ -9,11 +9,11 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use cotty_core::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::house::Served;
+use crate::house::House;
 use crate::logins::secret;
-use crate::server;
 
 /// The first port that is tried where none was had before.
 const FIRST_PORT: u16 = 4680;
@@ -85,21 +85,27 @@ pub struct Door {
     listen: Listen,
     bound: OnceLock<(SocketAddr, String)>,
     binding: tokio::sync::Mutex<()>,
+    /// To the server.
+    listeners: mpsc::Sender<TcpListener>,
     strangers: Mutex<VecDeque<(u64, CancellationToken)>>,
     next: std::sync::atomic::AtomicU64,
 }
 
 impl Door {
-    /// Makes it; nothing is bound yet.
+    /// Makes it, and where the server gets its listeners from. Nothing is bound yet.
     #[must_use]
-    pub fn new(listen: Listen) -> Self {
-        Self {
+    pub fn new(listen: Listen) -> (Self, mpsc::Receiver<TcpListener>) {
+        // One for each loopback address.
+        let (listeners, taken) = mpsc::channel(2);
+        let door = Self {
             listen,
             bound: OnceLock::new(),
             binding: tokio::sync::Mutex::default(),
+            listeners,
             strangers: Mutex::default(),
             next: std::sync::atomic::AtomicU64::new(1),
-        }
+        };
+        (door, taken)
     }
 
     /// Returns where it is, once it is bound.
@@ -119,22 +125,23 @@ impl Door {
     /// # Errors
     ///
     /// Says why not: it is switched off, or another program has the port.
-    pub async fn open(&self, served: &Served) -> Result<SocketAddr, Refusal> {
+    pub async fn open(&self, house: &dyn House) -> Result<SocketAddr, Refusal> {
         let _one_at_a_time = self.binding.lock().await;
         if let Some((address, _)) = self.bound.get() {
             return Ok(*address);
         }
         let mut kept: Kept =
-            served.house.kept(FILE).and_then(|it| serde_json::from_slice(&it).ok()).unwrap_or_default();
+            house.kept(FILE).and_then(|it| serde_json::from_slice(&it).ok()).unwrap_or_default();
         if kept.label.is_empty() {
             kept.label = secret::label()?;
         }
         let listeners = bind(self.listen, kept.port)?;
         let address = listeners[0].local_addr().map_err(|error| failed(&error))?;
         kept.port = Some(address.port());
-        served.house.keep(FILE, &serde_json::to_vec(&kept).unwrap_or_default())?;
+        house.keep(FILE, &serde_json::to_vec(&kept).unwrap_or_default())?;
         for listener in listeners {
-            served.tasks.spawn(server::serve_tcp(listener, served.clone()));
+            // A daemon that ends takes no more.
+            self.listeners.send(listener).await.ok();
         }
         tracing::info!(%address, "listening for browsers");
         // Nobody else was here: the lock is held.
@@ -149,7 +156,9 @@ impl Door {
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
         strangers.push_back((number, sent_away.clone()));
         while strangers.len() > STRANGERS_MAX {
-            strangers.pop_front().map(|(_, oldest)| oldest.cancel());
+            if let Some((_, oldest)) = strangers.pop_front() {
+                oldest.cancel();
+            }
         }
         (number, sent_away)
     }
@@ -235,7 +244,7 @@ mod tests {
 
     #[test]
     fn of_too_many_strangers_the_oldest_goes() {
-        let door = Door::new(Listen::Auto);
+        let (door, _listeners) = Door::new(Listen::Auto);
         let (first, oldest) = door.stranger();
         let others: Vec<_> = (1..STRANGERS_MAX).map(|_| door.stranger()).collect();
         assert!(!oldest.is_cancelled());

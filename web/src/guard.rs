@@ -21,9 +21,9 @@ use hyper_util::rt::TokioIo;
 
 use crate::answer::{Refused, not_understood};
 use crate::grant::{Grant, Only};
-use crate::house::Served;
 use crate::house::{House, Judged};
 use crate::logins::{Credential, since_1970};
+use crate::served::Served;
 use page::{Loads, Shut};
 
 pub(crate) mod headers;

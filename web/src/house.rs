@@ -1,19 +1,12 @@
 //! What this face asks of the house it stands in: who a peer is, where an agent's connection goes, how to end.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use cotty_core::names::Principal;
 use cotty_core::refusal::Refusal;
-use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
 use cotty_wire::api::Daemon;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
-use crate::door::Door;
-use crate::logins::Logins;
 
 /// The process at the other end, as the kernel named it when it connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,21 +72,4 @@ pub trait House: Send + Sync + 'static {
 
     /// Ends the daemon soon after the answer has left.
     fn end(&self, how: Ending);
-}
-
-/// What there is to serve, and how it ends.
-#[derive(Clone)]
-pub struct Served {
-    /// The sessions.
-    pub hub: Hub,
-    /// What only the binary knows.
-    pub house: Arc<dyn House>,
-    /// Who has logged in.
-    pub logins: Arc<Logins>,
-    /// The listener for browsers and programs.
-    pub door: Arc<Door>,
-    /// Everything that is spawned; ends after `stopping`.
-    pub tasks: TaskTracker,
-    /// No new connections, and the end of those that are there.
-    pub stopping: CancellationToken,
 }

@@ -1,5 +1,7 @@
 //! The face that people and programs see: HTTP and WebSocket over the engine.
 
+pub mod served;
+
 pub mod house;
 
 pub mod server;

@@ -13,9 +13,9 @@ use cotty_wire::api;
 use crate::answer::{Answer, Order, Refused};
 use crate::grant::{Grant, Only};
 use crate::guard::Admitted;
-use crate::house::Served;
 use crate::logins::{CODE_LIFE, Credential, Kind, Wanted, since_1970};
 use crate::page;
+use crate::served::Served;
 
 /// No token lives longer than this.
 const LIFE_MAX: Duration = Duration::from_secs(366 * 86400);
@@ -40,7 +40,7 @@ pub(crate) async fn link(
     }
     let only = bound(&served, &caller, order.session).await?;
     let path = only.as_ref().map_or_else(String::new, |it| format!("s/{}", page::escaped(&it.session)));
-    let address = served.door.open(&served).await?;
+    let address = served.door.open(&*served.house).await?;
     let url = served.door.url().unwrap_or_default();
     let wanted = Wanted { grant, only, label: String::new(), expires_at: None };
     let code = served.logins.code(wanted)?;
@@ -55,7 +55,7 @@ pub(crate) async fn link(
 
 /// Binds the listener, and says where.
 pub(crate) async fn listen(State(served): State<Served>) -> Answer<api::Listening> {
-    let address = served.door.open(&served).await?;
+    let address = served.door.open(&*served.house).await?;
     Ok(Json(listening(&served, address)))
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use crate::house::Served;
+use crate::served::Served;
 
 /// It answers, so it lives.
 pub(crate) async fn alive() -> &'static str {

@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, get, post};
 use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::guard::{Greeting, Names, Shows};
-use crate::house::Served;
+use crate::served::Served;
 use crate::{answering, api, asking, guard, login, page, probes, viewer};
 
 /// Where a request came in.

@@ -8,11 +8,13 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tower::ServiceExt;
 
 use crate::guard::Stranger;
-use crate::house::{House, Judged, Peer, Served};
+use crate::house::{House, Judged, Peer};
 use crate::routes::{Listener, router};
+use crate::served::Served;
 
 /// A request's head that is not there after this long ends its connection.
 const HEAD_WAIT_MAX: Duration = Duration::from_secs(30);
@@ -36,9 +38,21 @@ pub async fn serve(listener: UnixListener, served: Served) {
     }
 }
 
-/// The same for browsers and programs.
-pub(crate) async fn serve_tcp(listener: TcpListener, served: Served) {
+/// The same for browsers and programs, at each listener that the door binds.
+pub async fn serve_tcp(mut listeners: mpsc::Receiver<TcpListener>, served: Served) {
     let router = router(Listener::Tcp, served.clone());
+    loop {
+        tokio::select! {
+            bound = listeners.recv() => match bound {
+                Some(listener) => drop(served.tasks.spawn(take(listener, served.clone(), router.clone()))),
+                None => return,
+            },
+            () = served.stopping.cancelled() => return,
+        }
+    }
+}
+
+async fn take(listener: TcpListener, served: Served, router: Router) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,

@@ -19,11 +19,14 @@ use cotty_wire::socket::{
 use crate::answer::{Asked, Refused};
 use crate::frames::{End, part, say, send, understood};
 use crate::guard::Admitted;
-use crate::house::Served;
+use crate::served::Served;
 use crate::words;
 
 /// A viewer that does not say what it wants within this time is sent away.
 const JOIN_WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// A viewer that says what it has shown is this far behind at most.
+const UNSEEN_BYTES_MAX: u64 = 1024 * 1024;
 
 /// Refuses what can be refused before the upgrade, then upgrades.
 pub(crate) async fn open(
@@ -59,6 +62,10 @@ struct Seat<'a> {
     viewer: Viewer,
     paste: Vec<u8>,
     last_seq: Option<u64>,
+    /// Where what was sent ends.
+    sent: Offset,
+    /// Up to where the viewer has shown it, where it ever says so.
+    seen: Option<Offset>,
 }
 
 async fn seat(
@@ -83,8 +90,9 @@ async fn seat(
     }
     match served.hub.view(&caller, &which, size).await {
         Ok(viewer) => {
-            let (paste, last_seq) = (Vec::new(), None);
-            let mut seat = Seat { socket, served, caller, admitted, which, viewer, paste, last_seq };
+            let (paste, last_seq, sent, seen) = (Vec::new(), None, Offset::default(), None);
+            let mut seat =
+                Seat { socket, served, caller, admitted, which, viewer, paste, last_seq, sent, seen };
             match seat.sit().await {
                 Ok(never) | Err(never) => never,
             }
@@ -115,9 +123,17 @@ impl Seat<'_> {
                     None => return Ok((close::SESSION_ENDED, "the viewer left")),
                     Some(message) => self.hear(message).await?,
                 },
-                event = self.viewer.next() => self.show(event).await?,
+                event = self.viewer.next(), if self.keeps_up() => self.show(event).await?,
             }
         }
+    }
+
+    /// A browser takes whatever comes and keeps it in its memory. Once it has said what it has shown, it gets no more than
+    /// a little beyond that; its place in the session fills up meanwhile, and it goes on with a repaint.
+    fn keeps_up(&self) -> bool {
+        self.seen.is_none_or(|seen| {
+            seen.epoch != self.sent.epoch || self.sent.byte.saturating_sub(seen.byte) <= UNSEEN_BYTES_MAX
+        })
     }
 
     async fn welcome(&mut self) -> Result<(), End> {
@@ -135,7 +151,7 @@ impl Seat<'_> {
 
     async fn hear(&mut self, message: Result<Message, axum::Error>) -> Result<(), End> {
         let heard = understood(message)?;
-        if heard.is_some() {
+        if heard.as_ref().is_some_and(|it| !matches!(it, FromClient::Seen { .. })) {
             self.admitted.is_here(self.served);
         }
         match heard {
@@ -163,8 +179,8 @@ impl Seat<'_> {
                 self.refuse(None, resized).await
             }
             Some(FromClient::Seen { offset }) => {
-                // Nothing is decided by it: the socket's own window holds a slow viewer back.
-                offset.parse::<Offset>().map(drop).map_err(|_| (close::MALFORMED, "seen is no offset"))
+                self.seen = Some(offset.parse().map_err(|_| (close::MALFORMED, "seen is no offset"))?);
+                Ok(())
             }
             Some(FromClient::Control { mode }) => {
                 let mode = mode.parse().map_err(|_| (close::MALFORMED, "no such mode"))?;
@@ -220,10 +236,12 @@ impl Seat<'_> {
     async fn show(&mut self, event: ViewEvent) -> Result<(), End> {
         let message = match event {
             ViewEvent::Repaint { at, bytes } => {
+                self.sent = at;
                 let frame = Frame { kind: Kind::Repaint, from: at, to: at.byte, bytes: &bytes };
                 return send(self.socket, Message::Binary(frame.encode().into())).await;
             }
             ViewEvent::Output { from, to, bytes } => {
+                self.sent = to;
                 let frame = Frame { kind: Kind::Output, from, to: to.byte, bytes: &bytes };
                 return send(self.socket, Message::Binary(frame.encode().into())).await;
             }

@@ -68,6 +68,13 @@ struct Open {
     line: Line,
 }
 
+/// A question that is open need not be answered any more.
+fn withdraw(open: &mut Option<Open>, id: u64) {
+    if open.take_if(|it| it.id == id).is_some() {
+        print::aside("It was answered elsewhere, or its time is over.");
+    }
+}
+
 /// Gives an order, and waits for what becomes of it. A daemon that ends before it asked anything is followed by the
 /// next one, which is told the same: what is there is found again.
 pub(crate) async fn wait_for(client: &Client, path: &str, order: &FromClient) -> Result<Waited, Failure> {
@@ -143,9 +150,7 @@ async fn converse(
                         return Err(Stopped::Asked { why: "it took no answer" });
                     }
                 }
-                Some(FromServer::Withdrawn { id }) if open.take_if(|it| it.id == id).is_some() => {
-                    print::aside("It was answered elsewhere, or its time is over.");
-                }
+                Some(FromServer::Withdrawn { id }) => withdraw(&mut open, id),
                 Some(FromServer::Question { id, text, echo, .. }) => {
                     let line = Line::begin(&text, echo).await.map_err(|error| no_terminal(&error))?;
                     (open, asked) = (Some(Open { id, line }), true);

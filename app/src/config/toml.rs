@@ -55,6 +55,8 @@ fn device(name: &str, device: &Device) -> String {
     say("host", text(&device.host));
     say("port", device.port.map(|it| it.to_string()));
     say("user", text(&device.user));
+    say("forward_agent", device.forward_agent.then(|| "true".to_owned()));
+    say("legacy", device.legacy.then(|| "true".to_owned()));
     say("term", text(&defaults.term));
     say("cols", defaults.cols.map(|it| it.to_string()));
     say("rows", defaults.rows.map(|it| it.to_string()));

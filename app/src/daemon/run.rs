@@ -17,8 +17,9 @@ use cotty_host::local::lean;
 use cotty_host::native::settings::Limits;
 use cotty_host::state_dir::Lock;
 use cotty_web::door::{Door, Listen};
-use cotty_web::house::{House, Served};
+use cotty_web::house::House;
 use cotty_web::logins::Logins;
+use cotty_web::served::Served;
 use cotty_web::server;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::net::UnixListener;
@@ -175,8 +176,10 @@ async fn live(instance: &Instance, config: &Config, foreground: Option<&Foregrou
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
     let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config);
     let logins = Arc::new(Logins::open(house.clone() as Arc<dyn House>));
-    let (door, tasks) = (Arc::new(Door::new(config.listen)), TaskTracker::new());
+    let (door, listeners) = Door::new(config.listen);
+    let (door, tasks) = (Arc::new(door), TaskTracker::new());
     let served = Served { hub, house, logins, door, tasks, stopping: CancellationToken::new() };
+    drop(served.tasks.spawn(server::serve_tcp(listeners, served.clone())));
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
     open_door(config.listen, &served, foreground).await?;
@@ -212,7 +215,7 @@ async fn open_door(listen: Listen, served: &Served, foreground: Option<&Foregrou
     if !wanted {
         return Ok(());
     }
-    match served.door.open(served).await {
+    match served.door.open(&*served.house).await {
         Err(refusal) if foreground.is_none() => {
             // Sessions need no port. Whoever asks for a link is told the same.
             tracing::warn!(%refusal, "browsers cannot come in");

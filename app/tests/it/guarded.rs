@@ -194,3 +194,44 @@ fn the_page_is_the_same_whether_a_name_exists_or_not() {
     }
     assert_eq!(door.get("/livez", "").status, 200);
 }
+
+#[test]
+fn the_socket_upgrades_for_our_own_page_and_for_programs_alone() {
+    let door = Door::open();
+    let (token, host) = (door.token(&["--role", "operator"]), door.host());
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+    let own = format!("Host: {host}\r\nOrigin: http://{host}\r\n");
+    let page = format!("Sec-WebSocket-Protocol: cotty.1, bearer.{token}\r\n");
+    let program = format!("Sec-WebSocket-Protocol: cotty.1\r\nAuthorization: Bearer {token}\r\n");
+    let ask =
+        |headers: &str| door.ask("GET", "/api/v1/socket?session=web1", &format!("{upgrade}{headers}"), "");
+    let open = ask(&format!("{own}{page}"));
+    assert_eq!(open.status, 101, "{}", open.text);
+    let head = open.text.to_lowercase();
+    assert!(head.contains("sec-websocket-protocol: cotty.1\r\n"), "the secret is not repeated: {head}");
+    assert_eq!(ask(&format!("Host: {host}\r\n{program}")).status, 101);
+    for closed in [
+        format!("Host: {host}\r\n{page}"),
+        format!("Host: {host}\r\nOrigin: http://localhost:1\r\n{page}"),
+        format!("Host: {host}\r\nOrigin: null\r\n{page}"),
+        format!("Host: evil.example\r\nOrigin: http://evil.example\r\n{page}"),
+        format!("{own}Sec-WebSocket-Protocol: cotty.1\r\nCookie: bearer={token}\r\n"),
+        format!("{own}Sec-WebSocket-Protocol: cotty.1, bearer.cotty_x\r\n"),
+    ] {
+        let answer = ask(&closed);
+        assert!(is_shut(&answer), "{closed}: {}", answer.text);
+    }
+    let nothing = ask(&format!("{own}Authorization: Bearer {token}\r\n"));
+    assert_eq!(nothing.status, 400, "without its protocol: {}", nothing.text);
+}
+
+#[test]
+fn strangers_that_hang_about_keep_nobody_out() {
+    let door = Door::open();
+    let token = door.token(&["--role", "operator"]);
+    let hanging: Vec<_> = (0..100).map(|_| door.connect()).collect();
+    assert_eq!(door.get("/api/v1/me", &token).status, 200);
+    drop(hanging);
+    assert_eq!(door.get("/livez", "").status, 200);
+}

@@ -85,12 +85,9 @@ impl Door {
         drop(stream.write_all(request.as_bytes()));
         let mut bytes = Vec::new();
         let mut buffer = [0; 4096];
-        loop {
-            match stream.read(&mut buffer) {
-                Ok(count @ 1..) => bytes.extend_from_slice(&buffer[..count]),
-                _ => break,
-            }
-            if bytes.starts_with(b"HTTP/1.1 101") && bytes.windows(4).any(|it| it == b"\r\n\r\n") {
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            bytes.extend_from_slice(&buffer[..count]);
+            if is_whole(&bytes) {
                 break;
             }
         }
@@ -104,6 +101,14 @@ impl Door {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     }
+}
+
+/// Tells whether an answer is there up to its end: one that refuses an upgrade keeps its connection.
+fn is_whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.to_lowercase().lines().find_map(|it| it.strip_prefix("content-length: ")?.parse().ok());
+    head.starts_with("HTTP/1.1 101") || length.is_some_and(|it: usize| body.len() >= it)
 }
 
 /// The port that a home's daemon has, as it noted it.

@@ -61,5 +61,6 @@ mod socket;
 mod http;
 mod access;
 mod guarded;
+mod stalled;
 mod viewer;
 mod viewer_built;

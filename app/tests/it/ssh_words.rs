@@ -132,6 +132,97 @@ fn a_jump_in_a_circle_is_found_before_anything_is_sent() {
     }
 }
 
+#[test]
+fn a_host_with_nothing_but_old_algorithms_is_for_a_device_that_says_so() {
+    for (lines, known, words) in [
+        ("KexAlgorithms diffie-hellman-group1-sha1\n", "host_ed25519", "diffie-hellman-group1-sha1"),
+        ("HostKey {folder}/rsa\nHostKeyAlgorithms ssh-rsa\n", "rsa", "ssh-rsa"),
+    ] {
+        let test = "a_host_with_nothing_but_old_algorithms_is_for_a_device_that_says_so";
+        let rsa = ["-t", "rsa", "-b", "2048"];
+        let Some(sshd) = Sshd::start_prepared(test, lines, |it| key(it, "rsa", &rsa)) else { return };
+        let home = Home::new();
+        cotty_testkit::sshd::admit(&home, &[&sshd]);
+        let public = fs::read_to_string(sshd.file(&format!("{known}.pub"))).unwrap();
+        fs::write(own(&home, "known_hosts"), format!("[127.0.0.1]:{} {public}", sshd.port())).unwrap();
+        let device = format!("host = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\n", sshd.port(), sshd.user());
+        home.write_config(&format!("[devices.new]\n{device}[devices.old]\n{device}legacy = true\n"));
+        let mut desk = Desk::at(home);
+        let run = |target: &str| json!({"target": target, "command": "exit 3", "isolated": true});
+        desk.tool("ssh_run", run("new")).refuses("connection-failure", &[words, "legacy = true"]);
+        let said = desk.tool("ssh_run", run("old"));
+        assert_eq!(said.exit(), Some(3), "{said:?}");
+    }
+}
+
+#[test]
+fn a_word_that_only_a_model_said_starts_no_program_and_has_no_key_taken() {
+    let Some(sshd) = Sshd::start("a_word_that_only_a_model_said_starts_no_program") else { return };
+    let home = stranger(&sshd);
+    let canary = home.path().join("canary");
+    let config = format!(
+        "Match originalhost *.evil exec \"touch {0}\"\nUser never\n\
+         Host *.far\nProxyCommand sh -c 'touch {0}; nc %h %p'\n\
+         Host *.near\nProxyJump gate-%h\nHost gate-*\nProxyCommand touch {0}\n\
+         Host *\nHostName 127.0.0.1\nPort {1}\nUser {2}\nStrictHostKeyChecking no\n",
+        canary.display(),
+        sshd.port(),
+        sshd.user()
+    );
+    fs::write(own(&home, "config"), config).unwrap();
+    let mut desk = Desk::at(home);
+    let mut said = |target: &str| desk.tool("ssh_connect", json!({"target": target}));
+    said("web.far").refuses("policy-blocked", &["ProxyCommand", "cotty trust web.far"]);
+    said("web.near").refuses("policy-blocked", &["ProxyCommand"]);
+    said("web.evil").refuses("host-key", &["is not known yet", "cotty trust web.evil"]);
+    for target in [
+        "-oProxyCommand=touch x",
+        "-o ProxyCommand=x",
+        "-vofoo",
+        "-F/tmp/x",
+        "a b",
+        "a;touch x",
+        "$(touch x)",
+    ] {
+        said(target).refuses("invalid-argument", &["target"]);
+    }
+    assert!(!canary.exists() && !own(&desk.home, "known_hosts").exists());
+}
+
+#[test]
+fn the_openers_agent_is_lent_where_the_device_says_so_while_it_lives_and_never_to_an_isolated_command() {
+    let Some(sshd) = Sshd::start("the_openers_agent_is_lent_where_the_device_says_so") else { return };
+    let home = Home::new();
+    cotty_testkit::sshd::admit(&home, &[&sshd]);
+    // A word of ssh's is not enough.
+    fs::write(own(&home, "config"), "Host *\nForwardAgent yes\n").unwrap();
+    let device = format!("host = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\n", sshd.port(), sshd.user());
+    home.write_config(&format!("[devices.plain]\n{device}[devices.lends]\n{device}forward_agent = true\n"));
+    let agent = Agent::start(&sshd);
+    agent.add(&sshd.file("user_ed25519"));
+    let mut desk = Desk::at(home);
+    let mut command = desk.home.cotty(&["mcp"]);
+    desk.agent = cotty_testkit::mcp::Mcp::start({
+        command.env("SSH_AUTH_SOCK", agent.socket());
+        command
+    });
+    desk.agent.initialize();
+    let said = desk.tool("ssh_connect", json!({"target": "plain"}));
+    assert!(said.text.contains("ForwardAgent"), "{said:?}");
+    assert_eq!(desk.run("plain", "echo \"[$SSH_AUTH_SOCK]\"").output(), "[]");
+    let said = desk.tool("ssh_connect", json!({"target": "lends"}));
+    assert!(said.text.contains("is lent to sessions there"), "{said:?}");
+    let said = desk.run("lends", "ssh-add -l");
+    assert!(said.exit() == Some(0) && said.output().contains("ED25519"), "{said:?}");
+    let isolated = json!({"target": "lends", "command": "echo \"[$SSH_AUTH_SOCK]\"", "isolated": true});
+    let said = desk.tool("ssh_run", isolated);
+    assert!(said.text.contains("[]"), "{said:?}");
+    // It ends, and what was lent is gone.
+    drop(agent);
+    let said = desk.run("lends", "ssh-add -l");
+    assert_ne!(said.exit(), Some(0), "{said:?}");
+}
+
 /// Keys with certificates of every kind, made by the authority that the server trusts.
 fn certificates(table: &mut Table) {
     use End::{Denied, In};

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 
 use cotty_testkit::browser::Browser;
 use cotty_testkit::wait::until;
@@ -51,6 +52,11 @@ impl Scene {
         self.browser.wait("document.activeElement?.classList.contains('xterm-helper-textarea')");
         // What is typed before the first prompt was shown is a story of its own.
         self.browser.wait("/[#$%>]/.test(document.querySelector('.xterm-rows').innerText)");
+    }
+
+    fn kill_daemon(&self) {
+        let pid = self.door.home.daemon_pid().unwrap();
+        kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     }
 
     fn agent(&self) -> Mcp {
@@ -180,8 +186,7 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     scene.browser.press("Shift+End");
     scene.is_live();
 
-    let pid = scene.door.home.daemon_pid().unwrap();
-    kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    scene.kill_daemon();
     scene.pen_says("Reconnecting. Not live since");
     scene.pen_says("Your keys go nowhere");
     scene.browser.type_text("lost");
@@ -206,35 +211,47 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
 #[test]
 fn another_program_at_the_port_hears_no_secret() {
     let Some(mut scene) = Scene::at_session("another_program_at_the_port_hears_no_secret") else { return };
-    let (code, text) = scene.door.home.run_as_person(&["stop"]);
-    assert_eq!(code, Some(0), "{text}");
-    scene.pen_says("Closed");
+    let bearer = scene.browser.eval("JSON.parse(localStorage.getItem('cotty.login')).bearer");
+    scene.kill_daemon();
     let there = |scene: &Scene| TcpListener::bind(("127.0.0.1", scene.door.port)).ok();
     let stranger = until("the port is free", || there(&scene));
-    let heard = std::thread::spawn(move || {
-        // It lets everybody in, and keeps what it was told.
-        let mut heard = String::new();
-        for stream in stranger.incoming().take(6) {
-            let mut stream = stream.unwrap();
+    let heard = Arc::new(Mutex::new(String::new()));
+    let sink = Arc::clone(&heard);
+    // It lets everybody in and proves whatever is asked, and keeps what it was told. It ends with the test's process.
+    std::thread::spawn(move || {
+        for mut stream in stranger.incoming().flatten() {
             let mut buffer = [0; 8192];
             let count = stream.read(&mut buffer).unwrap_or(0);
-            heard += &String::from_utf8_lossy(&buffer[..count]);
-            let page = heard.contains("GET /done");
-            drop(stream.write_all(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\nConnection: close\r\n\r\n{\"proof\":\"00\"}",
-            ));
-            if page {
-                break;
-            }
+            *sink.lock().unwrap() += &String::from_utf8_lossy(&buffer[..count]);
+            let body = format!("{{\"proof\":\"{}\"}}", "0".repeat(64));
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+            drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()));
         }
-        heard
     });
-    // A page that is open asks for a proof before it says anything.
-    scene.browser.eval("dispatchEvent(new Event('popstate')); 0");
-    let script = "fetch('/login', {method: 'POST', body: '{}'}).then(() => fetch('/done')).then(() => 0)";
-    scene.browser.eval(script);
-    let heard = heard.join().unwrap();
-    assert!(!heard.contains("cotty_") && !heard.contains("Bearer"), "{heard}");
+    scene.pen_says("Another program answers at this address. Nothing was sent");
+    scene.browser.shot("stranger");
+    scene.browser.type_text("secret keys");
+    let heard = heard.lock().unwrap().clone();
+    assert!(heard.contains("POST /login"), "{heard}");
+    assert!(!heard.contains(bearer.as_str().unwrap()) && !heard.contains("secret keys"), "{heard}");
+}
+
+#[test]
+fn a_flood_neither_fills_the_page_nor_hides_what_comes_after_it() {
+    let story = "a_flood_neither_fills_the_page_nor_hides_what_comes_after_it";
+    let Some(mut scene) = Scene::at_session(story) else { return };
+    let mut agent = scene.agent();
+    scene.browser.eval(
+        "const slow = WebSocket.prototype.send; globalThis.told = []; \
+         WebSocket.prototype.send = function (it) { const said = JSON.parse(it); if (said.type === 'seen') told.push(said.offset); return slow.call(this, it); }; 0",
+    );
+    let said: Said = agent.call("ssh_run", command("seq 300000; echo flood-$((40 + 2))")).into();
+    assert_eq!(said.exit(), Some(0), "{said:?}");
+    scene.shows("flood-42");
+    assert!(scene.browser.eval("told.length").as_u64().unwrap() > 3, "it tells how far it is");
+    scene.browser.type_text("echo after-$((40 + 2))\n");
+    scene.shows("after-42");
+    scene.browser.is_content();
 }
 
 #[test]

@@ -64,8 +64,7 @@ pub(super) fn submit(command: &str) -> String {
     let is_long = lines.iter().any(|line| line.len() > LINE_BYTES_MAX);
     match lines.as_slice() {
         [] => "\r".to_owned(),
-        // What the editor has to be told in a later row it may not be there to hear.
-        [line] if !(is_long || line.contains('\n') && line.contains('\t')) => format!("{}\r", typed(line)),
+        [line] if !is_long && !has_late_tab(line) => format!("{}\r", typed(line)),
         lines if is_body || is_long => in_body(&lines.iter().map(|it| in_pieces(it)).collect::<String>()),
         lines => {
             let quoted = quoted(&lines.join("\n"));
@@ -161,6 +160,11 @@ fn logical_lines(command: &str) -> Vec<String> {
 /// The editor completes at a tab, unless it is quoted.
 fn typed(line: &str) -> String {
     line.replace('\t', "\x16\t").replace('\n', "\r")
+}
+
+/// Returns whether a tab may stand in a later row, where the editor may not be there to be told of it.
+fn has_late_tab(line: &str) -> bool {
+    line.contains('\n') && line.contains('\t')
 }
 
 /// Returns whether the line begins or ends what is read over several lines.

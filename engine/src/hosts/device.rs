@@ -20,6 +20,10 @@ pub struct Device {
     pub auth: Option<Auth>,
     /// Words by which it is found with others.
     pub tags: Vec<String>,
+    /// Sessions there may use the agent of whoever opens them.
+    pub forward_agent: bool,
+    /// It is so old that it needs algorithms that nobody else should use.
+    pub legacy: bool,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
 }

@@ -10,6 +10,7 @@ use cotty_host::native::connect::Program;
 use cotty_host::native::settings::{Settings, UnknownKeys};
 use cotty_host::openssh::{Answer, NewKeys, OpenSsh};
 
+use super::lore::WhyRead;
 use super::wanted::Wanted;
 use crate::report::Caller;
 
@@ -84,6 +85,23 @@ pub(super) fn notes(wanted: &Wanted, answer: &Answer, caller: &Caller) -> Vec<St
         notes.push(format!("RemoteCommand of ssh's configuration is what sessions there start: {command}"));
     }
     notes
+}
+
+/// Says why ssh's files were read by ourselves, and what was left out of them.
+pub(super) fn why_read(wanted: &Wanted, why: WhyRead, skipped: &[String]) -> String {
+    let host = wanted.host;
+    let mut words = match why {
+        WhyRead::Unfamiliar => format!(
+            "{host} is no device, no Host of ssh's configuration and in no known_hosts: ssh was not asked, and its files were only read"
+        ),
+        WhyRead::NotInstalled => {
+            "ssh is not installed here, so it was not asked: its files were only read".to_owned()
+        }
+    };
+    if !skipped.is_empty() {
+        words += &format!("; left out is {}", skipped.join(", "));
+    }
+    words
 }
 
 /// Checks what nothing would be without.

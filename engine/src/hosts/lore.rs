@@ -11,6 +11,7 @@ use cotty_core::refusal::Refusal;
 use cotty_host::native::known_hosts::{KnownHosts, PORT_DEFAULT};
 use cotty_host::openssh::asked::{self, NoAnswer, Question};
 use cotty_host::openssh::names::Names;
+use cotty_host::openssh::reader::{self, Read};
 use cotty_host::openssh::{Answer, OpenSsh};
 use tokio::sync::Semaphore;
 
@@ -41,8 +42,17 @@ struct Kept {
 pub(super) enum Told {
     /// What ssh says.
     Answer(Arc<Answer>),
-    /// It was not asked, for this reason.
-    Nothing(String),
+    /// What its files say, read by ourselves, and why ssh was not asked.
+    Read(Box<Read>, WhyRead),
+}
+
+/// Why ssh was not asked about a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhyRead {
+    /// Nobody but an agent has ever said it: nothing is started for it.
+    Unfamiliar,
+    /// There is no ssh.
+    NotInstalled,
 }
 
 impl Lore {
@@ -76,10 +86,10 @@ impl Lore {
             return Ok(Told::Answer(answer));
         }
         if !self.may_ask(wanted, names, caller).await? {
-            let host = wanted.host;
-            return Ok(Told::Nothing(format!(
-                "{host} is no device, no Host of ssh's configuration and in no known_hosts: it was taken for the host's own name, and ssh's configuration was not asked"
-            )));
+            return self.read(wanted, WhyRead::Unfamiliar).await;
+        }
+        if self.ssh.program.is_none() {
+            return self.read(wanted, WhyRead::NotInstalled).await;
         }
         let agent = agent_of(caller);
         let question =
@@ -89,17 +99,21 @@ impl Lore {
         drop(turn);
         match answer {
             Ok(answer) => Ok(Told::Answer(self.keep(key, answer, names))),
-            Err(NoAnswer::NotInstalled) => {
-                Ok(Told::Nothing("ssh is not installed here: its configuration was not asked".to_owned()))
-            }
-            Err(error) => Err(Refusal::Config {
-                why: format!("{}: {error}", wanted.target),
-                remedy: format!(
-                    "Mend ssh's configuration (ssh -G {} shows the same), then call again",
-                    wanted.host
-                ),
-            }),
+            Err(error) => Err(wrong(wanted, &error)),
         }
+    }
+
+    /// Reads ssh's files ourselves. Nothing is started.
+    async fn read(&self, wanted: &Wanted<'_>, why: WhyRead) -> Result<Told, Refusal> {
+        let (ssh, host) = (self.ssh.clone(), wanted.host.to_owned());
+        let (user, port) = (wanted.user.map(str::to_owned), wanted.port);
+        // Homes may lie on a slow disk.
+        let read = tokio::task::spawn_blocking(move || {
+            reader::read(&ssh, Question { host: &host, user: user.as_deref(), port, agent: None })
+        });
+        let read = read.await.map_err(|error| Refusal::Internal { what: error.to_string() })?;
+        let read = read.map_err(|error| wrong(wanted, &error))?;
+        Ok(Told::Read(Box::new(read), why))
     }
 
     /// A name is familiar if a person wrote it down somewhere, or says it now.
@@ -150,6 +164,13 @@ impl Lore {
 
     pub(super) fn expanded(&self, path: &Path) -> PathBuf {
         self.ssh.expanded(path)
+    }
+}
+
+fn wrong(wanted: &Wanted, error: &NoAnswer) -> Refusal {
+    Refusal::Config {
+        why: format!("{}: {error}", wanted.target),
+        remedy: format!("Mend ssh's configuration (ssh -G {} shows the same), then call again", wanted.host),
     }
 }
 

@@ -1,19 +1,21 @@
 //! From a name and what ssh says of it to settings: who logs in where, with what, and on which way.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use cotty_core::refusal::Refusal;
+use cotty_core::refusal::{HostRefusal, Refusal};
 use cotty_core::target::{Target, host_port};
+use cotty_host::native::algorithms::Old;
 use cotty_host::native::known_hosts::{Names, PORT_DEFAULT};
 use cotty_host::native::settings::{Jump, Keep as KeyFile, Limits, Settings};
 use cotty_host::openssh::names::Names as Written;
-use cotty_host::openssh::{AgentChoice, Answer};
+use cotty_host::openssh::reader::Read;
+use cotty_host::openssh::{AgentChoice, Answer, NewKeys};
 
 use super::device::{Auth, Defaults, Keep, SecretFrom};
 use super::honoured::{self, Asked};
-use super::lore::{Lore, Told};
+use super::lore::{Lore, Told, WhyRead};
 use super::secrets::{Purpose, Use};
 use super::wanted::{Wanted, agent_of};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
@@ -34,6 +36,15 @@ struct Settling<'a> {
     names: &'a Arc<Written>,
     caller: &'a Caller,
     wanted_for: Use,
+}
+
+/// How a host on the way came to be named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hop {
+    /// A person wrote it down.
+    Written,
+    /// What an agent said may have led to it.
+    LedTo,
 }
 
 /// Settings, and what else is known.
@@ -93,6 +104,18 @@ impl Settling<'_> {
             // What a device's own secrets opened is not lent to whoever names the machine in another way.
             identity += &format!(" as {name}");
         }
+        if let Some(socket) = lent_agent(wanted, self.caller) {
+            // Another opener has another agent: no connection and no session is shared.
+            identity += &lent(&socket);
+            notes
+                .push(format!("the agent at {} is lent to sessions there (forward_agent)", socket.display()));
+            settings.forwarded_agent = Some(socket);
+        }
+        if wanted.device.is_some_and(|(_, device)| device.legacy) {
+            settings.algorithms.old = Old::Allowed;
+            // Whoever does not say so shares no such connection.
+            identity += " with old algorithms";
+        }
         let target = match wanted.device {
             Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
@@ -107,18 +130,15 @@ impl Settling<'_> {
     fn host<'s>(&'s self, wanted: &'s Wanted<'_>, hops_left: usize) -> Settles<'s> {
         Box::pin(async move {
             match self.lore.ask(wanted, self.names, self.caller).await? {
-                Told::Answer(answer) => self.as_ssh_says(wanted, &answer, hops_left).await,
-                Told::Nothing(why) => self.as_it_stands(wanted, why),
+                Told::Answer(answer) => self.as_ssh_says(wanted, &answer, hops_left, Hop::Written).await,
+                Told::Read(read, why) => self.as_we_read(wanted, *read, why, hops_left).await,
             }
         })
     }
 
     /// Takes a name for the host's, with what ssh does where nothing is configured.
     fn as_it_stands(&self, wanted: &Wanted, why: String) -> Result<Settled, Refusal> {
-        let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| Refusal::InvalidArgument {
-            what: "target",
-            why: format!("this account has no name here: say user@{}", wanted.target),
-        })?;
+        let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| nameless(wanted))?;
         let known_hosts = ssh_files::known_hosts(&self.house.ssh);
         let file = known_hosts.first().cloned();
         let settings = Settings {
@@ -134,15 +154,43 @@ impl Settling<'_> {
         Ok(Settled { settings, agent, identity, asked: Asked::default(), notes: vec![why] })
     }
 
+    /// Takes what we read of a name that nobody has said but an agent, or where there is no ssh. For the first nothing is
+    /// started, and its key is a person's to accept.
+    async fn as_we_read(
+        &self,
+        wanted: &Wanted<'_>,
+        read: Read,
+        why: WhyRead,
+        hops_left: usize,
+    ) -> Result<Settled, Refusal> {
+        let Read { mut answer, skipped } = read;
+        if answer.user.is_empty() {
+            return Err(nameless(wanted));
+        }
+        let mut notes = vec![honoured::why_read(wanted, why, &skipped)];
+        let mut hop = Hop::Written;
+        if why == WhyRead::Unfamiliar {
+            if answer.proxy_command.is_some() {
+                let (target, word) = (wanted.target.to_string(), "ProxyCommand");
+                return Err(Box::new(HostRefusal::Unfamiliar { target, word }).into());
+            }
+            (answer.new_keys, hop) = (NewKeys::Asked, Hop::LedTo);
+        }
+        let mut settled = self.as_ssh_says(wanted, &answer, hops_left, hop).await?;
+        notes.append(&mut settled.notes);
+        Ok(Settled { notes, ..settled })
+    }
+
     async fn as_ssh_says(
         &self,
         wanted: &Wanted<'_>,
         answer: &Answer,
         hops_left: usize,
+        hop: Hop,
     ) -> Result<Settled, Refusal> {
         honoured::check(wanted, answer)?;
         let mut notes = honoured::notes(wanted, answer, self.caller);
-        let (jump, way) = self.way(wanted, answer, hops_left, &mut notes).await?;
+        let (jump, way) = self.way(wanted, answer, hops_left, hop, &mut notes).await?;
         let names = if answer.hash_known_hosts { Names::Hashed } else { Names::Plain };
         let settings = Settings {
             host_key_alias: answer.host_key_alias.clone(),
@@ -173,6 +221,7 @@ impl Settling<'_> {
         wanted: &Wanted<'_>,
         answer: &Answer,
         hops_left: usize,
+        hop: Hop,
         notes: &mut Vec<String>,
     ) -> Result<(Option<Box<Jump>>, String), Refusal> {
         let (mut jump, mut way) = (None::<Box<Jump>>, String::new());
@@ -180,12 +229,13 @@ impl Settling<'_> {
             return Err(wrong(wanted, "ProxyJump leads through too many hosts, or in a circle"));
         }
         for typed in &answer.jumps {
-            let hop = match typed.parse() {
-                Ok(Target::Remote(hop)) => hop,
+            let named = match typed.parse() {
+                Ok(Target::Remote(named)) => named,
                 Ok(Target::Local) => return Err(wrong(wanted, "ProxyJump names local")),
                 Err(error) => return Err(wrong(wanted, &format!("ProxyJump {error}"))),
             };
-            let mut settled = self.host(&Wanted::hop(&hop), hops_left - answer.jumps.len()).await?;
+            let mut settled =
+                self.host(&Wanted::hop(&named, hop == Hop::Written), hops_left - answer.jumps.len()).await?;
             if jump.is_some() {
                 // The way that is named here counts, whatever is written of that host.
                 settled.settings.jump = jump;
@@ -205,6 +255,17 @@ fn agent(choice: &AgentChoice, caller: &Caller) -> Option<PathBuf> {
         AgentChoice::At(socket) => Some(socket.clone()),
         AgentChoice::None => None,
     }
+}
+
+/// What an identity says of an agent that is lent.
+pub(super) fn lent(socket: &Path) -> String {
+    format!(" with the agent {}", socket.display())
+}
+
+/// The agent that a device lets sessions use: the opener's own, whichever one logs in.
+fn lent_agent(wanted: &Wanted, caller: &Caller) -> Option<PathBuf> {
+    let (_, device) = wanted.device?;
+    agent_of(caller).filter(|_| device.forward_agent)
 }
 
 /// Logs in as a device says, and only so. A password is for the account it was given for.
@@ -236,6 +297,11 @@ fn limits(ours: Limits, answer: &Answer) -> Limits {
 
 fn identity(settings: &Settings) -> String {
     format!("{}@{}", settings.user, host_port(&settings.host.to_lowercase(), settings.port))
+}
+
+fn nameless(wanted: &Wanted) -> Refusal {
+    let why = format!("this account has no name here: say user@{}", wanted.target);
+    Refusal::InvalidArgument { what: "target", why }
 }
 
 pub(super) fn wrong(wanted: &Wanted, why: &str) -> Refusal {

@@ -46,6 +46,8 @@ fn hosts(targets: Targets) -> Hosts {
             keep: Keep::default(),
         }),
         tags: Vec::new(),
+        legacy: false,
+        forward_agent: false,
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
     };
     Hosts::new(HostsSettings {
@@ -66,7 +68,7 @@ async fn resolved(text: &str) -> Resolved {
 #[tokio::test]
 async fn a_plain_name_is_the_host_with_what_ssh_does_by_itself() {
     let it = resolved("Web9").await;
-    assert_eq!((it.target.as_str(), it.identity.as_str()), ("me@Web9:22", "me@web9:22"));
+    assert_eq!((it.target.as_str(), it.identity.as_str()), ("me@web9:22", "me@web9:22"));
     assert_eq!(it.settings.known_hosts[0], Path::new("/home/me/.ssh/known_hosts"));
     assert_eq!(it.settings.agent.as_deref(), Some(Path::new("/run/agent")));
     assert!(it.settings.identity_files.contains(&"/home/me/.ssh/id_ed25519".into()));
@@ -171,14 +173,8 @@ impl Asked {
         let ssh = OpenSsh { program: Some(program), ..OpenSsh::of(home.path(), "me", config) };
         let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
         let limits = Limits::default();
-        let hosts = Hosts::new(HostsSettings {
-            user: Some("me".to_owned()),
-            ssh,
-            limits,
-            devices,
-            targets,
-            wrong: None,
-        });
+        let user = Some("me".to_owned());
+        let hosts = Hosts::new(HostsSettings { user, ssh, limits, devices, targets, wrong: None });
         Self { home, hosts }
     }
 
@@ -215,7 +211,7 @@ async fn ssh_is_asked_about_familiar_names_only_and_a_models_word_is_none() {
         assert_eq!(
             resolved.notes,
             [format!(
-                "ssh's configuration sets for {}, and it is not honoured yet: ForwardAgent",
+                "ssh's configuration sets for {}, and it is not honoured: ForwardAgent",
                 remote(text).name()
             )]
         );
@@ -277,10 +273,9 @@ async fn what_a_name_came_to_is_judged_too() {
         ("alias", Targets::Configured, true),
         ("shop.lan", Targets::Configured, true),
     ] {
-        let mut it = Asked::new("Host alias\nHost 10.*\n", answer, targets);
+        let it = Asked::new("Host alias\nHost 10.*\n", answer, targets);
         let device = Device { host: Some(host.to_owned()), ..Device::default() };
-        let settings = it.hosts.settings.get_mut().unwrap();
-        Arc::make_mut(settings).devices.insert("shop".to_owned(), device);
+        Arc::make_mut(&mut it.hosts.settings.lock().unwrap()).devices.insert("shop".to_owned(), device);
         let asked = it.resolve("shop", Role::Agent).await;
         assert_eq!(asked.is_ok(), allowed, "{host} {targets} {asked:?}");
         if let Err(refusal) = asked {
@@ -324,9 +319,9 @@ async fn a_way_through_others_is_settled_host_by_host() {
 
 #[tokio::test]
 async fn what_must_not_be_left_out_is_refused_and_ssh_is_quoted() {
-    let it = Asked::new("Host web\n", "echo proxycommand nc x", Targets::Any);
+    let it = Asked::new("Host web\n", "echo proxycommand nc %x", Targets::Any);
     let refusal = it.resolve("web", Role::Agent).await.unwrap_err();
-    assert!(refusal.to_string().contains("sets ProxyCommand for web"), "{refusal}");
+    assert!(refusal.to_string().contains("ProxyCommand has a %"), "{refusal}");
     let it =
         Asked::new("Host web\n", "echo \"config: line 3: Bad\u{1b}[31m option\" >&2; exit 255", Targets::Any);
     let refusal = it.resolve("web", Role::Agent).await.unwrap_err();

@@ -41,10 +41,10 @@ impl<'a> Wanted<'a> {
         }
     }
 
-    /// A host on the way to another. ssh knows nothing of devices.
-    pub(super) fn hop(target: &'a Remote) -> Self {
+    /// A host on the way to another, which a person wrote down or not. ssh knows nothing of devices.
+    pub(super) fn hop(target: &'a Remote, is_written: bool) -> Self {
         let (user, port) = (target.user(), target.port());
-        Self { target, host: target.name(), user, port, device: None, is_hop: true }
+        Self { target, host: target.name(), user, port, device: None, is_hop: is_written }
     }
 
     /// How to log in, where the configuration settles it.

@@ -93,7 +93,7 @@ impl Hub {
                 Ok(Ready { starting, cwd })
             }
             Target::Remote(remote) => {
-                let resolved = self.0.hosts.resolve(&remote, caller).await?;
+                let resolved = self.0.hosts.resolve(&remote, caller).await?.without_agent();
                 let lease = self.0.pools.lease(&resolved.identity, resolved.settings.clone());
                 Ok(Ready { starting: order::there(lease, resolved, order, stdin), cwd: None })
             }

@@ -86,6 +86,11 @@ impl Lane {
         self.granted(2, limit).await
     }
 
+    /// Lets the shell that is started next ask for the agent; whether the server takes it, it does not say.
+    pub(super) async fn lend_agent(&self) -> Result<(), RequestError> {
+        self.writer.agent_forward(false).await.map_err(|_| RequestError::Closed)
+    }
+
     /// Asks for variables, as ssh does: whether the server sets them is its business, and it does not say.
     pub(super) async fn ask_for(&self, env: &[(String, String)]) -> Result<(), RequestError> {
         for (name, value) in env {

@@ -43,6 +43,8 @@ pub struct Connection {
     open: Arc<AtomicUsize>,
     full_at: AtomicUsize,
     lookout: Lookout,
+    // A shell may use the opener's agent.
+    lends: bool,
     kin: Kin,
     turn: Mutex<()>,
     beat: Beat,
@@ -87,6 +89,7 @@ impl Connection {
             open: Arc::default(),
             full_at: AtomicUsize::new(usize::MAX),
             lookout: Lookout::default(),
+            lends: settings.forwarded_agent.is_some(),
             kin: Kin::default(),
             turn: Mutex::new(()),
             beat: Beat::default(),
@@ -158,6 +161,9 @@ impl Connection {
     /// Starts a shell in a channel. One after the other, so that each can be told from the others.
     pub(super) async fn shell(&self, lane: &mut Lane, terminal: &Terminal) -> Result<Birth, RequestError> {
         let _turn = self.turn.lock().await;
+        if self.lends {
+            lane.lend_agent().await?;
+        }
         lane.shell(terminal, self.channel_limit).await?;
         Ok(self.kin.born(With::Terminal))
     }

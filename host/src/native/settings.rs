@@ -65,6 +65,8 @@ pub struct Settings {
     pub identities_only: bool,
     /// The agent.
     pub agent: Option<PathBuf>,
+    /// The agent that sessions there may use: the opener's, where the device says so.
+    pub forwarded_agent: Option<PathBuf>,
     /// The password, where one is configured.
     pub password: Option<SecretSource>,
     /// The passphrase of the key files, where one is configured. It is tried before anybody is asked.
@@ -204,6 +206,7 @@ impl Settings {
             identity_files: Vec::new(),
             identities_only: false,
             agent: None,
+            forwarded_agent: None,
             password: None,
             passphrase: None,
             jump: None,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::native::certificate::Voucher;
+use crate::native::forwarding::Lender;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{KnownHosts, Verdict, host_name};
 use crate::native::secret::one_line;
@@ -29,6 +30,7 @@ pub(super) struct Watcher {
     settings: Settings,
     shown: Arc<Mutex<Option<ShownKey>>>,
     ended: watch::Sender<Option<String>>,
+    lender: Option<Lender>,
 }
 
 impl Watcher {
@@ -40,7 +42,8 @@ impl Watcher {
     ) -> (Self, Ended) {
         let (ended, told) = watch::channel(None);
         let name = host_name(&settings.host, settings.port, settings.host_key_alias.as_deref());
-        (Self { name, known, settings: settings.clone(), shown, ended }, Ended { told })
+        let lender = settings.forwarded_agent.clone().map(Lender::new);
+        (Self { name, known, settings: settings.clone(), shown, ended, lender }, Ended { told })
     }
 }
 
@@ -124,11 +127,15 @@ impl client::Handler for Watcher {
 
     async fn server_channel_open_agent_forward(
         &mut self,
-        _: Channel<Msg>,
+        channel: Channel<Msg>,
         asked: ChannelOpenHandle,
         _: &mut Session,
     ) -> Result<(), russh::Error> {
-        refuse(asked).await
+        match &self.lender {
+            Some(lender) => lender.lend(channel, asked),
+            None => refuse(asked).await?,
+        }
+        Ok(())
     }
 
     async fn server_channel_open_unknown(

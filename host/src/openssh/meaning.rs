@@ -82,7 +82,14 @@ pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Sai
     let certificate_files =
         named("certificatefile").filter_map(|it| expanded("CertificateFile", it, &mut unknown)).collect();
     let revoked = said.set("revokedhostkeys").and_then(|it| expanded("RevokedHostKeys", it, &mut unknown));
-    let agent = agent(said.first("identityagent"), |it| expanded("IdentityAgent", it, &mut unknown));
+    let agent = agent(said.first("identityagent"), |it| {
+        // A variable of somebody's: whose, is not known here.
+        let path = Some(it).filter(|it| it.starts_with(['/', '~'])).and_then(|it| tokens.put_into(it));
+        if path.is_none() {
+            unknown.push(format!("IdentityAgent {}", one_line(it)));
+        }
+        path.map(|it| ssh.expanded(Path::new(&it)))
+    });
     let command = said.set("proxycommand").map(|it| tokens.put_into_command(it));
     let jumps = said.set("proxyjump").map(|it| tokens.put_into_command(it));
     let without = said.first("pubkeyauthentication") == Some("false");
@@ -193,14 +200,7 @@ fn agent(said: Option<&str>, mut path: impl FnMut(&str) -> Option<PathBuf>) -> A
     match said {
         None | Some("SSH_AUTH_SOCK" | "$SSH_AUTH_SOCK") => AgentChoice::Callers,
         Some("none") => AgentChoice::None,
-        Some(other) if other.starts_with(['/', '~']) => {
-            path(other).map_or(AgentChoice::None, AgentChoice::At)
-        }
-        Some(other) => {
-            // A variable of somebody's: whose, is not known here. `${` is what no path has.
-            path(&format!("${{{}}}", other.trim_start_matches('$')));
-            AgentChoice::None
-        }
+        Some(other) => path(other).map_or(AgentChoice::None, AgentChoice::At),
     }
 }
 

@@ -121,7 +121,8 @@ impl Stamp {
     }
 }
 
-fn content(file: &Path) -> String {
+/// Reads a file of the configuration; what is none says nothing.
+pub(super) fn content(file: &Path) -> String {
     let mut bytes = Vec::new();
     // A pipe in its place would be waited for.
     if fs::metadata(file).is_ok_and(|it| it.is_file())
@@ -131,6 +132,36 @@ fn content(file: &Path) -> String {
         bytes.clear();
     }
     String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Finds the files that a pattern means, in the order of their names. Each part of it may have stars and question marks.
+pub(super) fn found_by(pattern: &Path) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::new()];
+    for part in pattern.components() {
+        let wanted = part.as_os_str().to_string_lossy().into_owned();
+        if !wanted.contains(['*', '?']) {
+            found.iter_mut().for_each(|it| it.push(&wanted));
+            continue;
+        }
+        let is_wanted = |name: &str| {
+            (!name.starts_with('.') || wanted.starts_with('.'))
+                && glob::matches(wanted.as_bytes(), name.as_bytes(), Letters::AsWritten)
+        };
+        let inside = |folder: &PathBuf| {
+            fs::read_dir(folder).into_iter().flatten().flatten().take(FILES_MAX).collect::<Vec<_>>()
+        };
+        let mut next: Vec<PathBuf> = found
+            .iter()
+            .flat_map(inside)
+            .filter(|it| it.file_name().to_str().is_some_and(is_wanted))
+            .map(|it| it.path())
+            .collect();
+        next.sort();
+        next.truncate(FILES_MAX);
+        found = next;
+    }
+    found.retain(|it| it.exists());
+    found
 }
 
 /// Splits a line into its keyword, in lower case, and its arguments; quotes keep blanks together.

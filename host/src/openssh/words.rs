@@ -89,7 +89,7 @@ pub(super) const WITHOUT_MEANING: &[&str] = &[
 ];
 
 /// How words are written that we name.
-const WRITTEN: &[&str] = &[
+pub(super) const WRITTEN: &[&str] = &[
     "AddKeysToAgent",
     "AddressFamily",
     "BindAddress",

@@ -22,3 +22,4 @@ mod isolated;
 mod ssh;
 
 mod openssh;
+mod reader;

@@ -44,6 +44,9 @@ impl Program {
         if has(&self.steps, |it| matches!(it, Step::Background(_))) && code.contains("\\033[") {
             return None;
         }
+        if reader.shell == Shell::Ksh93 && has(&self.steps, stops_for_good) {
+            return None;
+        }
         if reader.shell == Shell::Tcsh && quotes_an_event(&code) {
             return None;
         }
@@ -394,6 +397,14 @@ impl Reader<'_> {
         }
         quoted
     }
+}
+
+/// Tells whether a subshell with a trap, which sets the terminal up, stands within another one: with job control ksh93
+/// 1.0.4 leaves the terminal to the outer one, and the inner one stops for good, whoever types it.
+fn stops_for_good(step: &Step) -> bool {
+    let is_inner = |it: &Step| matches!(it, Step::AtExit(_)) && it.any(&|it| matches!(it, Step::Unechoed(_)));
+    let is_outer = matches!(step, Step::Subshell(_) | Step::Strict(_) | Step::AtExit(_) | Step::Pipe(..));
+    (is_outer || matches!(step, Step::File(_))) && step.inner().into_iter().any(|it| it.any(&is_inner))
 }
 
 /// Tells whether a `!` stands behind a backslash and within quotes: tcsh leaves out that backslash in its `-c` and not in a

@@ -1,24 +1,23 @@
 // The page of one session: top bar, stage, pen bar, side. Everything has its place from the first paint.
 
-import { get, present } from "./access";
-import { fill, h, icon, remote, shape } from "./dom";
+import { get } from "./access";
+import { fill, h, icon, remote } from "./dom";
+import { draw_pen, draw_presence } from "./frame";
+import type { Message } from "./frame";
 import { KeyBar } from "./keybar";
 import { bar, holder } from "./pen";
-import type { Act, Bar, Known } from "./pen";
+import type { Act, Known } from "./pen";
 import { fetch_printed } from "./printed";
 import { is_phone, is_wide } from "./settings";
 import { Side } from "./side";
 import { Socket } from "./socket";
 import { Screen } from "./terminal";
-import { governs, writes } from "./wire";
+import { writes } from "./wire";
 import type { Frame, FromServer, Me, Session } from "./wire";
-import { say, say_with } from "./words";
+import { say } from "./words";
 
 /** A message takes the bar's place for this long. */
 const SAID_MS = 4000;
-
-/** What takes the place of the bar's sentence for a while. */
-interface Message { said: string; keys?: string; acts?: { word: string; primary?: boolean; does: () => void }[] }
 
 export class SessionPage {
   private readonly known: Known;
@@ -40,6 +39,7 @@ export class SessionPage {
   private was_live = false;
   private skipped: string | undefined;
   private rung = false;
+  private is_over = false;
 
   constructor(private readonly name: string, private readonly me: Me) {
     this.known = {
@@ -74,7 +74,6 @@ export class SessionPage {
       back: (dropped) => this.is_back(dropped),
       over: (why, what) => this.over(why, what),
     }, () => this.asked_size());
-    this.screen.xterm.onSelectionChange(() => undefined);
     addEventListener("resize", () => this.fit());
     document.addEventListener("visibilitychange", () => this.title());
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.screen.dress());
@@ -296,7 +295,6 @@ export class SessionPage {
     } else {
       await this.screen.write(it.bytes);
     }
-    this.socket.have = { epoch: it.epoch, byte: it.to };
     this.screen.follow_cursor();
   }
 
@@ -344,7 +342,7 @@ export class SessionPage {
       const home = this.me.session ? [] : [{ word: say("go_to_sessions"), does: () => location.assign("/") }];
       this.tell({ said: why === "missing" ? say("not_found", { name: this.name }) : what, keys: say("keys_none"), acts: home }, 0);
     }
-    this.frame_element.classList.add("stale");
+    this.is_over = true;
     this.draw();
   }
 
@@ -432,48 +430,11 @@ export class SessionPage {
     if (document.hidden || !this.pen) return;
     const now = Date.now();
     const said = bar(this.known, now);
-    const stale = !this.known.live && (this.known.lost_at === undefined ? this.frame_element.classList.contains("stale") : now - this.known.lost_at >= 2000);
+    const stale = !this.known.live && (this.is_over || (this.known.lost_at !== undefined && now - this.known.lost_at >= 2000));
     this.frame_element.classList.toggle("stale", stale);
-    this.draw_pen(said);
+    draw_pen(this.pen, said, this.message, this.known, (act) => this.act(act));
     this.keybar.draw(this.known.run);
     if (this.status) fill(this.address, remote(this.status.account ?? say("on_this_machine", { shell: this.known.shell }), "remote"));
-    this.draw_presence();
-  }
-
-  private draw_pen(said: Bar): void {
-    const { message } = this;
-    const actor = message ? "system" : said.actor;
-    this.pen.className = `pen ${actor ?? "free"}${said.attention ? " attention" : ""}`;
-    const keys = message ? message.keys ?? "" : said.keys;
-    const run = this.known.run?.id ?? this.known.shell;
-    const buttons = message
-      ? (message.acts ?? []).map((it) => h("button", { class: it.primary ? "primary" : "", onclick: it.does }, it.word))
-      : said.acts.map((it) => h("button", { class: it.primary ? "primary" : "", ...(it.hint ? { title: it.hint } : {}), "data-act": it.act, onclick: () => this.act(it.act) }, this.word(it.act)));
-    const shown = actor ? shape(actor) : null;
-    const keys_shown = keys === say("keys_to", { program: run }) ? say_with("keys_to", { program: h("code", {}, run) }) : [keys];
-    fill(this.pen,
-      h("div", { class: "said" }, shown, h("b", {}, message?.said ?? said.said), !message && said.soft ? h("span", { class: "soft" }, said.soft) : null),
-      keys ? h("div", { class: "keys" }, ...keys_shown) : null,
-      h("span", { class: "grow" }), ...buttons);
-  }
-
-  private word(act: Act): string {
-    const words = { take: "take_the_pen", take_over: "take_over", release: "release", interrupt: "interrupt", try_now: "try_now", back: "back_to_now", new_shell: "open_new_shell" } as const;
-    return say(words[act]);
-  }
-
-  private draw_presence(): void {
-    const others = [...this.viewers];
-    const own = others.indexOf(this.known.me);
-    if (own >= 0) others.splice(own, 1);
-    const pen = holder(this.known.pen);
-    const agent = pen?.id?.startsWith("c") ? h("li", { class: "agent" }, shape("agent"), remote(pen.who, "")) : null;
-    const people = others.slice(0, 5).map((who) => h("li", { class: "person" }, shape("person"), remote(who, "")));
-    const rest = others.length > 5 ? h("li", {}, `+${others.length - 5}`) : null;
-    const you = own >= 0 ? h("li", { class: "you" }, shape("you"), say("you")) : null;
-    fill(this.presence, agent, ...people, rest, you);
+    draw_presence(this.presence, this.viewers, this.known);
   }
 }
-
-/** Returns whether this page may open and close sessions. */
-export const may_govern = (): boolean => governs(present()?.role ?? "");

@@ -20,6 +20,9 @@ export interface Hears {
 const WAITS_MS = [250, 500, 1000, 2000, 5000];
 const PASTE_PART = 8 * 1024;
 
+/** That output was shown is told after so many bytes. */
+const SEEN_EVERY = 128n * 1024n;
+
 /** It is looked this often whether the daemon answers: a link that is dead says nothing by itself. */
 const LOOK_MS = 3000;
 
@@ -34,6 +37,7 @@ export class Socket {
   private done = false;
   /** The offset up to which everything was shown. */
   have: { epoch: number; byte: bigint } | undefined;
+  private told = 0n;
   private shown: Promise<void> = Promise.resolve();
 
   constructor(
@@ -94,7 +98,7 @@ export class Socket {
     if (data instanceof ArrayBuffer) {
       const printed = frame(data);
       // In order, and each waits for the one before: a repaint may wait for the scrollback.
-      if (printed) this.shown = this.shown.then(() => this.hears.frame(printed));
+      if (printed) this.shown = this.shown.then(() => this.hears.frame(printed)).then(() => this.is_shown(printed));
       return;
     }
     const message = JSON.parse(String(data)) as FromServer;
@@ -108,6 +112,14 @@ export class Socket {
       this.unanswered = this.unanswered.filter((it) => it !== message.seq);
     }
     this.hears.message(message);
+  }
+
+  /** The daemon sends no more than a little beyond what it is told was shown. */
+  private is_shown(it: Frame): void {
+    this.have = { epoch: it.epoch, byte: it.to };
+    if (!it.repaint && it.to - this.told < SEEN_EVERY && it.to > this.told) return;
+    this.told = it.to;
+    this.tell({ type: "seen", offset: `${it.epoch}:${it.to}` });
   }
 
   private closed(socket: WebSocket, code: number, reason: string): void {
@@ -176,7 +188,6 @@ export class Socket {
 
   private async look(socket: WebSocket): Promise<void> {
     if (document.hidden) return;
-    if (this.have) this.tell({ type: "seen", offset: `${this.have.epoch}:${this.have.byte}` });
     if (await is_there()) return;
     // It may never hear that we have hung up.
     socket.close();

@@ -14,6 +14,8 @@ const DEVICE: &[&str] = &[
     "port",
     "user",
     "auth",
+    "legacy",
+    "forward_agent",
     "term",
     "cols",
     "rows",
@@ -81,6 +83,8 @@ fn device(name: &str, table: &dyn TableLike) -> Result<Device, Fault> {
             "host" => device.host = Some(host(key, item)?),
             "port" => device.port = Some(number(key, item, 1, 65535)?),
             "user" => device.user = Some(user(key, item)?),
+            "forward_agent" => device.forward_agent = boolean(key, item)?,
+            "legacy" => device.legacy = boolean(key, item)?,
             "auth" => device.auth = Some(auth(name, inner(key, item)?)?),
             "term" => defaults.term = Some(text(key, item)?),
             "cols" => defaults.cols = Some(number(key, item, 2, 1000)?),
@@ -223,7 +227,7 @@ mod tests {
     #[test]
     fn a_device_says_where_it_is_how_to_log_in_and_what_its_sessions_are_like() {
         let text = "[devices.web1]\nhost = \"10.0.0.5\"\nport = 2222\nuser = \"deploy\"\nterm = \"xterm\"\ncols = 100\n\
-                    rows = 30\nidle_timeout = \"off\"\nlabel = \"shop\"\nstartup = \"cd /srv\"\ndefault = true\n\
+                    rows = 30\nidle_timeout = \"off\"\nlegacy = true\nforward_agent = true\nlabel = \"shop\"\nstartup = \"cd /srv\"\ndefault = true\n\
                     auth = { key = \"~/.ssh/shop\", passphrase_env = \"SHOP_PASS\" }\n\
                     [devices.\"db.lan\"]\nidle_timeout = \"2h\"\n[devices.\"db.lan\".auth]\npassword_file = \"/run/db\"\n";
         let devices = Written::parse(text).unwrap().devices;
@@ -232,6 +236,7 @@ mod tests {
             (web1.port, web1.user.as_deref(), web1.defaults.default),
             (Some(2222), Some("deploy"), Some(true))
         );
+        assert!(web1.legacy && web1.forward_agent && !devices["db.lan"].legacy);
         assert_eq!(web1.defaults.idle_timeout, Some(None));
         assert_eq!(web1.variables().collect::<Vec<_>>(), ["SHOP_PASS"]);
         let db = &devices["db.lan"];

@@ -1,0 +1,47 @@
+// What stands around the stage: the pen bar, and who is here.
+
+import { fill, h, remote, shape } from "./dom";
+import { holder } from "./pen";
+import type { Act, Bar, Known } from "./pen";
+import { say, say_with } from "./words";
+
+/** What takes the place of the bar's sentence for a while. */
+export interface Message { said: string; keys?: string; acts?: { word: string; primary?: boolean; does: () => void }[] }
+
+/** More people than these are counted. */
+const NAMES_MAX = 5;
+
+const ACTS = {
+  take: "take_the_pen", take_over: "take_over", release: "release", interrupt: "interrupt", try_now: "try_now", back: "back_to_now", new_shell: "open_new_shell",
+} as const;
+
+/** Draws the bar: its sentence, or the message that has its place. */
+export function draw_pen(pen: HTMLElement, said: Bar, message: Message | undefined, known: Known, does: (act: Act) => void): void {
+  const actor = message ? "system" : said.actor;
+  pen.className = `pen ${actor ?? "free"}${said.attention ? " attention" : ""}`;
+  const keys = message ? message.keys ?? "" : said.keys;
+  const program = known.run?.id ?? known.shell;
+  const buttons = message
+    ? (message.acts ?? []).map((it) => h("button", { class: it.primary ? "primary" : "", onclick: it.does }, it.word))
+    : said.acts.map((it) => h("button", {
+      class: it.primary ? "primary" : "", ...(it.hint ? { title: it.hint } : {}), "data-act": it.act, onclick: () => does(it.act),
+    }, say(ACTS[it.act])));
+  const to = keys === say("keys_to", { program }) ? say_with("keys_to", { program: h("code", {}, program) }) : [keys];
+  fill(pen,
+    h("div", { class: "said" }, actor ? shape(actor) : null, h("b", {}, message?.said ?? said.said), !message && said.soft ? h("span", { class: "soft" }, said.soft) : null),
+    keys ? h("div", { class: "keys" }, ...to) : null,
+    h("span", { class: "grow" }), ...buttons);
+}
+
+/** Draws who is here: the agent whose command runs, people, and you. */
+export function draw_presence(list: HTMLElement, viewers: string[], known: Known): void {
+  const others = [...viewers];
+  const own = others.indexOf(known.me);
+  if (own >= 0) others.splice(own, 1);
+  const pen = holder(known.pen);
+  const agent = pen?.id?.startsWith("c") ? h("li", { class: "agent" }, shape("agent"), remote(pen.who, "")) : null;
+  const people = others.slice(0, NAMES_MAX).map((who) => h("li", { class: "person" }, shape("person"), remote(who, "")));
+  const rest = others.length > NAMES_MAX ? h("li", {}, `+${others.length - NAMES_MAX}`) : null;
+  const you = own >= 0 ? h("li", { class: "you" }, shape("you"), say("you")) : null;
+  fill(list, agent, ...people, rest, you);
+}
