@@ -33,7 +33,12 @@ pub(crate) struct EchoSkip {
     row: Option<Vec<u8>>,
     /// What is left of it to be seen once more.
     again: Option<Vec<u8>>,
+    /// The beginning of the line, where the terminal has shown it and its editor is to draw it below.
+    below: Option<Vec<u8>>,
 }
+
+/// So much of a line tells that it is drawn once more.
+const TELLING_BYTES: usize = 6;
 
 /// What output is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +78,7 @@ impl EchoSkip {
             row: is_late.then(|| whole_line(keys)),
             line: is_late.then(|| whole_line(keys)),
             again: None,
+            below: None,
         })
     }
 
@@ -89,6 +95,10 @@ impl EchoSkip {
         }
         let is_drawn = matches!(self.echoes, Echoes::Editor { .. });
         for (place, byte) in bytes.iter().enumerate() {
+            if self.line_ends == 1 && !self.is_drawn_below(&bytes[place..]) {
+                self.line_ends = 0;
+                return Echo::Ends(place);
+            }
             if let Some(left) = &mut self.unproven {
                 match left.pop() {
                     Some(typed) if typed == *byte => {}
@@ -128,6 +138,22 @@ impl EchoSkip {
             self.row = None;
         }
         is_next
+    }
+
+    /// Looks once at what stands below the line that the terminal has shown. Its editor was to draw it there; seldom it took
+    /// the line as the terminal gave it, and what stands there is output.
+    fn is_drawn_below(&mut self, bytes: &[u8]) -> bool {
+        let Some(mut left) = self.below.take() else { return true };
+        for byte in bytes {
+            match left.pop() {
+                Some(typed) if typed == *byte => {}
+                Some(typed) if matches!(*byte, b' ' | b'\x08') => left.push(typed),
+                // The prompt is drawn too.
+                Some(_) => return matches!(*byte, b'\r' | 0x1b),
+                None => return true,
+            }
+        }
+        true
     }
 
     /// The terminal has shown the line, and now its editor may read and draw it.
@@ -180,8 +206,13 @@ impl EchoSkip {
 
     /// The terminal was seen to echo, or not to. A line editor turns the echo off and draws by itself.
     pub(crate) fn note_echo(&mut self, echo: bool, whole_lines: bool) {
-        if whole_lines && echo && self.line.take().is_some() {
+        if whole_lines
+            && echo
+            && let Some(mut line) = self.line.take()
+        {
             self.line_ends += 1; // The editor had not begun: it reads the line, and draws it, afterwards.
+            line.drain(..line.len().saturating_sub(TELLING_BYTES));
+            self.below = Some(line);
         } else if whole_lines {
             self.echoes = Echoes::Terminal;
         } else {
@@ -260,6 +291,21 @@ mod tests {
         // What is drawn in another way ends with the first line end that begins no row.
         let mut echo = wrapped(b"echo xyz\n");
         assert_eq!(echo.feed(b"echo z\r\r\nyx\r\nout"), Echo::Ends(13));
+    }
+
+    #[test]
+    fn what_stands_below_a_line_that_the_terminal_showed_is_the_line_again_or_output() {
+        let shown = || {
+            let mut echo =
+                EchoSkip::new(b"echo yyy; echo end\n", Echoes::Editor { wraps: false, late: true }).unwrap();
+            echo.note_echo(true, true);
+            echo
+        };
+        assert_eq!(shown().feed(b"echo yyy; echo end\r\necho yyy; echo end\r\nyyy\r\n"), Echo::Ends(40));
+        assert_eq!(shown().feed(b"echo yyy; echo end\r\nyyy\r\nend\r\n"), Echo::Ends(20));
+        let mut echo = shown();
+        assert_eq!(echo.feed(b"echo yyy; echo end\r\n"), Echo::On);
+        assert_eq!(echo.feed(b"yyy\r\nend\r\n"), Echo::Ends(0));
     }
 
     #[test]
