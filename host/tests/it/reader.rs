@@ -38,7 +38,7 @@ fn option(chance: &mut Chance) -> String {
         7 => format!("ProxyJump jump{number},bob@other:22{number}"),
         8 => format!("ProxyCommand nc -X {number} %h %p # no comment"),
         9 => format!("HostKeyAlias Alias{number}"),
-        10 => format!("UserKnownHostsFile ~/kh{number} /etc/kh"),
+        10 => format!("UserKnownHostsFile ~/kh{number}_%k_%n%% %d/%h_%p_%r"),
         11 => "GlobalKnownHostsFile none".to_owned(),
         12 => format!("StrictHostKeyChecking {}", chance.of(&["yes", "no", "accept-new", "ask"])),
         13 => format!("ConnectTimeout {number}m{number}"),
@@ -148,6 +148,28 @@ fn what_would_run_or_look_something_up_is_skipped_and_named() {
     ];
     assert_eq!(said.skipped, skipped);
     assert!(!canary.exists());
+}
+
+#[test]
+fn a_known_hosts_file_is_the_one_of_the_host_and_one_that_cannot_be_made_out_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config");
+    let ssh = OpenSsh { program: None, ..OpenSsh::of(home.path(), "me", Some(file.clone())) };
+    let question = Question { host: "web", user: None, port: Some(2200), agent: None };
+    let said = |list: &str| {
+        let lines = format!("UserKnownHostsFile {list}\nGlobalKnownHostsFile ~/%k\nHostKeyAlias Alias\n");
+        fs::write(&file, lines).unwrap();
+        read(&ssh, question).unwrap().answer
+    };
+    let at = |name: &str| home.path().join(name);
+    let made_out = said("~/kh/%k_%n_%% %d/%p_%u \"~/a b_%h\"");
+    assert_eq!(made_out.known_hosts, [at("kh/alias_web_%"), at("2200_me"), at("a b_web"), at("%k")]);
+    assert_eq!((made_out.written_known_hosts, made_out.unreadable), (Some(at("kh/alias_web_%")), None));
+    for list in ["~/kh/%C", "~/kh ~/%x", "${FOO}/kh", "~/kh ${FOO}", "~/kh/%"] {
+        let said = said(list);
+        assert_eq!(said.unreadable, Some("UserKnownHostsFile"), "{list} {said:?}");
+        assert_eq!(said.written_known_hosts, None, "{list}");
+    }
 }
 
 #[test]
