@@ -132,10 +132,11 @@ fn own_known_hosts(
     plain: &Said,
     tokens: Option<&Tokens>,
 ) -> Option<Vec<PathBuf>> {
-    let list = said.first("userknownhostsfile").unwrap_or_default();
-    if Some(list) == plain.first("userknownhostsfile") {
+    let list = said.first("userknownhostsfile");
+    if list == plain.first("userknownhostsfile") {
         return Some(["known_hosts", "known_hosts2"].map(|it| ssh.home.join(".ssh").join(it)).to_vec());
     }
+    let list = list.unwrap_or_default();
     // Before the list is split: a path may begin with what is put in.
     let list = tokens.map_or_else(|| Some(list.to_owned()), |it| it.put_into(list))?;
     Some(expanded_paths(ssh, &list))
