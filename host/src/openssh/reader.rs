@@ -139,7 +139,8 @@ impl<'a> Reader<'a> {
                 for pattern in &line.arguments {
                     let pattern = place.base.join(self.ssh.expanded(Path::new(pattern)));
                     for file in found_by(&pattern) {
-                        self.file(&file, place.base, place.depth + 1, !place.active, false)?;
+                        // ssh looks at whose these are, whatever file includes them.
+                        self.file(&file, place.base, place.depth + 1, !place.active, true)?;
                     }
                 }
             }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use cotty_host::local::account::Account;
@@ -74,6 +75,12 @@ fn block(chance: &mut Chance) -> String {
     }
 }
 
+/// A file that is included: ssh wants it to be nobody else's to write, whatever the umask.
+fn part(file: &Path, text: &str) {
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+}
+
 /// A configuration, with files that it includes, from within blocks too.
 fn config(chance: &mut Chance, folder: &Path) -> String {
     let mut text = String::new();
@@ -89,8 +96,8 @@ fn config(chance: &mut Chance, folder: &Path) -> String {
             for _ in 0..chance.between(0, 2) {
                 writeln!(included, "{}\n{}", block(chance), option(chance)).unwrap();
             }
-            fs::write(folder.join(format!("part-{at}-a.conf")), included).unwrap();
-            fs::write(folder.join(format!("part-{at}-b.conf")), format!("{}\n", option(chance))).unwrap();
+            part(&folder.join(format!("part-{at}-a.conf")), &included);
+            part(&folder.join(format!("part-{at}-b.conf")), &format!("{}\n", option(chance)));
             writeln!(text, "Include {0}/part-{at}-*.conf {0}/nothing", folder.display()).unwrap();
         }
     }
@@ -197,6 +204,26 @@ fn what_ssh_refuses_is_refused_with_its_line() {
     fs::write(folder.join("config"), "Include config\n").unwrap();
     assert!(read(&ssh(None), question).unwrap_err().to_string().contains("too many files"));
     fs::write(folder.join("config"), "User bob\n").unwrap();
-    fs::set_permissions(folder.join("config"), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    fs::set_permissions(folder.join("config"), fs::Permissions::from_mode(0o666)).unwrap();
     assert!(read(&ssh(None), question).unwrap_err().to_string().contains("Bad owner or permissions"));
+}
+
+#[test]
+fn an_included_file_that_others_may_write_is_refused_as_by_ssh() {
+    let home = tempfile::tempdir().unwrap();
+    let (file, included) = (home.path().join("config"), home.path().join("part"));
+    fs::write(&included, "User bob\n").unwrap();
+    fs::write(&file, format!("Host other\nInclude {}\n", included.display())).unwrap();
+    let ssh = OpenSsh::of(home.path(), "me", Some(file));
+    let question = Question { host: "web", user: None, port: None, agent: None };
+    for (mode, refused) in [(0o666, true), (0o602, true), (0o644, false)] {
+        fs::set_permissions(&included, fs::Permissions::from_mode(mode)).unwrap();
+        let ours = read(&ssh, question).map(drop).map_err(|error| error.to_string());
+        let words = format!("Bad owner or permissions on {}", included.display());
+        assert_eq!(ours.as_ref().err().is_some_and(|it| it.contains(&words)), refused, "{mode:o} {ours:?}");
+        if ssh.program.is_some() {
+            let theirs = block_on(async { ask(&ssh, question).await }).map(drop);
+            assert_eq!(theirs.map_err(|error| error.to_string()), ours, "{mode:o}");
+        }
+    }
 }
