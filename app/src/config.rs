@@ -93,17 +93,40 @@ const QUOTA_MIB: u64 = 64;
 
 /// Reads and resolves a config file. A file that does not exist says nothing.
 pub fn read(path: &Path) -> Result<Config, Refusal> {
+    parsed(path, &text(path)?.unwrap_or_default())
+}
+
+/// The same for a file that said something before: it does not come to say nothing by itself. It is being saved, or its
+/// disk is away.
+pub fn read_again(path: &Path) -> Result<Config, Refusal> {
+    let gone = |how: &str| {
+        let remedy = "Put it back (a comment is enough), or run: cotty restart".to_owned();
+        Refusal::Config { why: format!("{} {how}", path.display()), remedy }
+    };
+    match text(path)? {
+        None => Err(gone("is gone")),
+        Some(text) if text.is_empty() => Err(gone("is empty")),
+        Some(text) => parsed(path, &text),
+    }
+}
+
+/// Returns what is in a file; nothing where there is none.
+fn text(path: &Path) -> Result<Option<String>, Refusal> {
     let refused = |why: String, remedy: &str| Refusal::Config { why, remedy: remedy.to_owned() };
-    let text = match std::fs::read(path) {
+    match std::fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes)
-            .map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8"))?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            .map(Some)
+            .map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8")),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => {
             let why = format!("cannot read {}: {error}", path.display());
-            return Err(refused(why, "Mend its permissions, or name another file in COTTY_CONFIG"));
+            Err(refused(why, "Mend its permissions, or name another file in COTTY_CONFIG"))
         }
-    };
-    let written = Written::parse(&text).map_err(|wrong| {
+    }
+}
+
+fn parsed(path: &Path, text: &str) -> Result<Config, Refusal> {
+    let written = Written::parse(text).map_err(|wrong| {
         let remedy = format!("{}; then run: cotty config check", wrong.remedy);
         Refusal::Config { why: format!("{}:{}: {}", path.display(), wrong.line, wrong.what), remedy }
     })?;

@@ -132,6 +132,14 @@ impl Resolved {
     }
 }
 
+/// Says that what the configuration lets agents name is more than what holds.
+fn wider(written: Targets, holds: Targets) -> String {
+    let (written, holds) = (written.word(), holds.word());
+    format!(
+        "targets is {written} in the config now, wider than {holds}, which holds: the wider one counts from the next start of the daemon (cotty restart)"
+    )
+}
+
 impl Hosts {
     /// Knows where everything is, and has asked nobody yet.
     #[must_use]
@@ -153,7 +161,14 @@ impl Hosts {
         if let Some(Looked { devices, targets, wrong }) = (self.look.0)() {
             let as_before = HostsSettings::clone(&settings);
             *settings = Arc::new(match devices {
-                Some(devices) => HostsSettings { devices, targets, wrong, ..as_before },
+                Some(devices) => {
+                    // Half a file reads as a wider one: only a start of the daemon widens.
+                    let (holds, wrong) = match targets.max(as_before.targets) {
+                        holds if holds == targets => (holds, wrong),
+                        holds => (holds, Some(wider(targets, holds))),
+                    };
+                    HostsSettings { devices, targets: holds, wrong, ..as_before }
+                }
                 None => HostsSettings { wrong, ..as_before },
             });
             self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();

@@ -13,25 +13,34 @@ use crate::config::{self, environment};
 /// A file at one moment; nothing where there is none.
 type Seen = Option<(u64, i64, i64, u64)>;
 
-/// Makes what looks at a config file. Of what it says hosts and what agents may name change at once; all else is for the
-/// next start.
+/// What is known of a file.
+struct Known {
+    /// It, when it was looked at last.
+    last: Seen,
+    /// Something was in it once.
+    said: bool,
+}
+
+/// Makes what looks at a config file: before it is first read, so that a change in between is noticed. Of what it says hosts
+/// change at once, and what agents may name where that becomes less; all else is for the next start.
 pub(crate) fn look(path: PathBuf) -> Look {
-    let last = Mutex::new(seen(&path));
+    let last = seen(&path);
+    let known = Mutex::new(Known { last, said: says(last) });
     Look(Arc::new(move || {
         let now = seen(&path);
-        {
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            if *last == now {
-                return None;
-            }
-            *last = now;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.last == now {
+            return None;
         }
-        Some(read(&path))
+        let looked = read(&path, known.said);
+        *known = Known { last: now, said: known.said || says(now) };
+        Some(looked)
     }))
 }
 
-fn read(path: &Path) -> Looked {
-    let read = config::read(path).and_then(|mut config| {
+fn read(path: &Path, said: bool) -> Looked {
+    let read = if said { config::read_again(path) } else { config::read(path) };
+    let read = read.and_then(|mut config| {
         environment::add_device(&mut config, |name| std::env::var_os(name)).map(|()| config)
     });
     match read {
@@ -50,4 +59,39 @@ fn read(path: &Path) -> Looked {
 fn seen(path: &Path) -> Seen {
     let about = fs::metadata(path).ok()?;
     Some((about.ino(), about.mtime(), about.mtime_nsec(), about.len()))
+}
+
+fn says(seen: Seen) -> bool {
+    seen.is_some_and(|(.., length)| length > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use cotty_engine::hosts::device::Targets;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_said_something_and_is_gone_or_empty_is_wrong() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = scratch.path().join("config.toml");
+        let Look(look) = look(path.clone());
+        assert!(look().is_none());
+        // Nothing was there: an empty file says no less.
+        fs::write(&path, "").unwrap();
+        assert!(look().unwrap().wrong.is_none());
+        fs::write(&path, "targets = \"configured\"\n").unwrap();
+        let looked = look().unwrap();
+        assert_eq!((looked.targets, looked.wrong), (Targets::Configured, None));
+        fs::write(&path, "").unwrap();
+        let emptied = look().unwrap();
+        assert!(emptied.devices.is_none() && emptied.wrong.unwrap().contains("config.toml is empty"));
+        fs::remove_file(&path).unwrap();
+        let gone = look().unwrap();
+        assert!(gone.devices.is_none() && gone.wrong.unwrap().contains("config.toml is gone"));
+        assert!(look().is_none());
+        fs::write(&path, "# nothing\n").unwrap();
+        let looked = look().unwrap();
+        assert!(looked.devices.is_some() && looked.wrong.is_none());
+    }
 }

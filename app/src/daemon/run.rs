@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::hosts::{HostsSettings, OpenSsh};
+use cotty_engine::hosts::{HostsSettings, Look, OpenSsh};
 use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
 use cotty_host::holder::client::HolderProgram;
@@ -120,16 +120,16 @@ pub fn run(instance: &Instance) -> ExitCode {
 /// # Errors
 /// Says why it could not begin.
 pub fn serve(instance: &Instance, foreground: Option<&Foreground>) -> Result<(), Refusal> {
-    let (_living, config) = begin(instance, foreground)?;
+    let (_living, config, look) = begin(instance, foreground)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| Refusal::Internal { what: error.to_string() })?;
-    runtime.block_on(live(instance, &config, foreground))
+    runtime.block_on(live(instance, &config, look, foreground))
 }
 
-fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, Config), Refusal> {
+fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, Config, Look), Refusal> {
     if foreground.is_none() {
         // Only a leader of its group is refused, and that one has no terminal to lose either.
         rustix::process::setsid().ok();
@@ -140,12 +140,13 @@ fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, 
     // Nor does another process of this account look into it, where the account is not root's.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     log::begin(instance, foreground.is_some())?;
+    let look = reload::look(instance.config.clone());
     let mut config = config::read(&instance.config)?;
     environment::add_device(&mut config, |name| std::env::var_os(name))?;
     if let Some(listen) = foreground.and_then(|it| it.listen) {
         config.listen = listen;
     }
-    Ok((succeed(instance)?, config))
+    Ok((succeed(instance)?, config, look))
 }
 
 /// Waits until the daemon before us has ended.
@@ -164,9 +165,14 @@ fn succeed(instance: &Instance) -> Result<Lock, Refusal> {
     }
 }
 
-async fn live(instance: &Instance, config: &Config, foreground: Option<&Foreground>) -> Result<(), Refusal> {
+async fn live(
+    instance: &Instance,
+    config: &Config,
+    look: Look,
+    foreground: Option<&Foreground>,
+) -> Result<(), Refusal> {
     let internal = |error: io::Error| Refusal::Internal { what: error.to_string() };
-    let hub = Hub::open(settings(instance, config)?).await?;
+    let hub = Hub::open(settings(instance, config, look)?).await?;
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
     listener.set_nonblocking(true).map_err(internal)?;
     let listener = UnixListener::from_std(listener).map_err(internal)?;
@@ -258,7 +264,7 @@ async fn idle(hub: &Hub) {
     }
 }
 
-fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal> {
+fn settings(instance: &Instance, config: &Config, look: Look) -> Result<HubSettings, Refusal> {
     let executable =
         std::env::current_exe().map_err(|error| Refusal::Internal { what: error.to_string() })?;
     let session = &config.session;
@@ -283,7 +289,7 @@ fn settings(instance: &Instance, config: &Config) -> Result<HubSettings, Refusal
             sessions_max: config.limits.sessions_max,
         },
         hosts: hosts(config),
-        look: reload::look(instance.config.clone()),
+        look,
     })
 }
 

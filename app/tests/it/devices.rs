@@ -36,6 +36,31 @@ fn a_device_that_a_person_adds_is_there_at_once_and_the_rest_of_the_file_stays_a
 }
 
 #[test]
+fn a_config_that_vanishes_or_is_emptied_meanwhile_changes_nothing_and_a_wider_one_waits_for_a_start() {
+    let Some(sshd) = Sshd::start("a_config_that_vanishes_or_is_emptied_meanwhile") else { return };
+    let home = remote::home(&[&sshd]);
+    let (user, port) = (sshd.user(), sshd.port());
+    let device = format!("[devices.shop]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\n");
+    home.write_config(&format!("targets = \"configured\"\n{device}"));
+    let mut desk = Desk::at(home);
+    let file = desk.home.config();
+    let run = json!({"target": "shop", "command": "exit 3", "isolated": true});
+    let mut check = |change: &dyn Fn(), words: &str| {
+        change();
+        desk.tool("ssh_connect", json!({"target": "web9"})).refuses("policy-blocked", &["no device"]);
+        let said = desk.tool("ssh_run", run.clone());
+        assert_eq!(said.exit(), Some(3), "{said:?}");
+        let said = desk.tool("ssh_status", json!({"target": "shop"}));
+        assert!(said.text.contains(words), "{said:?}");
+    };
+    // The daemon starts with what is written.
+    check(&|| {}, "127.0.0.1");
+    check(&|| fs::write(&file, "").unwrap(), "config.toml is empty");
+    check(&|| fs::remove_file(&file).unwrap(), "config.toml is gone");
+    check(&|| fs::write(&file, &device).unwrap(), "from the next start of the daemon");
+}
+
+#[test]
 fn a_config_that_is_broken_meanwhile_changes_nothing_and_is_told() {
     let Some(sshd) = Sshd::start("a_config_that_is_broken_meanwhile") else { return };
     let home = remote::home(&[&sshd]);

@@ -88,10 +88,14 @@ fn keys_of_hosts(table: &mut Table) {
     unknown("a new key, unchecked", "", "StrictHostKeyChecking no\n", In);
     unknown("a changed key is not new", &changed, "StrictHostKeyChecking accept-new\n", HostKey);
     let revoked = table.sshd.write("revoked", &format!("# a list\n{}\n", table.public("host_ed25519")));
-    let other = table.sshd.write("other-revoked", &format!("{wrong}\n"));
+    let other = table.sshd.write("other-revoked", &format!("# a list\n \t# more\n\n \n\t{wrong} a word\n"));
+    let spoilt = table.sshd.write("spoilt-revoked", &format!("{wrong}\nnot a key\n"));
+    let known = table.sshd.write("known-revoked", &format!("127.0.0.1 {wrong}\n"));
     for (name, file, end) in [
         ("a revoked key", revoked.display().to_string(), HostKey),
         ("another one revoked", other.display().to_string(), In),
+        ("a list with a line that is no key", spoilt.display().to_string(), HostKey),
+        ("a list with a name before the key", known.display().to_string(), HostKey),
         ("no list of revoked keys", table.file("nothing"), HostKey),
     ] {
         table.lines(name, "user_ed25519", &format!("RevokedHostKeys {file}\n"), end);

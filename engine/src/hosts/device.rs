@@ -83,8 +83,8 @@ pub struct Defaults {
     pub default: Option<bool>,
 }
 
-/// What agents may name at all: a person's choice.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What agents may name at all: a person's choice. The narrower is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Targets {
     /// Whatever is a target.
     #[default]

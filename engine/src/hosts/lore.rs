@@ -27,7 +27,7 @@ const ASKED_MAX: usize = 4;
 pub(super) struct Lore {
     ssh: OpenSsh,
     names: Mutex<Option<Arc<Names>>>,
-    kept: Mutex<BTreeMap<String, Kept>>,
+    kept: Mutex<BTreeMap<Key, Kept>>,
     asking: Semaphore,
 }
 
@@ -81,7 +81,8 @@ impl Lore {
         names: &Arc<Names>,
         caller: &Caller,
     ) -> Result<Told, Refusal> {
-        let key = key(wanted);
+        let agent = agent_of(caller);
+        let key = key(wanted, agent.as_deref());
         if let Some(answer) = self.kept(&key, names) {
             return Ok(Told::Answer(answer));
         }
@@ -91,7 +92,6 @@ impl Lore {
         if self.ssh.program.is_none() {
             return self.read(wanted, WhyRead::NotInstalled).await;
         }
-        let agent = agent_of(caller);
         let question =
             Question { host: wanted.host, user: wanted.user, port: wanted.port, agent: agent.as_deref() };
         let turn = self.asking.acquire().await;
@@ -138,12 +138,12 @@ impl Lore {
         read.await.map_err(|error| Refusal::Internal { what: error.to_string() })
     }
 
-    fn kept(&self, key: &str, names: &Arc<Names>) -> Option<Arc<Answer>> {
+    fn kept(&self, key: &Key, names: &Arc<Names>) -> Option<Arc<Answer>> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(key).filter(|it| Arc::ptr_eq(&it.names, names)).map(|it| Arc::clone(&it.answer))
     }
 
-    fn keep(&self, key: String, answer: Answer, names: &Arc<Names>) -> Arc<Answer> {
+    fn keep(&self, key: Key, answer: Answer, names: &Arc<Names>) -> Arc<Answer> {
         let answer = Arc::new(answer);
         if names.runs_programs {
             return answer;
@@ -156,12 +156,12 @@ impl Lore {
         answer
     }
 
-    /// Returns a path with the home directory in place of `~`.
     /// Returns the account's home and name.
     pub(super) fn account(&self) -> (PathBuf, String) {
         (self.ssh.home.clone(), self.ssh.user.clone())
     }
 
+    /// Returns a path with the home directory in place of `~`.
     pub(super) fn expanded(&self, path: &Path) -> PathBuf {
         self.ssh.expanded(path)
     }
@@ -174,7 +174,10 @@ fn wrong(wanted: &Wanted, error: &NoAnswer) -> Refusal {
     }
 }
 
-/// What ssh is told, as one word.
-fn key(wanted: &Wanted) -> String {
-    format!("{}@{} {}", wanted.user.unwrap_or_default(), wanted.host, wanted.port.unwrap_or_default())
+/// What ssh is told: the host as one word, and the caller's agent, which its configuration may name.
+type Key = (String, Option<PathBuf>);
+
+fn key(wanted: &Wanted, agent: Option<&Path>) -> Key {
+    let (user, port) = (wanted.user.unwrap_or_default(), wanted.port.unwrap_or_default());
+    (format!("{user}@{} {port}", wanted.host), agent.map(Path::to_owned))
 }

@@ -279,6 +279,8 @@ fn log_in_with(
 ) {
     let source = |from: &SecretFrom, purpose| secrets::source(from, purpose, caller, lore, wanted_for);
     settings.identity_files = auth.key.iter().map(|it| lore.expanded(it)).collect();
+    // A certificate of ssh's is for a key of ssh's.
+    settings.certificate_files.clear();
     settings.identities_only = true;
     settings.passphrase = auth.passphrase.as_ref().map(|it| source(it, Purpose::Passphrase));
     if wanted.target.is_plain() {

@@ -328,3 +328,55 @@ async fn what_must_not_be_left_out_is_refused_and_ssh_is_quoted() {
     assert_eq!(refusal.kind(), FailureKind::ConfigError);
     assert!(refusal.to_string().contains("config: line 3: Bad [31m option"), "{refusal:?}");
 }
+
+#[tokio::test]
+async fn an_answer_that_names_the_callers_agent_is_for_that_caller_only() {
+    let answer = format!("{ANSWER}; echo identityagent $SSH_AUTH_SOCK");
+    let it = Asked::new("Host web\n", &answer, Targets::Any);
+    let resolve = async |socket: &str| {
+        let env = vec![("SSH_AUTH_SOCK".into(), socket.into())];
+        let caller = Caller { env, ..caller(Role::Agent) };
+        it.hosts.resolve(&remote("web"), &caller).await.unwrap().settings.agent.unwrap()
+    };
+    for socket in ["/run/agent", "/run/other", "/run/agent"] {
+        assert_eq!(resolve(socket).await, Path::new(socket));
+    }
+    assert_eq!(it.asked().len(), 2);
+}
+
+#[tokio::test]
+async fn a_device_with_a_login_of_its_own_uses_no_certificate_of_sshs() {
+    let answer = format!("{ANSWER}; echo certificatefile /keys/of-ssh-cert.pub");
+    let it = Asked::new("Host web\n", &answer, Targets::Any);
+    let plain = it.resolve("shop", Role::Agent).await.unwrap();
+    assert_eq!(plain.settings.certificate_files, [Path::new("/keys/of-ssh-cert.pub")]);
+    let auth =
+        Auth { key: Some("/keys/shop".into()), passphrase: None, password: None, keep: Keep::default() };
+    let device = Device { auth: Some(auth), ..Device::default() };
+    Arc::make_mut(&mut it.hosts.settings.lock().unwrap()).devices.insert("shop".to_owned(), device);
+    let own = it.resolve("shop", Role::Agent).await.unwrap();
+    assert_eq!(own.settings.identity_files, [Path::new("/keys/shop")]);
+    assert!(own.settings.certificate_files.is_empty());
+}
+
+#[tokio::test]
+async fn what_agents_may_name_is_widened_at_the_next_start_only_and_narrowed_at_once() {
+    let said = Arc::new(Mutex::new(None));
+    let next = Arc::clone(&said);
+    let look = Look(Arc::new(move || {
+        let targets = next.lock().unwrap().take()?;
+        Some(Looked { devices: Some(BTreeMap::new()), targets, wrong: None })
+    }));
+    let hosts = hosts(Targets::SshConfig).looking(look);
+    for (written, holds) in [
+        (Targets::Any, Targets::SshConfig),
+        (Targets::SshConfig, Targets::SshConfig),
+        (Targets::Configured, Targets::Configured),
+        (Targets::SshConfig, Targets::Configured),
+    ] {
+        *said.lock().unwrap() = Some(written);
+        assert_eq!(hosts.settings().targets, holds, "{written:?}");
+        let told = hosts.wrong().is_some_and(|it| it.contains("from the next start of the daemon"));
+        assert_eq!(told, written != holds, "{written:?}");
+    }
+}

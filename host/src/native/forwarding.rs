@@ -29,16 +29,19 @@ impl Lender {
     }
 
     /// Connects a channel that a server opened with the agent, without keeping the connection waiting.
-    pub(super) fn lend(&self, channel: Channel<Msg>, asked: ChannelOpenHandle) {
-        let (socket, turn) = (self.socket.clone(), Arc::clone(&self.talks).try_acquire_owned());
+    pub(super) async fn lend(&self, channel: Channel<Msg>, asked: ChannelOpenHandle) {
+        let Ok(turn) = Arc::clone(&self.talks).try_acquire_owned() else {
+            // It is wanted too often.
+            return asked.reject(ChannelOpenFailure::ConnectFailed).await;
+        };
+        let socket = self.socket.clone();
         tokio::spawn(async move {
-            let agent = timeout(LIMIT, UnixStream::connect(&socket)).await;
-            match (turn, agent) {
-                (Ok(turn), Ok(Ok(agent))) => {
+            match timeout(LIMIT, UnixStream::connect(&socket)).await {
+                Ok(Ok(agent)) => {
                     asked.accept().await;
                     talk(channel, agent, turn).await;
                 }
-                // It lives no more, or is wanted too often.
+                // It lives no more.
                 _ => asked.reject(ChannelOpenFailure::ConnectFailed).await,
             }
         });

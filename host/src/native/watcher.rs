@@ -132,7 +132,7 @@ impl client::Handler for Watcher {
         _: &mut Session,
     ) -> Result<(), russh::Error> {
         match &self.lender {
-            Some(lender) => lender.lend(channel, asked),
+            Some(lender) => lender.lend(channel, asked).await,
             None => refuse(asked).await?,
         }
         Ok(())

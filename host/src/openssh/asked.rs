@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::native::secret::one_line;
-use crate::openssh::meaning::{Said, answer};
+use crate::openssh::meaning::{By, Said, answer};
 use crate::openssh::{Answer, LIMIT, NoAnswer, OpenSsh, Question};
 
 /// ssh says some 10 KiB.
@@ -22,7 +22,7 @@ pub async fn ask(ssh: &OpenSsh, question: Question<'_>) -> Result<Answer, NoAnsw
     let said = said(ssh, ssh.config.as_deref(), question).await?;
     // Compared is with the same ssh without any configuration: its defaults differ from version to version.
     let plain = self::said(ssh, Some(Path::new("none")), question).await?;
-    Ok(answer(ssh, question, &said, &plain))
+    Ok(answer(ssh, question, &said, &plain, By::Ssh))
 }
 
 async fn said(ssh: &OpenSsh, config: Option<&Path>, question: Question<'_>) -> Result<Said, NoAnswer> {

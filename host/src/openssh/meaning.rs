@@ -41,8 +41,17 @@ impl Said {
     }
 }
 
+/// Who says what holds for a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// ssh itself: in the names of the user's known-hosts files it has put in what stands for something else.
+    Ssh,
+    /// Its files, read by ourselves, as they are written.
+    Ourselves,
+}
+
 /// Makes an answer of what holds for a host, compared with what holds where nobody configured anything.
-pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Said) -> Answer {
+pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Said, by: By) -> Answer {
     let mut answer = Answer {
         hostname: said.first("hostname").unwrap_or(question.host).to_owned(),
         port: said.number("port").and_then(|it| u16::try_from(it).ok()).unwrap_or(22),
@@ -65,8 +74,8 @@ pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Sai
         unhonoured: unhonoured(said, plain),
         ..Answer::default()
     };
-    known_hosts(ssh, said, plain, &mut answer);
     let tokens = Tokens::of(ssh, question, &answer);
+    let own_known_hosts = own_known_hosts(ssh, said, plain, (by == By::Ourselves).then_some(&tokens));
     let mut unknown = Vec::new();
     let expanded = |word: &str, value: &str, unknown: &mut Vec<String>| match tokens.put_into(value) {
         Some(path) => Some(ssh.expanded(Path::new(&path))),
@@ -93,12 +102,14 @@ pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Sai
     let jumps = said.set("proxyjump").map(|it| tokens.put_into_command(it));
     let without = said.first("pubkeyauthentication") == Some("false");
     answer.unreadable = [
+        ("UserKnownHostsFile", own_known_hosts.is_none()),
         ("RevokedHostKeys", said.set("revokedhostkeys").is_some() && revoked.is_none()),
         ("ProxyCommand", command == Some(None)),
         ("ProxyJump", jumps == Some(None)),
     ]
     .into_iter()
     .find_map(|(word, is_so)| is_so.then_some(word));
+    known_hosts(ssh, said, own_known_hosts.unwrap_or_default(), &mut answer);
     answer.unhonoured.append(&mut unknown);
     answer.revoked_host_keys = revoked;
     answer.proxy_command = command.flatten();
@@ -113,19 +124,33 @@ pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Sai
     answer
 }
 
-fn known_hosts(ssh: &OpenSsh, said: &Said, plain: &Said, answer: &mut Answer) {
-    let files = |word| {
-        let list = paths(said.first(word).unwrap_or_default());
-        list.into_iter().map(|it| ssh.expanded(Path::new(&it))).collect::<Vec<PathBuf>>()
-    };
-    answer.known_hosts = if said.first("userknownhostsfile") == plain.first("userknownhostsfile") {
-        ["known_hosts", "known_hosts2"].map(|it| ssh.home.join(".ssh").join(it)).to_vec()
-    } else {
-        files("userknownhostsfile")
-    };
-    answer.written_known_hosts =
-        answer.known_hosts.first().filter(|it| *it != Path::new("/dev/null")).cloned();
-    answer.known_hosts.extend(files("globalknownhostsfile"));
+/// The user's own files of known hosts; nothing where a name has something in it that is not known here. What stands for
+/// something else is put in where ssh has not done it.
+fn own_known_hosts(
+    ssh: &OpenSsh,
+    said: &Said,
+    plain: &Said,
+    tokens: Option<&Tokens>,
+) -> Option<Vec<PathBuf>> {
+    let list = said.first("userknownhostsfile");
+    if list == plain.first("userknownhostsfile") {
+        return Some(["known_hosts", "known_hosts2"].map(|it| ssh.home.join(".ssh").join(it)).to_vec());
+    }
+    let list = list.unwrap_or_default();
+    // Before the list is split: a path may begin with what is put in.
+    let list = tokens.map_or_else(|| Some(list.to_owned()), |it| it.put_into(list))?;
+    Some(expanded_paths(ssh, &list))
+}
+
+fn known_hosts(ssh: &OpenSsh, said: &Said, own: Vec<PathBuf>, answer: &mut Answer) {
+    answer.written_known_hosts = own.first().filter(|it| *it != Path::new("/dev/null")).cloned();
+    answer.known_hosts = own;
+    // In these names ssh puts in nothing but the home.
+    answer.known_hosts.extend(expanded_paths(ssh, said.first("globalknownhostsfile").unwrap_or_default()));
+}
+
+fn expanded_paths(ssh: &OpenSsh, list: &str) -> Vec<PathBuf> {
+    paths(list).into_iter().map(|it| ssh.expanded(Path::new(&it))).collect()
 }
 
 fn new_keys(said: &Said) -> NewKeys {

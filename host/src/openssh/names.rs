@@ -71,8 +71,8 @@ impl Names {
                     arguments.iter().filter(|it| !it.contains(['*', '?', '!'])).map(|it| it.to_lowercase()),
                 ),
                 "match" => {
-                    self.runs_programs |=
-                        arguments.iter().any(|it| it.trim_start_matches('!').eq_ignore_ascii_case("exec"));
+                    // Also `!exec` and `exec="…"`. A name with it in it costs no more than an answer that is not kept.
+                    self.runs_programs |= arguments.iter().any(|it| it.to_lowercase().contains("exec"));
                 }
                 "include" => {
                     for pattern in &arguments {
@@ -227,6 +227,23 @@ mod tests {
         assert!(names.are_current() && names.spells_out("new"));
         fs::remove_file(home.path().join(".ssh/more")).unwrap();
         assert!(!names.are_current());
+    }
+
+    #[test]
+    fn a_condition_that_runs_a_program_is_found_however_it_is_written() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir_all(home.path().join(".ssh")).unwrap();
+        for (line, runs) in [
+            ("Match exec true", true),
+            ("Match host a EXEC=\"test -e x\"", true),
+            ("match host=a !exec=true", true),
+            ("Match=Exec = \"true\"", true),
+            ("Match host a user b", false),
+            ("Host exec", false),
+        ] {
+            fs::write(home.path().join(".ssh/config"), format!("{line}\n User x\n")).unwrap();
+            assert_eq!(Names::read(&ssh(home.path())).runs_programs, runs, "{line}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::glob::{self, Letters};
 use crate::openssh::lines::{Line, arguments, line};
-use crate::openssh::meaning::{Said, answer};
+use crate::openssh::meaning::{By, Said, answer};
 use crate::openssh::names::{content, found_by};
 use crate::openssh::options::{self, Kind};
 use crate::openssh::{Answer, NoAnswer, OpenSsh, Question, SYSTEM_CONFIG};
@@ -48,7 +48,7 @@ pub fn read(ssh: &OpenSsh, question: Question<'_>) -> Result<Read, NoAnswer> {
     if reader.set.get("canonicalizehostname").is_some_and(is_on) {
         reader.skip("CanonicalizeHostname, which looks names up".to_owned());
     }
-    let answer = answer(ssh, question, &reader.said(), &plain);
+    let answer = answer(ssh, question, &reader.said(), &plain, By::Ourselves);
     Ok(Read { answer, skipped: reader.skipped })
 }
 
@@ -139,7 +139,8 @@ impl<'a> Reader<'a> {
                 for pattern in &line.arguments {
                     let pattern = place.base.join(self.ssh.expanded(Path::new(pattern)));
                     for file in found_by(&pattern) {
-                        self.file(&file, place.base, place.depth + 1, !place.active, false)?;
+                        // ssh looks at whose these are, whatever file includes them.
+                        self.file(&file, place.base, place.depth + 1, !place.active, true)?;
                     }
                 }
             }

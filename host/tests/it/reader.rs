@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use cotty_host::local::account::Account;
@@ -38,7 +39,7 @@ fn option(chance: &mut Chance) -> String {
         7 => format!("ProxyJump jump{number},bob@other:22{number}"),
         8 => format!("ProxyCommand nc -X {number} %h %p # no comment"),
         9 => format!("HostKeyAlias Alias{number}"),
-        10 => format!("UserKnownHostsFile ~/kh{number} /etc/kh"),
+        10 => format!("UserKnownHostsFile ~/kh{number}_%k_%n%% %d/%h_%p_%r"),
         11 => "GlobalKnownHostsFile none".to_owned(),
         12 => format!("StrictHostKeyChecking {}", chance.of(&["yes", "no", "accept-new", "ask"])),
         13 => format!("ConnectTimeout {number}m{number}"),
@@ -74,6 +75,12 @@ fn block(chance: &mut Chance) -> String {
     }
 }
 
+/// A file that is included: ssh wants it to be nobody else's to write, whatever the umask.
+fn part(file: &Path, text: &str) {
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o644)).unwrap();
+}
+
 /// A configuration, with files that it includes, from within blocks too.
 fn config(chance: &mut Chance, folder: &Path) -> String {
     let mut text = String::new();
@@ -89,8 +96,8 @@ fn config(chance: &mut Chance, folder: &Path) -> String {
             for _ in 0..chance.between(0, 2) {
                 writeln!(included, "{}\n{}", block(chance), option(chance)).unwrap();
             }
-            fs::write(folder.join(format!("part-{at}-a.conf")), included).unwrap();
-            fs::write(folder.join(format!("part-{at}-b.conf")), format!("{}\n", option(chance))).unwrap();
+            part(&folder.join(format!("part-{at}-a.conf")), &included);
+            part(&folder.join(format!("part-{at}-b.conf")), &format!("{}\n", option(chance)));
             writeln!(text, "Include {0}/part-{at}-*.conf {0}/nothing", folder.display()).unwrap();
         }
     }
@@ -151,6 +158,28 @@ fn what_would_run_or_look_something_up_is_skipped_and_named() {
 }
 
 #[test]
+fn a_known_hosts_file_is_the_one_of_the_host_and_one_that_cannot_be_made_out_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("config");
+    let ssh = OpenSsh { program: None, ..OpenSsh::of(home.path(), "me", Some(file.clone())) };
+    let question = Question { host: "web", user: None, port: Some(2200), agent: None };
+    let said = |list: &str| {
+        let lines = format!("UserKnownHostsFile {list}\nGlobalKnownHostsFile ~/%k\nHostKeyAlias Alias\n");
+        fs::write(&file, lines).unwrap();
+        read(&ssh, question).unwrap().answer
+    };
+    let at = |name: &str| home.path().join(name);
+    let made_out = said("~/kh/%k_%n_%% %d/%p_%u \"~/a b_%h\"");
+    assert_eq!(made_out.known_hosts, [at("kh/alias_web_%"), at("2200_me"), at("a b_web"), at("%k")]);
+    assert_eq!((made_out.written_known_hosts, made_out.unreadable), (Some(at("kh/alias_web_%")), None));
+    for list in ["~/kh/%C", "~/kh ~/%x", "${FOO}/kh", "~/kh ${FOO}", "~/kh/%"] {
+        let said = said(list);
+        assert_eq!(said.unreadable, Some("UserKnownHostsFile"), "{list} {said:?}");
+        assert_eq!(said.written_known_hosts, None, "{list}");
+    }
+}
+
+#[test]
 fn what_ssh_refuses_is_refused_with_its_line() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join(".ssh");
@@ -175,6 +204,26 @@ fn what_ssh_refuses_is_refused_with_its_line() {
     fs::write(folder.join("config"), "Include config\n").unwrap();
     assert!(read(&ssh(None), question).unwrap_err().to_string().contains("too many files"));
     fs::write(folder.join("config"), "User bob\n").unwrap();
-    fs::set_permissions(folder.join("config"), std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+    fs::set_permissions(folder.join("config"), fs::Permissions::from_mode(0o666)).unwrap();
     assert!(read(&ssh(None), question).unwrap_err().to_string().contains("Bad owner or permissions"));
+}
+
+#[test]
+fn an_included_file_that_others_may_write_is_refused_as_by_ssh() {
+    let home = tempfile::tempdir().unwrap();
+    let (file, included) = (home.path().join("config"), home.path().join("part"));
+    fs::write(&included, "User bob\n").unwrap();
+    fs::write(&file, format!("Host other\nInclude {}\n", included.display())).unwrap();
+    let ssh = OpenSsh::of(home.path(), "me", Some(file));
+    let question = Question { host: "web", user: None, port: None, agent: None };
+    for (mode, refused) in [(0o666, true), (0o602, true), (0o644, false)] {
+        fs::set_permissions(&included, fs::Permissions::from_mode(mode)).unwrap();
+        let ours = read(&ssh, question).map(drop).map_err(|error| error.to_string());
+        let words = format!("Bad owner or permissions on {}", included.display());
+        assert_eq!(ours.as_ref().err().is_some_and(|it| it.contains(&words)), refused, "{mode:o} {ours:?}");
+        if ssh.program.is_some() {
+            let theirs = block_on(async { ask(&ssh, question).await }).map(drop);
+            assert_eq!(theirs.map_err(|error| error.to_string()), ours, "{mode:o}");
+        }
+    }
 }
