@@ -223,7 +223,8 @@ impl Cards {
                 (Some(only), None) => Ok(only.card.clone()),
                 (None, _) => Err(Box::new(CardRefusal::None).into()),
                 (Some(_), Some(_)) => {
-                    let open: Vec<String> = state.open.keys().map(ToString::to_string).collect();
+                    let named = |it: &Open| format!("{} of {}", it.card.id, it.card.target);
+                    let open: Vec<String> = state.open.values().map(named).collect();
                     Err(Box::new(CardRefusal::Several { open: open.join(", ") }).into())
                 }
             };

@@ -107,14 +107,39 @@ fn an_answer_may_come_from_a_program_and_a_denial_holds() {
     // A person is asked all the same; the answer comes from another program.
     let mut tty = desk.home.tty(&["up", &target, "-d"]);
     tty.wait_text("Password of");
-    let script = format!("printf '%s\\n' {SECRET} | {} answer", binary().display());
-    let mut command = desk.home.program("sh");
-    command.args(["-c", &script]);
-    let mut answers = Tty::start(&command);
-    let text = ends(&mut answers, 0);
+    // Without a number it could be another host's question that is answered.
+    let piped = |order: &str, code| {
+        let script = format!("printf '%s\\n' {SECRET} | {} {order}", binary().display());
+        let mut command = desk.home.program("sh");
+        command.args(["-c", &script]);
+        ends(&mut Tty::start(&command), code)
+    };
+    let text = piped("answer", 64);
+    let account = format!("none was named; open: q2 (on {target}, {target})");
+    assert!(text.replace("\r\n", "").contains(&account) && !text.contains(SECRET), "{text}");
+    let text = piped("answer q2", 0);
     assert!(text.contains("is answered") && !text.contains(SECRET), "{text}");
     tty.wait_text("It was answered elsewhere");
     assert!(ends(&mut tty, 0).contains("Session 127.0.0.1 is open on"));
+}
+
+#[test]
+fn a_password_that_was_half_typed_when_its_question_went_is_given_to_no_program_that_reads_next() {
+    let story = "a_password_that_was_half_typed";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let script =
+        format!("{} up {target} -d; echo reads; read -r rest; echo \"left:<$rest>\"", binary().display());
+    let mut command = home.program("sh");
+    command.args(["-c", &script]);
+    let mut tty = Tty::start(&command);
+    tty.wait_text("Password of");
+    tty.send(SECRET);
+    let (code, text) = home.run_as_person(&["answer", "q1", "--deny"]);
+    assert_eq!(code, Some(0), "{text}");
+    tty.wait_text("reads");
+    tty.line("");
+    assert!(ends(&mut tty, 0).contains("left:<>"));
 }
 
 #[test]

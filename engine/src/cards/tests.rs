@@ -85,7 +85,7 @@ async fn a_principal_has_four_cards_and_numbers_are_never_given_twice() {
     let open: Vec<Waiting> = (0..4).map(|it| ask(&cards, "a", &it.to_string()).unwrap()).collect();
     assert_eq!(ask(&cards, "a", "5").map(drop).unwrap_err().kind().to_string(), "limit");
     let other = ask(&cards, "b", "5").unwrap();
-    assert!(cards.find(None).unwrap_err().to_string().contains("q1, q2, q3, q4, q5"));
+    assert!(cards.find(None).unwrap_err().to_string().contains("q1 of web1, q2 of web1, q3 of web1"));
     drop((open, other));
     let again = Cards::new(StateDir::open(folder.path().join("state")).unwrap());
     let _waiting = ask(&again, "a", "password").unwrap();
