@@ -210,7 +210,7 @@ impl Person {
             match self.answer_card(cards, &card, card.question.text(), who).await {
                 Ok(_) => {}
                 // Here they had their say.
-                Err(_) => cards.skip(card.id),
+                Err(_) => cards.skip(card.id, session),
             }
         }
     }

@@ -163,6 +163,51 @@ fn an_unknown_key_is_a_card_that_an_answer_or_trust_closes() {
 }
 
 #[test]
+fn a_no_to_an_unknown_key_is_a_no_to_the_next_call_too() {
+    let Some(sshd) = Sshd::start("a_no_to_an_unknown_key") else { return };
+    let mut desk = Desk::at(stranger(&sshd));
+    let order = json!({"target": target(&sshd), "name": "web1"});
+    desk.tool("ssh_connect", order.clone()).refuses("host-key", &["q1 asks for whether SHA256:"]);
+    let mut tty = desk.home.tty(&["answer", "q1"]);
+    tty.wait_text("SHA256:");
+    tty.line("no");
+    ends(&mut tty, 0);
+    let refused = until("the attempt is over", || {
+        let said = desk.tool("ssh_connect", order.clone());
+        said.text.contains("denied it").then_some(said)
+    });
+    refused.refuses("policy-blocked", &["denied it; that holds for"]);
+    assert!(open(&desk.home).is_empty());
+    // A person may think again.
+    let mut tty = desk.home.tty(&["trust", &target(&sshd)]);
+    tty.wait_text("SHA256:");
+    tty.line("yes");
+    ends(&mut tty, 0);
+    let said = desk.tool("ssh_connect", order);
+    assert!(said.head().contains("ready"), "{said:?}");
+}
+
+#[test]
+fn a_person_who_opens_what_an_agent_waits_for_is_asked_and_helps_both() {
+    let story = "a_person_who_opens_what_an_agent_waits_for";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    desk.tool("ssh_connect", json!({"target": target})).refuses("secret-needed", &["q1"]);
+    let mut tty = desk.home.tty(&["up", "mine", "--on", &target, "-d"]);
+    tty.wait_text("Password of");
+    assert_eq!(open(&desk.home).len(), 1);
+    let mut other = desk.home.tty(&["answer", "q1"]);
+    let text = other.wait_text("Password of");
+    let text = text.replace("\r\n", "");
+    assert!(text.contains("opens session 127.0.0.1 on") && text.contains("opens session mine on"), "{text}");
+    tty.line(SECRET);
+    assert!(ends(&mut tty, 0).contains("Session mine is open on"));
+    let said = desk.tool("ssh_connect", json!({"target": target, "name": "127.0.0.1"}));
+    assert!(said.head().contains("ready"), "{said:?}");
+}
+
+#[test]
 fn attaching_to_a_session_that_is_on_its_way_shows_its_card() {
     let story = "attaching_to_a_session_that_is_on_its_way";
     let Some(sshd) = Sshd::start(story) else { return };
