@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use cotty_core::question::{DECIDE, Decision, Question};
 use cotty_core::refusal::{CardRefusal, Fingerprint, HostRefusal, Refusal};
 use cotty_host::native::accepted::{self, NotKept};
 use cotty_host::native::program::Overheard;
-use cotty_host::native::secret::{Ask, AskKind, Asker, ask_nobody};
+use cotty_host::native::secret::{Ask, AskKind, Asker, Bound, ask_nobody};
 use cotty_host::native::settings::{Jump, Settings, ShownKey};
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -209,7 +210,7 @@ impl Person {
             match self.answer_card(cards, &card, card.question.text(), who).await {
                 Ok(_) => {}
                 // Here they had their say.
-                Err(_) => cards.skip(card.id),
+                Err(_) => cards.skip(card.id, session),
             }
         }
     }
@@ -245,13 +246,22 @@ impl Person {
 /// What was answered in an attempt, for as long as it goes on. An answer to a question of the server's own may be good for
 /// once only, and is not among it.
 #[derive(Clone, Default)]
-struct Given(Arc<Mutex<BTreeMap<String, Secret>>>);
+struct Given(Arc<Mutex<BTreeMap<Named, Secret>>>);
+
+/// What an answer is for.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Named {
+    /// A key file here: no host is sent its passphrase.
+    Passphrase(PathBuf),
+    /// The password of one account of one host, at one port, that shows one key.
+    Password(Bound),
+}
 
 impl Given {
-    fn name(ask: &Ask) -> Option<String> {
+    fn name(ask: &Ask) -> Option<Named> {
         match &ask.kind {
-            AskKind::Passphrase { file } => Some(file.display().to_string()),
-            AskKind::Password => Some(ask.account.clone()),
+            AskKind::Passphrase { file } => Some(Named::Passphrase(file.clone())),
+            AskKind::Password => Some(Named::Password(ask.bound.clone())),
             AskKind::Challenge { .. } => None,
         }
     }
@@ -304,7 +314,6 @@ pub(crate) fn not_kept(target: &str, error: NotKept) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use cotty_host::native::secret::Bound;
     use cotty_host::native::settings::Stage;
     use tokio_util::task::TaskTracker;
 
@@ -334,6 +343,22 @@ mod tests {
         let asked = TaskTracker::new().spawn((person.asker())(ask));
         assert_eq!(answer_next(hears.recv().await, "open sesame"), "Password of me@web: ");
         assert_eq!(asked.await.unwrap().unwrap().reveal(), "open sesame");
+    }
+
+    #[test]
+    fn a_password_is_given_again_to_the_same_account_port_and_key_only() {
+        let ask = |port, key: &str| Ask {
+            kind: AskKind::Password,
+            account: "me@gate".to_owned(),
+            bound: Bound { user: "me".to_owned(), host: "gate".to_owned(), port, key: key.to_owned() },
+            prompt: "Password".to_owned(),
+            failed: 0,
+        };
+        let given = Given::default();
+        given.keep(&ask(22, "SHA256:a"), &Secret::new("open sesame".to_owned()));
+        assert!(given.take(&ask(2222, "SHA256:a")).is_none());
+        assert!(given.take(&ask(22, "SHA256:b")).is_none());
+        assert_eq!(given.take(&ask(22, "SHA256:a")).unwrap().reveal(), "open sesame");
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,9 +13,10 @@ use cotty_host::native::error::{ConnectError, Denied, Trouble};
 use cotty_host::native::pool::PoolError;
 use cotty_host::native::secret::{Ask, AskKind, Asker, Bound};
 use cotty_host::native::settings::{Settings, ShownKey};
+use tokio::sync::Notify;
 
 use crate::asking::{not_kept, question};
-use crate::cards::{Asking, Attempt, Cards, LIFE, LIFE_LIVING, Reply, Waiting};
+use crate::cards::{Asking, Attempt, Brought, Cards, LIFE, LIFE_LIVING, Reply, Waiting};
 use crate::hosts::device::Keep;
 use crate::hosts::{self, HOPS_MAX, Resolved};
 use crate::report::Secret;
@@ -33,6 +34,7 @@ pub(crate) struct Asks {
     cards: Cards,
     safe: Safe,
     attempt: Attempt,
+    brought: Brought,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -64,9 +66,9 @@ enum Wish<'a> {
 }
 
 impl Asks {
-    /// Begins with nothing asked.
-    pub(crate) fn new(cards: Cards, safe: Safe, attempt: Attempt) -> Self {
-        Self { cards, safe, attempt, kept: Arc::default() }
+    /// Begins with nothing asked, and with what its caller brought.
+    pub(crate) fn new(cards: Cards, safe: Safe, attempt: Attempt, brought: Brought) -> Self {
+        Self { cards, safe, attempt, brought, kept: Arc::default() }
     }
 
     /// Tries until it is done, or a person cannot or will not help.
@@ -75,8 +77,7 @@ impl Asks {
         resolved: &Resolved,
         mut attempt: impl FnMut(Asker) -> Connecting<T>,
     ) -> Result<T, Refusal> {
-        let under_way = self.cards.begin(&self.attempt.session);
-        let mut open = None::<Waiting>;
+        let under_way = self.cards.begin(&self.attempt, self.brought.clone());
         for _ in 0..ROUNDS_MAX {
             self.kept().wanted = None;
             let error = match attempt(self.asker()).await {
@@ -87,19 +88,37 @@ impl Asks {
                 Err(error) => error,
             };
             let wish = self.wish(resolved, &error)?;
-            let mut waiting = self.waiting(&wish, open.take(), &error)?;
-            let reply = tokio::select! {
-                reply = waiting.reply() => Some(reply),
-                // It may be there by now: the card stays open meanwhile.
-                () = under_way.again.notified() => None,
-            };
-            match reply {
-                Some(reply) => self.settle(wish, reply, resolved, &error).await?,
-                None => open = Some(waiting),
+            let waiting = self.waiting(&wish, &error)?;
+            match self.answered(waiting, &under_way.again, &mut attempt).await {
+                Ok(done) => {
+                    self.keep(resolved);
+                    return Ok(done);
+                }
+                Err(reply) => self.settle(wish, reply, resolved, &error).await?,
             }
         }
         let error = attempt(self.asker()).await;
         error.map_err(|error| hosts::refused_by_pool(resolved, &error))
+    }
+
+    /// Waits for a person. What somebody brings in the meantime is tried beside; where that fails, the card stays as it is:
+    /// a person may be typing.
+    async fn answered<T>(
+        &self,
+        mut waiting: Waiting,
+        again: &Notify,
+        attempt: &mut impl FnMut(Asker) -> Connecting<T>,
+    ) -> Result<T, Reply> {
+        loop {
+            tokio::select! {
+                biased;
+                reply = waiting.reply() => return Err(reply),
+                () = again.notified() => {}
+            }
+            if let Ok(done) = attempt(self.asker()).await {
+                return Ok(done);
+            }
+        }
     }
 
     /// Finds what a person could help with; any other failure is refused in our words.
@@ -117,7 +136,7 @@ impl Asks {
         wanted.map(Wish::Secret).ok_or_else(|| hosts::refused_by_pool(resolved, error))
     }
 
-    fn waiting(&self, wish: &Wish, open: Option<Waiting>, error: &PoolError) -> Result<Waiting, Refusal> {
+    fn waiting(&self, wish: &Wish, error: &PoolError) -> Result<Waiting, Refusal> {
         let (about, question, failed) = match wish {
             Wish::Key { target, settings, shown } => {
                 let question = crate::asking::key_question(target, settings, shown)?;
@@ -134,10 +153,7 @@ impl Asks {
                 (about(&ask, &self.attempt), question(ask), failed)
             }
         };
-        match open.filter(|it| *it.about() == about) {
-            Some(open) => Ok(open),
-            None => self.cards.ask(&self.attempt, about, question, failed, tried(error), LIFE),
-        }
+        self.cards.ask(&self.attempt, about, question, failed, tried(error), LIFE)
     }
 
     /// Takes up what came back; any end of the attempt is refused.
@@ -202,7 +218,7 @@ impl Asks {
         }
         if answered.is_none()
             && ask.failed == 0
-            && let Some(secret) = self.safe.lend(&bond(&ask))
+            && let Some(secret) = self.safe.lend(&bond(&ask), &self.attempt.session)
         {
             return Some(secret);
         }
@@ -222,6 +238,7 @@ impl Asks {
             return;
         }
         let until = Until::Closed(self.attempt.session.clone());
+        self.safe.reopened(&self.attempt.session);
         for (bond, answered) in std::mem::take(&mut self.kept().answers) {
             if let Some(secret) = answered.secret {
                 self.safe.keep(bond, secret, &self.attempt.target, until.clone());
@@ -310,4 +327,43 @@ fn about(ask: &Ask, attempt: &Attempt) -> Asking {
 
 fn account(user: &str, host: &str, port: u16) -> String {
     format!("{user}@{}", host_port(host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use cotty_core::names::{Principal, Role};
+    use cotty_core::question::Question;
+    use cotty_host::state_dir::StateDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_retry_that_fails_leaves_the_card_to_whoever_is_typing_and_one_that_succeeds_ends_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let cards = Cards::new(StateDir::open(folder.path().join("state")).unwrap());
+        let me = Principal { role: Role::Operator, label: "pts/3".to_owned() };
+        let attempt = Attempt { session: "web1".to_owned(), target: "web1".to_owned(), who: me.clone() };
+        let asks = Asks::new(cards.clone(), Safe::default(), attempt.clone(), Brought::new());
+        let waiting = || {
+            let about =
+                Asking { account: "me@web1:22".into(), key: String::new(), purpose: "password".into() };
+            let question = Question::Password { account: "me@web1".to_owned(), failed: 0 };
+            cards.ask(&attempt, about, question, 0, None, LIFE).unwrap()
+        };
+        let again = Notify::new();
+        again.notify_one();
+        let mut tries = 0;
+        let failed = asks.answered(waiting(), &again, &mut |_| -> Connecting<()> {
+            tries += 1;
+            let card = cards.find(None).unwrap();
+            cards.answer(card.id, Secret::new("sesame".to_owned()), &me).unwrap();
+            Box::pin(std::future::ready(Err(PoolError::Full { host: "web1".to_owned(), connections: 1 })))
+        });
+        assert!(matches!(failed.await, Err(Reply::Answer(it)) if it.reveal() == "sesame"));
+        assert_eq!(tries, 1);
+        again.notify_one();
+        let done = asks.answered(waiting(), &again, &mut |_| Box::pin(std::future::ready(Ok(7))));
+        assert!(matches!(done.await, Ok(7)));
+        assert!(cards.list().is_empty());
+    }
 }

@@ -6,14 +6,20 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use cotty_core::names::{CardId, Principal, Role};
+use cotty_core::names::{CardId, Principal};
 use cotty_core::question::{Decision, Question};
 use cotty_core::refusal::{CardRefusal, Fingerprint, Refusal};
 use cotty_host::state_dir::StateDir;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 
+use self::denials::Denial;
+use self::under_way::Trying;
+pub(crate) use self::under_way::{Brought, brought};
 use crate::report::Secret;
+
+mod denials;
+mod under_way;
 
 /// A question for which no connection is held waits so long.
 pub(crate) const LIFE: Duration = Duration::from_secs(300);
@@ -46,20 +52,15 @@ struct State {
     open: BTreeMap<CardId, Open>,
     closed: VecDeque<(CardId, String)>,
     denied: Vec<Denial>,
-    /// The attempts that are under way, by their session: how each is told to try again.
-    attempts: BTreeMap<String, Arc<Notify>>,
+    /// The attempts that are under way, by their session.
+    attempts: BTreeMap<String, Trying>,
 }
 
 struct Open {
     card: Card,
-    waiting: Vec<oneshot::Sender<Reply>>,
+    /// Whose attempts wait for it.
+    waiting: Vec<(Attempt, oneshot::Sender<Reply>)>,
     until: Instant,
-}
-
-struct Denial {
-    about: Asking,
-    until: Instant,
-    who: String,
 }
 
 /// What is asked for, and for whom: two attempts that ask for the same share a card.
@@ -88,6 +89,8 @@ pub struct Card {
     pub question: Question,
     /// Who wants the session.
     pub who: Principal,
+    /// The other attempts that ask for the same.
+    pub others: Vec<Attempt>,
     /// What was tried before, and what could not be.
     pub why: Option<String>,
     /// The how manieth time it is asked, from 1.
@@ -115,25 +118,19 @@ pub(crate) enum Reply {
 pub(crate) struct Waiting {
     cards: Cards,
     id: CardId,
-    about: Asking,
     reply: oneshot::Receiver<Reply>,
     until: Instant,
 }
 
-/// An attempt that is under way, for as long as this lives.
-pub(crate) struct UnderWay {
-    cards: Cards,
-    session: String,
-    /// Somebody has called again: what was missing may be there by now.
-    pub(crate) again: Arc<Notify>,
-}
-
 /// Whose attempt it is.
-#[derive(Clone, Debug)]
-pub(crate) struct Attempt {
-    pub(crate) session: String,
-    pub(crate) target: String,
-    pub(crate) who: Principal,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// The session that is to be opened.
+    pub session: String,
+    /// What was named to open it.
+    pub target: String,
+    /// Who wants it.
+    pub who: Principal,
 }
 
 impl Cards {
@@ -143,20 +140,6 @@ impl Cards {
         let last = kept.and_then(|it| String::from_utf8(it).ok()?.trim().parse().ok()).unwrap_or(0);
         let state = Mutex::new(State { last, ..State::default() });
         Self(Arc::new(Inner { state, changed: watch::Sender::new(()), state_dir }))
-    }
-
-    /// Says that an attempt to open a session has begun.
-    pub(crate) fn begin(&self, session: &str) -> UnderWay {
-        let again = Arc::new(Notify::new());
-        self.state().attempts.insert(session.to_owned(), again.clone());
-        UnderWay { cards: self.clone(), session: session.to_owned(), again }
-    }
-
-    /// Has the attempt of a session try again; says whether there is one.
-    pub(crate) fn again(&self, session: &str) -> bool {
-        let again = self.state().attempts.get(session).cloned();
-        again.iter().for_each(|it| it.notify_one());
-        again.is_some()
     }
 
     /// Asks a person. Who asks for what is asked already, shares the card.
@@ -172,9 +155,12 @@ impl Cards {
         let (reply, replied) = oneshot::channel();
         let mut state = self.state();
         if let Some(open) = state.open.values_mut().find(|it| it.card.about == about) {
-            open.waiting.push(reply);
+            open.waiting.push((attempt.clone(), reply));
+            open.name_all();
             let (id, until) = (open.card.id, open.until);
-            return Ok(Waiting { cards: self.clone(), id, about, reply: replied, until });
+            drop(state);
+            self.0.changed.send_replace(());
+            return Ok(Waiting { cards: self.clone(), id, reply: replied, until });
         }
         state.may(attempt, &about, &question)?;
         state.last += 1;
@@ -191,6 +177,7 @@ impl Cards {
             about: about.clone(),
             question,
             who: attempt.who.clone(),
+            others: Vec::new(),
             why,
             attempt: failed + 1,
             at,
@@ -198,10 +185,10 @@ impl Cards {
         };
         let who = &card.who;
         tracing::info!(card = %id, kind = card.question.kind(), account = about.account, role = %who.role, label = who.label, "a person is asked");
-        state.open.insert(id, Open { card, waiting: vec![reply], until });
+        state.open.insert(id, Open { card, waiting: vec![(attempt.clone(), reply)], until });
         drop(state);
         self.0.changed.send_replace(());
-        Ok(Waiting { cards: self.clone(), id, about, reply: replied, until })
+        Ok(Waiting { cards: self.clone(), id, reply: replied, until })
     }
 
     /// Returns the open cards, the oldest first.
@@ -223,7 +210,8 @@ impl Cards {
                 (Some(only), None) => Ok(only.card.clone()),
                 (None, _) => Err(Box::new(CardRefusal::None).into()),
                 (Some(_), Some(_)) => {
-                    let open: Vec<String> = state.open.keys().map(ToString::to_string).collect();
+                    let named = |it: &Open| format!("{} of {}", it.card.id, it.card.target);
+                    let open: Vec<String> = state.open.values().map(named).collect();
                     Err(Box::new(CardRefusal::Several { open: open.join(", ") }).into())
                 }
             };
@@ -231,9 +219,9 @@ impl Cards {
         state.open.get(&id).map(|it| it.card.clone()).ok_or_else(|| state.gone(id))
     }
 
-    /// Returns the open card of a session's attempt.
+    /// Returns the open card of a session's attempt, though another's may have opened it.
     pub(crate) fn of_session(&self, session: &str) -> Option<Card> {
-        self.state().open.values().find(|it| it.card.session == session).map(|it| it.card.clone())
+        self.state().open.values().find(|it| it.is_of(session)).map(|it| it.card.clone())
     }
 
     /// Answers a card. The first one who does has answered it.
@@ -244,12 +232,16 @@ impl Cards {
     pub fn answer(&self, id: CardId, answer: Secret, who: &Principal) -> Result<Card, Refusal> {
         let mut state = self.state();
         let open = state.open.get(&id).ok_or_else(|| state.gone(id))?;
-        if let Question::HostKey { shown, .. } = &open.card.question
-            && Decision::of(answer.reveal(), shown) == Decision::Unclear
-        {
+        let decision = match &open.card.question {
+            Question::HostKey { shown, .. } => Decision::of(answer.reveal(), shown),
+            _ => Decision::Yes,
+        };
+        if decision == Decision::Unclear {
             return Err(Box::new(CardRefusal::Unclear { card: id }).into());
         }
-        let label = person(who);
+        let (label, card) = (person(who), open.card.clone());
+        // A no is a no, however it is said.
+        state.decided(&card, &label, decision == Decision::Yes);
         Ok(self.end(&mut state, id, &Reply::Answer(answer), format!("{label} answered it")))
     }
 
@@ -260,17 +252,22 @@ impl Cards {
     /// Says that it is not open any more.
     pub fn deny(&self, id: CardId, who: &Principal) -> Result<Card, Refusal> {
         let mut state = self.state();
-        let about = state.open.get(&id).ok_or_else(|| state.gone(id))?.card.about.clone();
+        let card = state.open.get(&id).ok_or_else(|| state.gone(id))?.card.clone();
         let label = person(who);
-        state.denied.retain(|it| it.about != about);
-        state.denied.push(Denial { about, until: Instant::now() + DENIAL, who: label.clone() });
+        state.decided(&card, &label, false);
         Ok(self.end(&mut state, id, &Reply::Denied(label.clone()), format!("{label} denied it")))
     }
 
-    /// The person at the terminal of the attempt has no answer: what else there is may be tried.
-    pub(crate) fn skip(&self, id: CardId) {
+    /// The person at the terminal of a session's attempt has no answer: what else there is may be tried. Others wait on.
+    pub(crate) fn skip(&self, id: CardId, session: &str) {
         let mut state = self.state();
-        if state.open.contains_key(&id) {
+        let Some(open) = state.open.get_mut(&id) else { return };
+        for (_, waiting) in open.waiting.extract_if(.., |(it, _)| it.session == session) {
+            // Who waited may have gone.
+            drop(waiting.send(Reply::Skipped));
+        }
+        open.name_all();
+        if open.waiting.is_empty() {
             self.end(&mut state, id, &Reply::Skipped, "the person who was asked had no answer".to_owned());
         }
     }
@@ -332,7 +329,7 @@ impl Cards {
     fn end(&self, state: &mut MutexGuard<'_, State>, id: CardId, reply: &Reply, how: String) -> Card {
         let open = state.open.remove(&id).expect("looked up under the same lock");
         tracing::info!(card = %id, account = open.card.about.account, how, "a card is closed");
-        for waiting in open.waiting {
+        for (_, waiting) in open.waiting {
             // Who waited may have gone.
             drop(waiting.send(reply.clone()));
         }
@@ -346,26 +343,22 @@ impl Cards {
     }
 }
 
-impl State {
-    /// Asks whether a card may be opened.
-    fn may(&mut self, attempt: &Attempt, about: &Asking, question: &Question) -> Result<(), Refusal> {
-        let now = Instant::now();
-        self.denied.retain(|it| it.until > now);
-        let (target, wants) = (attempt.target.clone(), question.wants());
-        if attempt.who.role == Role::Agent
-            && let Some(denial) = self.denied.iter().find(|it| it.about == *about)
-        {
-            let (who, seconds) = (denial.who.clone(), (denial.until - now).as_secs().max(1));
-            return Err(Box::new(CardRefusal::Denied { target, wants, who, seconds }).into());
-        }
-        let count = self.open.values().filter(|it| it.card.who == attempt.who).count();
-        if count >= OPEN_MAX || self.open.len() >= ALL_MAX {
-            let count = if count >= OPEN_MAX { count } else { self.open.len() };
-            return Err(Box::new(CardRefusal::TooMany { target, wants, count }).into());
-        }
-        Ok(())
+impl Open {
+    /// Says whether a session's attempt waits for it.
+    fn is_of(&self, session: &str) -> bool {
+        self.waiting.iter().any(|(it, _)| it.session == session)
     }
 
+    /// Whoever reads the card sees all who ask. Where the first one leaves, it is the next one's.
+    fn name_all(&mut self) {
+        let mut asks = self.waiting.iter().map(|(it, _)| it.clone());
+        let Some(Attempt { session, target, who }) = asks.next() else { return };
+        self.card.others = asks.collect();
+        (self.card.session, self.card.target, self.card.who) = (session, target, who);
+    }
+}
+
+impl State {
     fn gone(&self, id: CardId) -> Refusal {
         let why = self.closed.iter().find(|(it, _)| *it == id).map(|(_, how)| how.clone());
         Box::new(CardRefusal::Gone { card: id.to_string(), why }).into()
@@ -380,11 +373,6 @@ impl State {
 }
 
 impl Waiting {
-    /// Returns what it asks for, and for whom.
-    pub(crate) fn about(&self) -> &Asking {
-        &self.about
-    }
-
     /// Waits for what comes back. Cancel-safe: what has come is found the next time.
     pub(crate) async fn reply(&mut self) -> Reply {
         match tokio::time::timeout_at(self.until, &mut self.reply).await {
@@ -407,7 +395,8 @@ impl Drop for Waiting {
         self.reply.close();
         let mut state = self.cards.state();
         let Some(open) = state.open.get_mut(&self.id) else { return };
-        open.waiting.retain(|it| !it.is_closed());
+        open.waiting.retain(|(_, it)| !it.is_closed());
+        open.name_all();
         if open.waiting.is_empty() {
             let how = "its attempt ended".to_owned();
             self.cards.end(&mut state, self.id, &Reply::Expired, how);
@@ -415,22 +404,22 @@ impl Drop for Waiting {
     }
 }
 
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut state = self.cards.state();
-        let is_ours = |it: &Arc<Notify>| Arc::ptr_eq(it, &self.again);
-        if state.attempts.get(&self.session).is_some_and(is_ours) {
-            state.attempts.remove(&self.session);
-            self.cards.0.changed.send_replace(());
-        }
-    }
-}
-
 impl Card {
+    /// Returns what a session was named by that waits for it.
+    #[must_use]
+    pub fn target_of(&self, session: &str) -> &str {
+        self.others.iter().find(|it| it.session == session).map_or(&self.target, |it| &it.target)
+    }
+
     /// Returns what whoever answers has to know before the question: who asks, for what, and of which host.
     #[must_use]
     pub fn heading(&self) -> String {
-        let Self { id, who, session, target, about, why, .. } = self;
+        let Self { id, who, session, target, about, why, others, .. } = self;
+        let opens = |who: &Principal, session: &str, target: &str| {
+            format!("{} {} opens session {session} on {target}", who.role, who.label)
+        };
+        let others: String =
+            others.iter().map(|it| format!("; {}", opens(&it.who, &it.session, &it.target))).collect();
         let why = why.as_ref().map(|it| format!(" {it}.")).unwrap_or_default();
         let key = match (&self.question, about.key.as_str()) {
             (Question::HostKey { .. }, _) | (_, "") => String::new(),
@@ -439,8 +428,9 @@ impl Card {
         let again =
             if self.attempt > 1 { format!(" This is attempt {}.", self.attempt) } else { String::new() };
         format!(
-            "{id}: {} {} opens session {session} on {target}. It is asked by {}{key}.{why}{again}\n",
-            who.role, who.label, about.account
+            "{id}: {}{others}. It is asked by {}{key}.{why}{again}\n",
+            opens(who, session, target),
+            about.account
         )
     }
 }

@@ -357,13 +357,15 @@ impl Hub {
                 .map_err(|refusal| self.explain(&handle, refusal));
         }
         let handles: Vec<SessionHandle> = if id == "all" {
+            self.0.safe.all_closed();
             self.handles()
         } else {
             let which = Which { session: Some(id.to_owned()), target: None };
             match self.find(&which).await? {
                 finding::Place::Living(handle) => vec![handle],
                 finding::Place::Ended(row) => {
-                    // Twice does no harm.
+                    // Twice does no harm; and one that was lost is over by this.
+                    self.0.safe.closed(&row.name);
                     let closed = ClosedSession { name: row.name.clone(), given_up: None };
                     return Ok(Closed::Sessions(vec![closed]));
                 }

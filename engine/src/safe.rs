@@ -4,12 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
 
 use crate::report::Secret;
 
 /// So many are kept; the oldest goes first.
 const KEPT_MAX: usize = 256;
+/// What was kept for a session that was lost is there for its reconnect, and not for ever.
+const LOST_MAX: Duration = Duration::from_secs(3600);
 
 /// All of them. Cheap to clone.
 #[derive(Clone, Default)]
@@ -40,6 +44,8 @@ struct Kept {
     target: String,
     until: Until,
     at: SystemTime,
+    /// Its session was lost, and it is forgotten at this time.
+    lost: Option<Instant>,
 }
 
 /// What is told of a secret.
@@ -100,14 +106,18 @@ impl Safe {
             all.remove(&oldest);
         }
         tracing::info!(account = bond.account, purpose = bond.purpose, ?until, "a secret is kept");
-        all.insert(bond, Kept { secret, target: target.to_owned(), until, at: SystemTime::now() });
+        all.insert(
+            bond,
+            Kept { secret, target: target.to_owned(), until, at: SystemTime::now(), lost: None },
+        );
     }
 
-    /// Lends a secret to a login.
-    pub(crate) fn lend(&self, bond: &Bond) -> Option<Secret> {
+    /// Lends a secret to a login of a session.
+    pub(crate) fn lend(&self, bond: &Bond, session: &str) -> Option<Secret> {
         let found = self.all().get(bond).map(|it| it.secret.clone());
         if found.is_some() {
-            tracing::info!(account = bond.account, purpose = bond.purpose, "a kept secret is used");
+            let (account, purpose) = (&bond.account, &bond.purpose);
+            tracing::info!(account, purpose, session, "a kept secret is used");
         }
         found
     }
@@ -120,6 +130,35 @@ impl Safe {
     /// A session was closed: what was kept for it goes.
     pub(crate) fn closed(&self, session: &str) {
         self.all().retain(|_, it| it.until != Until::Closed(session.to_owned()));
+    }
+
+    /// All sessions were closed.
+    pub(crate) fn all_closed(&self) {
+        self.all().retain(|_, it| it.until == Until::Forgotten);
+    }
+
+    /// A session was lost: what was kept for it is there for a while, should it be opened again.
+    pub(crate) fn lost(&self, session: &str) {
+        let ends = Instant::now() + LOST_MAX;
+        for kept in self.all().values_mut().filter(|it| it.until == Until::Closed(session.to_owned())) {
+            kept.lost = Some(ends);
+        }
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        let all = Arc::downgrade(&self.0);
+        // It ends within the time, and needs nobody to wait for it.
+        runtime.spawn(async move {
+            tokio::time::sleep_until(ends).await;
+            if let Some(all) = all.upgrade() {
+                Self(all).all().retain(|_, it| it.lost.is_none_or(|it| it > Instant::now()));
+            }
+        });
+    }
+
+    /// A session was opened again: what was kept for it is kept for as long as it lives.
+    pub(crate) fn reopened(&self, session: &str) {
+        for kept in self.all().values_mut().filter(|it| it.until == Until::Closed(session.to_owned())) {
+            kept.lost = None;
+        }
     }
 
     /// Forgets what was given for a target, or all; says how much that was.
@@ -155,7 +194,7 @@ mod tests {
     }
 
     fn lent(safe: &Safe, bond: &Bond) -> Option<String> {
-        safe.lend(bond).map(|it| it.reveal().to_owned())
+        safe.lend(bond, "web1").map(|it| it.reveal().to_owned())
     }
 
     #[test]
@@ -178,6 +217,23 @@ mod tests {
         assert_eq!((safe.forget(None), safe.list().len()), (1, 0));
         safe.keep(bond("A", "password"), secret("wrong"), "web1", Until::Forgotten);
         safe.refused(&bond("A", "password"));
+        assert!(safe.list().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_kept_for_a_lost_session_is_forgotten_after_an_hour_unless_it_is_opened_again() {
+        let safe = Safe::default();
+        for session in ["web1", "web2"] {
+            let until = Until::Closed(session.to_owned());
+            safe.keep(bond(session, "password"), Secret::new("sesame".into()), session, until);
+            safe.lost(session);
+        }
+        tokio::time::sleep(LOST_MAX / 2).await;
+        assert_eq!(safe.list().len(), 2);
+        safe.reopened("web2");
+        tokio::time::sleep(LOST_MAX).await;
+        assert_eq!((lent(&safe, &bond("web1", "password")), safe.list().len()), (None, 1));
+        safe.all_closed();
         assert!(safe.list().is_empty());
     }
 

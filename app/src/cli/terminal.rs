@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::termios::{
-    InputModes, LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr,
+    InputModes, LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr,
+    tcgetwinsize, tcsetattr,
 };
 use tokio::io::unix::AsyncFd;
 use zeroize::Zeroizing;
@@ -143,6 +144,11 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        if self.typed.last() != Some(&b'\n') {
+            // What was typed of it is nobody's: whoever reads here next would be given half a password.
+            tcsetattr(self.device.file.get_ref(), OptionalActions::Now, &self.device.before).ok();
+            tcflush(self.device.file.get_ref(), QueueSelector::IFlush).ok();
+        }
         if !self.echo || self.typed.last() != Some(&b'\n') {
             // The line feed that ended it was not shown. A terminal that takes nothing is not waited for.
             rustix::io::write(self.device.file.get_ref(), b"\n").ok();

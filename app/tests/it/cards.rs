@@ -107,14 +107,39 @@ fn an_answer_may_come_from_a_program_and_a_denial_holds() {
     // A person is asked all the same; the answer comes from another program.
     let mut tty = desk.home.tty(&["up", &target, "-d"]);
     tty.wait_text("Password of");
-    let script = format!("printf '%s\\n' {SECRET} | {} answer", binary().display());
-    let mut command = desk.home.program("sh");
-    command.args(["-c", &script]);
-    let mut answers = Tty::start(&command);
-    let text = ends(&mut answers, 0);
+    // Without a number it could be another host's question that is answered.
+    let piped = |order: &str, code| {
+        let script = format!("printf '%s\\n' {SECRET} | {} {order}", binary().display());
+        let mut command = desk.home.program("sh");
+        command.args(["-c", &script]);
+        ends(&mut Tty::start(&command), code)
+    };
+    let text = piped("answer", 64);
+    let account = format!("none was named; open: q2 (on {target}, {target})");
+    assert!(text.replace("\r\n", "").contains(&account) && !text.contains(SECRET), "{text}");
+    let text = piped("answer q2", 0);
     assert!(text.contains("is answered") && !text.contains(SECRET), "{text}");
     tty.wait_text("It was answered elsewhere");
     assert!(ends(&mut tty, 0).contains("Session 127.0.0.1 is open on"));
+}
+
+#[test]
+fn a_password_that_was_half_typed_when_its_question_went_is_given_to_no_program_that_reads_next() {
+    let story = "a_password_that_was_half_typed";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let script =
+        format!("{} up {target} -d; echo reads; read -r rest; echo \"left:<$rest>\"", binary().display());
+    let mut command = home.program("sh");
+    command.args(["-c", &script]);
+    let mut tty = Tty::start(&command);
+    tty.wait_text("Password of");
+    tty.send(SECRET);
+    let (code, text) = home.run_as_person(&["answer", "q1", "--deny"]);
+    assert_eq!(code, Some(0), "{text}");
+    tty.wait_text("reads");
+    tty.line("");
+    assert!(ends(&mut tty, 0).contains("left:<>"));
 }
 
 #[test]
@@ -135,6 +160,51 @@ fn an_unknown_key_is_a_card_that_an_answer_or_trust_closes() {
         assert!(said.head().contains("ready"), "{way:?} {said:?}");
         assert_eq!(fs::read_to_string(own(&desk.home, "known_hosts")).unwrap().lines().count(), 1);
     }
+}
+
+#[test]
+fn a_no_to_an_unknown_key_is_a_no_to_the_next_call_too() {
+    let Some(sshd) = Sshd::start("a_no_to_an_unknown_key") else { return };
+    let mut desk = Desk::at(stranger(&sshd));
+    let order = json!({"target": target(&sshd), "name": "web1"});
+    desk.tool("ssh_connect", order.clone()).refuses("host-key", &["q1 asks for whether SHA256:"]);
+    let mut tty = desk.home.tty(&["answer", "q1"]);
+    tty.wait_text("SHA256:");
+    tty.line("no");
+    ends(&mut tty, 0);
+    let refused = until("the attempt is over", || {
+        let said = desk.tool("ssh_connect", order.clone());
+        said.text.contains("denied it").then_some(said)
+    });
+    refused.refuses("policy-blocked", &["denied it; that holds for"]);
+    assert!(open(&desk.home).is_empty());
+    // A person may think again.
+    let mut tty = desk.home.tty(&["trust", &target(&sshd)]);
+    tty.wait_text("SHA256:");
+    tty.line("yes");
+    ends(&mut tty, 0);
+    let said = desk.tool("ssh_connect", order);
+    assert!(said.head().contains("ready"), "{said:?}");
+}
+
+#[test]
+fn a_person_who_opens_what_an_agent_waits_for_is_asked_and_helps_both() {
+    let story = "a_person_who_opens_what_an_agent_waits_for";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let mut desk = Desk::at(home);
+    desk.tool("ssh_connect", json!({"target": target})).refuses("secret-needed", &["q1"]);
+    let mut tty = desk.home.tty(&["up", "mine", "--on", &target, "-d"]);
+    tty.wait_text("Password of");
+    assert_eq!(open(&desk.home).len(), 1);
+    let mut other = desk.home.tty(&["answer", "q1"]);
+    let text = other.wait_text("Password of");
+    let text = text.replace("\r\n", "");
+    assert!(text.contains("opens session 127.0.0.1 on") && text.contains("opens session mine on"), "{text}");
+    tty.line(SECRET);
+    assert!(ends(&mut tty, 0).contains("Session mine is open on"));
+    let said = desk.tool("ssh_connect", json!({"target": target, "name": "127.0.0.1"}));
+    assert!(said.head().contains("ready"), "{said:?}");
 }
 
 #[test]

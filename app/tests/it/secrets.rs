@@ -64,7 +64,11 @@ fn a_command_tells_the_password_and_one_that_fails_leaves_the_question_to_a_pers
     let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
     let tells =
         program(&home, "tells", &format!("echo \"$1 $HOME $SSH_TTY$OTHER\" >>$HOME/asked; echo {SECRET}"));
-    let fails = program(&home, "fails", "echo nothing-of-this-is-told; echo nor-this >&2; exit 3");
+    let fails = program(
+        &home,
+        "fails",
+        "echo x >>$HOME/asked; echo nothing-of-this-is-told; echo nor-this >&2; exit 3",
+    );
     device(&home, &account, sshd.port(), &format!("password_command = [\"{tells}\", \"shop item\"]"));
     let mut desk = Desk::at(home);
     // A look starts nothing.
@@ -84,6 +88,12 @@ fn a_command_tells_the_password_and_one_that_fails_leaves_the_question_to_a_pers
     let said = desk.tool("ssh_connect", json!({"target": "shop"}));
     said.refuses("secret-needed", &["q1", "fails failed: exit status: 3"]);
     assert!(!said.text.contains("nothing-of-this") && !said.text.contains("nor-this"), "{said:?}");
+    // The same call again brings nothing that was not tried, and is no login.
+    for _ in 0..3 {
+        let run = json!({"target": "shop", "command": "true", "wait_s": 1});
+        desk.tool("ssh_run", run).refuses("secret-needed", &["q1"]);
+    }
+    assert_eq!(fs::read_to_string(desk.home.path().join("account/asked")).unwrap(), "x\n");
 }
 
 #[test]
@@ -172,10 +182,21 @@ fn a_secret_that_a_person_gave_before_is_used_for_this_host_until_it_is_forgotte
     desk.tool("ssh_close", json!({"id": "127.0.0.1"}));
     let (_, text) = desk.home.run_as_person(&["secret", "forget"]);
     assert!(text.contains("2 forgotten"), "{text}");
-    // One that is wrong is not sent twice: a person is asked.
-    piped(&desk.home, "wrong", &format!("secret set {target}"));
-    let said = desk.tool("ssh_connect", json!({"target": target, "name": "other"}));
-    assert!(said.head().contains("ready") || said.text.contains("q1"), "{said:?}");
+    // One that is wrong is sent once, and forgotten: a person is asked. A daemon anew has no connection left that needs no
+    // login.
+    drop(desk.home.run_as_person(&["stop"]));
+    let (code, text) = piped(&desk.home, "wrong", &format!("secret set {target}"));
+    assert_eq!(code, Some(0), "{text}");
+    desk.tool("ssh_connect", json!({"target": target}))
+        .refuses("secret-needed", &["q1 asks for the password of"]);
+    let (_, text) = desk.home.run_as_person(&["secret", "list"]);
+    assert!(text.contains("No secret is kept"), "{text}");
+    let run = json!({"target": target, "command": "true", "wait_s": 1});
+    desk.tool("ssh_run", run).refuses("secret-needed", &["q1 asks for the password of"]);
+    let wrong = format!("Failed password for {} from", account.name());
+    let sent = || fs::read_to_string(sshd.file("sshd.log")).unwrap().matches(&wrong).count();
+    until("the server tells of it", || (sent() > 0).then_some(()));
+    assert_eq!(sent(), 1);
 }
 
 #[test]
@@ -188,7 +209,7 @@ fn what_a_person_answered_is_there_for_a_reconnect_unless_the_device_says_never(
         device(&home, &account, relay.port(), &format!("keep_for_reconnect = \"{keep}\""));
         let mut desk = Desk::at(home);
         desk.tool("ssh_connect", json!({"target": "shop"})).refuses("secret-needed", &["q1"]);
-        let (code, text) = piped(&desk.home, SECRET, "answer");
+        let (code, text) = piped(&desk.home, SECRET, "answer q1");
         assert_eq!(code, Some(0), "{text}");
         let said = desk.tool("ssh_connect", json!({"target": "shop"}));
         assert!(said.head().contains("ready"), "{said:?}");
@@ -203,6 +224,14 @@ fn what_a_person_answered_is_there_for_a_reconnect_unless_the_device_says_never(
             continue;
         }
         assert!(said.head().contains("opened: ready"), "{said:?}");
+        // What is lost keeps it for a while; closed then, it is forgotten too.
+        let (_, text) = desk.home.run_as_person(&["secret", "list"]);
+        assert!(text.contains("password"), "{text}");
+        relay.reset();
+        until("the session is lost again", || {
+            let said = desk.tool("ssh_status", json!({"session": "shop"}));
+            said.text.contains("] lost").then_some(())
+        });
         // What is closed by somebody's wish is over: it is forgotten.
         desk.tool("ssh_close", json!({"id": "shop"}));
         let (_, text) = desk.home.run_as_person(&["secret", "list"]);
@@ -286,7 +315,7 @@ fn a_secret_of_any_route_is_found_nowhere_afterwards() {
             "answer" | "typed" => {
                 replies.push(desk.tool("ssh_connect", json!({"target": "shop"})));
                 if *route == "answer" {
-                    seen += &piped(&desk.home, &word, "answer").1;
+                    seen += &piped(&desk.home, &word, "answer q1").1;
                 } else {
                     let mut tty = desk.home.tty(&["answer"]);
                     tty.wait_text("Password of");

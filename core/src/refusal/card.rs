@@ -68,6 +68,12 @@ pub enum CardRefusal {
         /// Which.
         open: String,
     },
+    /// An answer comes from a program, and was given to no card.
+    #[error("an answer from a program is for one card, and none was named; open: {open}")]
+    Unnamed {
+        /// Which are open, with their hosts.
+        open: String,
+    },
     /// It is neither yes nor no.
     #[error("{card} asks whether a key is the host's, and this is neither yes nor no nor its fingerprint")]
     Unclear {
@@ -84,7 +90,9 @@ impl CardRefusal {
             Self::Denied { .. } => FailureKind::PolicyBlocked,
             Self::TooMany { .. } => FailureKind::Limit,
             Self::Gone { .. } | Self::None => FailureKind::NotFound,
-            Self::Several { .. } | Self::Unclear { .. } => FailureKind::InvalidArgument,
+            Self::Several { .. } | Self::Unnamed { .. } | Self::Unclear { .. } => {
+                FailureKind::InvalidArgument
+            }
         }
     }
 
@@ -104,7 +112,7 @@ impl CardRefusal {
             Self::TooMany { .. } => {
                 "A person answers or denies one of them (cotty answer); then the same call again".to_owned()
             }
-            Self::Gone { .. } | Self::None | Self::Several { .. } => {
+            Self::Gone { .. } | Self::None | Self::Several { .. } | Self::Unnamed { .. } => {
                 "cotty ls names the cards that are open: cotty answer q7".to_owned()
             }
             Self::Unclear { .. } => "Type yes, no, or the fingerprint".to_owned(),

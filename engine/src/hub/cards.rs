@@ -61,12 +61,12 @@ impl Hub {
 
     /// Returns what a call is refused with whose session asks a person; waits until it does.
     pub(super) async fn asks_a_person(&self, session: &str) -> Refusal {
-        waits(&self.0.cards.asked(session).await)
+        waits(&self.0.cards.asked(session).await, session)
     }
 
     /// The same for a session that may ask at this moment.
     pub(super) fn asks_now(&self, session: &str) -> Option<Refusal> {
-        self.0.cards.of_session(session).map(|card| waits(&card))
+        self.0.cards.of_session(session).map(|card| waits(&card, session))
     }
 
     /// Puts what a session's attempt asks to the person who waits for it; with nobody at a terminal, nothing happens.
@@ -83,7 +83,7 @@ impl Hub {
     }
 }
 
-fn waits(card: &Card) -> Refusal {
-    let (target, wants, why) = (card.target.clone(), card.question.wants(), card.why.clone());
+fn waits(card: &Card, session: &str) -> Refusal {
+    let (target, wants, why) = (card.target_of(session).to_owned(), card.question.wants(), card.why.clone());
     Box::new(CardRefusal::Waits { target, card: card.id, kind: card.question.wanted(), wants, why }).into()
 }

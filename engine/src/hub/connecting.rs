@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use super::Hub;
 use crate::asking::Person;
 use crate::attempt::Asks;
-use crate::cards::Attempt;
+use crate::cards::{self, Attempt};
 use crate::clock;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
@@ -184,9 +184,9 @@ impl Hub {
         let ready: Readies = match ready {
             Some(ready) => Box::pin(async move { ready.await.unwrap_or(Err(gone)) }),
             // A person waits until it can be watched.
-            None if person.is_some_and(Person::answers) => self.joined(&handle, &wanted, PERSON_WAIT),
-            None if person.is_some() => self.joined(&handle, &wanted, order.wait.min(JOIN_WAIT)),
-            None => self.joined(&handle, &wanted, order.wait),
+            None if person.is_some_and(Person::answers) => self.joined(caller, &handle, &wanted, PERSON_WAIT),
+            None if person.is_some() => self.joined(caller, &handle, &wanted, order.wait.min(JOIN_WAIT)),
+            None => self.joined(caller, &handle, &wanted, order.wait),
         };
         let status = self.awaited(caller, &handle, ready, &how, person).await;
         let status = status.map_err(|refusal| self.explain(&handle, refusal))?;
@@ -203,15 +203,18 @@ impl Hub {
         Ok(Connected { how, status, instead, notes })
     }
 
-    /// Joins a session that is there. One that is still on its way tries again: what this caller has to log in with may be
-    /// what it lacked.
-    fn joined(&self, handle: &SessionHandle, wanted: &Wanted, wait: Duration) -> Readies {
+    /// Joins a session that is there. One that is still on its way tries again with what this caller brings, if that was not
+    /// tried: it may be what it lacked.
+    fn joined(&self, caller: &Caller, handle: &SessionHandle, wanted: &Wanted, wait: Duration) -> Readies {
+        let session = &handle.identity().name;
         if let Wanted::Remote(remote) = wanted
-            && self.0.cards.of_session(&handle.identity().name).is_some()
+            && self.0.cards.of_session(session).is_some()
+            && let brought = cards::brought(caller, &remote.1.settings)
+            && self.0.cards.takes(session, &caller.principal, &brought)
         {
             // What was leased is given back at once; what stays are the settings.
             drop(self.0.pools.lease(&remote.1.identity, remote.1.settings.clone()));
-            self.0.cards.again(&handle.identity().name);
+            self.0.cards.again(session);
         }
         let handle = handle.clone();
         Box::pin(async move { handle.ask(|reply| Request::Ready { wait, reply }).await })
@@ -347,7 +350,8 @@ impl Hub {
             target: resolved.typed.clone(),
             who: caller.principal.clone(),
         };
-        let asks = Asks::new(self.0.cards.clone(), self.0.safe.clone(), attempt);
+        let brought = cards::brought(caller, &resolved.settings);
+        let asks = Asks::new(self.0.cards.clone(), self.0.safe.clone(), attempt, brought);
         let coming =
             remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, person.cloned(), asks);
         let session = Session::connecting(opening::plan_of(&planned.row), clock::now());
@@ -392,7 +396,9 @@ impl Hub {
                 // What was lost may be opened again; all else was the end of it.
                 let row = hub.0.store.session(&id).ok().flatten();
                 let is_lost = row.and_then(|it| it.ended).is_some_and(|it| it.starts_with("lost"));
-                if !is_lost {
+                if is_lost {
+                    hub.0.safe.lost(&name);
+                } else {
                     hub.0.safe.closed(&name);
                 }
                 hub.forget(&name, &id);

@@ -16,7 +16,7 @@ pub(crate) fn cards(cards: Vec<Card>, caller: &Caller) -> Vec<api::Card> {
 }
 
 pub(crate) fn card(card: Card, role: Role) -> api::Card {
-    let Card { id, session, target, about, question, who: asks, why, attempt, at, ends_at } = card;
+    let Card { id, session, target, about, question, who: asks, why, attempt, at, ends_at, others: _ } = card;
     let is_seen = role == Role::Operator;
     api::Card {
         id: id.to_string(),
