@@ -1,8 +1,9 @@
 // The home page: what waits for you, what is open, what is closed, and what can be opened.
 
-import { Refused, get } from "./access";
+import { Refused, Stranger, get } from "./access";
 import { age, clock, fill, h, icon, remote, shape } from "./dom";
 import { holder } from "./pen";
+import { note } from "./note";
 import { log_out } from "./side";
 import { governs } from "./wire";
 import type { Device, Me, Session } from "./wire";
@@ -24,6 +25,8 @@ export class HomePage {
   private sessions: Session[] = [];
   private devices: Device[] = [];
   private opening = "";
+  private timer = 0;
+  private is_over = false;
 
   constructor(private readonly me: Me) {
     document.body.replaceChildren(h("div", { class: `home${governs(me.role) ? "" : " no-openers"}` },
@@ -35,21 +38,30 @@ export class HomePage {
     });
     if (governs(me.role)) void get<{ devices: Device[] }>("/api/v1/devices").then((it) => { this.devices = it.devices; this.draw(); }, () => undefined);
     void this.look();
-    setInterval(() => { if (!document.hidden) void this.look(); }, LOOK_MS);
+    this.timer = window.setInterval(() => { if (!document.hidden) void this.look(); }, LOOK_MS);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) void this.look(); });
   }
 
   private async look(): Promise<void> {
+    if (this.is_over) return;
     try {
       this.sessions = (await get<{ sessions: Session[] }>("/api/v1/sessions")).sessions;
       fill(this.trouble);
       const running = this.sessions.filter((it) => it.running && !over(it)).slice(0, LINES_MAX);
       await Promise.all(running.map((it) => this.last_line(it.name)));
     } catch (error) {
-      if (error instanceof Refused && error.status === 401) location.reload();
+      // Never loaded again from here: the page of another program would be in our place.
+      if (error instanceof Stranger) return this.end("stranger");
+      if (error instanceof Refused && error.status === 401) return this.end("login_ended");
       fill(this.trouble, error instanceof Error && error.message ? error.message : "…");
     }
-    this.draw();
+    if (!this.is_over) this.draw();
+  }
+
+  private end(word: "stranger" | "login_ended"): void {
+    this.is_over = true;
+    clearInterval(this.timer);
+    note(word);
   }
 
   private async last_line(name: string): Promise<void> {
