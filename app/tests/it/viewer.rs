@@ -313,6 +313,28 @@ fn a_revoked_login_closes_its_page() {
 }
 
 #[test]
+fn logging_out_that_was_not_done_is_said_and_of_one_session_reaches_nobody_else() {
+    let story = "logging_out_that_was_not_done_is_said_and_of_one_session_reaches_nobody_else";
+    let Some(mut scene) = Scene::at_session(story) else { return };
+    scene.browser.click("button[aria-label=More]");
+    scene.browser.wait_text(".ways-out", "Log out");
+    let said = scene.browser.eval("document.querySelector('.ways-out').innerText");
+    assert!(!said.as_str().unwrap().contains("everywhere"), "{said}");
+    scene.kill_daemon();
+    scene.browser.click(".ways-out button:text-is('Log out')");
+    scene.pen_says("Logging out was not done: nobody answers");
+    assert!(!scene.bearer().is_empty(), "it is not forgotten while it holds");
+    let mut scene = Scene::open(story).unwrap();
+    let link = scene.link(&[]);
+    scene.browser.go(&link);
+    scene.browser.wait_text(".row", "web1");
+    scene.kill_daemon();
+    scene.browser.click(".top button");
+    scene.browser.wait_text(".list", "Logging out was not done: nobody answers");
+    assert!(!scene.bearer().is_empty());
+}
+
+#[test]
 fn whoever_only_watches_types_nothing() {
     let Some(mut scene) = Scene::open("whoever_only_watches_types_nothing") else { return };
     scene.enter(&["--role", "viewer_read"]);

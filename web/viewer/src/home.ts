@@ -21,6 +21,8 @@ export class HomePage {
   private readonly list = h("main", { class: "list", "aria-label": say("sessions") });
   private readonly openers = h("aside", { class: "openers", "aria-label": say("open_a_session") });
   private readonly trouble = h("p", { class: "trouble", role: "alert" });
+  /** What was asked for and not done; it stays, unlike a trouble that goes by. */
+  private readonly undone = h("p", { class: "trouble", role: "alert" });
   private readonly lines = new Map<string, string>();
   private sessions: Session[] = [];
   private devices: Device[] = [];
@@ -31,7 +33,7 @@ export class HomePage {
   constructor(private readonly me: Me) {
     document.body.replaceChildren(h("div", { class: `home${governs(me.role) ? "" : " no-openers"}` },
       h("header", { class: "top" }, h("span", { class: "word" }, "cotty"), h("span", { class: "soft" }, me.instance), h("span", { class: "grow" }),
-        h("button", { class: "bare", onclick: () => void log_out(false) }, say("log_out"))),
+        h("button", { class: "bare", onclick: () => void log_out(false).then((why) => why && fill(this.undone, why)) }, say("log_out"))),
       this.list, governs(me.role) ? this.openers : null));
     addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target === document.body && governs(me.role)) void this.open({ target: "local" });
@@ -88,7 +90,7 @@ export class HomePage {
     document.title = asking.length ? `(${asking.length}) cotty` : "cotty";
     const section = (word: string, ...rows: HTMLElement[]) => rows.length ? h("section", {}, h("h2", {}, word), ...rows) : null;
     const empty = say(governs(this.me.role) ? "home_empty" : "home_empty_watching");
-    fill(this.list, this.trouble,
+    fill(this.list, this.undone, this.trouble,
       asking.length ? h("section", {}, h("h2", {}, say("waiting_for_you")), h("div", { class: "asks" }, ...asking.map((it) => this.asks(it)))) : null,
       section(say("open_now"), ...open.map((it) => this.row(it))), open.length ? null : h("p", { class: "empty" }, empty),
       section(say("closed"), ...closed.map((it) => this.row(it))));
