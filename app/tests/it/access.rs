@@ -34,6 +34,11 @@ fn a_link_lets_one_browser_in_once() {
     assert_eq!(me["role"], "operator");
     assert!(door.person(&["viewer", "link", "web1"])["url"].as_str().unwrap().contains("/s/web1#"));
     assert_eq!(door.log_in(&["web1"])["role"], "viewer_write");
+    // What it cannot keep in is said to whoever gives it away.
+    for (role, warns) in [("viewer_write", true), ("viewer_read", false)] {
+        let (_, said) = door.home.run_as_person(&["viewer", "link", "web1", "--role", role]);
+        assert_eq!(said.contains("can run cotty there"), warns, "{said}");
+    }
 }
 
 #[test]
