@@ -398,7 +398,8 @@ impl Hub {
         handle.ask(|reply| Request::SetMode { who, mode, reply }).await
     }
 
-    /// Joins a session as a viewer. One that is still opening can be joined.
+    /// Joins a session as a viewer, where it is one that is meant: a later one may have the name by now. One that is
+    /// still opening can be joined.
     ///
     /// # Errors
     ///
@@ -408,10 +409,14 @@ impl Hub {
         caller: &Caller,
         which: &Which,
         size: Option<(u16, u16)>,
+        is_meant: impl Fn(&SessionStatus) -> bool,
     ) -> Result<Viewer, Refusal> {
         let handle = self.living(which).await?;
-        let present =
-            handle.ask(Request::Status).await.map_err(|refusal| self.explain(&handle, refusal))?.size;
+        let status = handle.ask(Request::Status).await.map_err(|refusal| self.explain(&handle, refusal))?;
+        if !is_meant(&status) {
+            return Err(handle.gone());
+        }
+        let present = status.size;
         let id = self.0.next_seat.fetch_add(1, Ordering::Relaxed);
         let (name, who) = (handle.identity().name.clone(), caller.principal.clone());
         let (seat, viewer) = Viewer::seat(handle.clone(), name, id, who, size, present);
@@ -457,7 +462,7 @@ impl Hub {
     }
 }
 
-fn person_only(caller: &Caller, what: &'static str) -> Result<(), Refusal> {
+pub(crate) fn person_only(caller: &Caller, what: &'static str) -> Result<(), Refusal> {
     if caller.principal.role == Role::Operator {
         return Ok(());
     }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use cotty_core::names::Principal;
+use cotty_core::names::{Mode, Principal};
 use cotty_core::refusal::Refusal;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::handle::SessionHandle;
+use crate::hub::person_only;
+use crate::report::Caller;
 use crate::request::Request;
 use crate::seats::{Backlog, Seat, ViewEvent, weight};
 
@@ -62,6 +64,11 @@ impl Viewer {
         }
     }
 
+    /// Returns when the session has ended, whatever was not read yet. Cancel-safe.
+    pub async fn ended(&self) {
+        self.session.until_gone().await;
+    }
+
     /// Returns the session's name.
     #[must_use]
     pub fn session(&self) -> &str {
@@ -99,6 +106,17 @@ impl Viewer {
     /// Says that the session has ended.
     pub async fn resize(&self, cols: u16, rows: u16) -> Result<(), Refusal> {
         self.session.tell(Request::SeatSize { seat: self.seat, cols, rows }).await
+    }
+
+    /// Sets who may write in this very session, whatever has its name by now.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents, and says that the session has ended.
+    pub async fn set_mode(&self, caller: &Caller, mode: Mode) -> Result<(), Refusal> {
+        person_only(caller, "choosing who may write")?;
+        let who = caller.principal.clone();
+        self.session.ask(|reply| Request::SetMode { who, mode, reply }).await
     }
 
     async fn type_in(&self, sequence: u64, bytes: Bytes, paste: bool) -> Result<(), Refusal> {

@@ -33,7 +33,7 @@ pub enum Listen {
     /// At the first need of a person, on a port that is free and stays the same.
     #[default]
     Auto,
-    /// There, from the start. Port 0 is any free one.
+    /// There, at 127.0.0.1 or ::1, from the start. Port 0 is any free one.
     At(SocketAddr),
     /// Nowhere.
     Off,
@@ -51,11 +51,12 @@ impl FromStr for Listen {
         let word = word.replace("localhost:", "127.0.0.1:");
         let address: SocketAddr =
             word.parse().map_err(|_| format!("{word:?} is neither auto, off nor ADDR:PORT"))?;
-        if !address.ip().is_loopback() {
-            return Err(format!(
-                "{} is no loopback address, and without TLS others could listen along",
-                address.ip()
-            ));
+        let ip = address.ip();
+        if !ip.is_loopback() {
+            return Err(format!("{ip} is no loopback address, and without TLS others could listen along"));
+        }
+        if ip != Ipv4Addr::LOCALHOST && ip != Ipv6Addr::LOCALHOST {
+            return Err(format!("{ip} is not where a browser finds localhost: that is 127.0.0.1 or ::1"));
         }
         Ok(Self::At(address))
     }
@@ -232,12 +233,22 @@ mod tests {
 
     #[test]
     fn only_loopback_is_listened_on() {
-        for good in ["127.0.0.1:80", "127.9.9.9:0", "[::1]:4000", "localhost:4000"] {
+        for good in ["127.0.0.1:80", "[::1]:4000", "localhost:4000"] {
             assert!(matches!(good.parse(), Ok(Listen::At(_))), "{good}");
         }
         assert_eq!("auto".parse(), Ok(Listen::Auto));
         assert_eq!("off".parse(), Ok(Listen::Off));
-        for bad in ["0.0.0.0:80", "[::]:80", "10.0.0.1:80", "example.org:80", "80", "127.0.0.1", ""] {
+        for bad in [
+            "0.0.0.0:80",
+            "[::]:80",
+            "10.0.0.1:80",
+            "example.org:80",
+            "80",
+            "127.0.0.1",
+            "127.9.9.9:0",
+            "[::ffff:127.0.0.1]:0",
+            "",
+        ] {
             assert!(bad.parse::<Listen>().is_err(), "{bad}");
         }
     }

@@ -18,11 +18,12 @@ use cotty_wire::api;
 use cotty_wire::hello::{self, Hello, PROTOCOL, UPGRADE_MCP};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::answer::{Refused, not_understood};
 use crate::grant::{Grant, Only};
 use crate::house::{House, Judged};
-use crate::logins::{Credential, since_1970};
+use crate::logins::{Credential, SOCKETS_MAX, since_1970};
 use crate::served::Served;
 use page::{Loads, Shut};
 
@@ -105,6 +106,16 @@ impl Admitted {
         }
     }
 
+    /// Takes a place for one more socket, until it is dropped. On the unix socket there is always one.
+    pub(crate) fn place(&self) -> Result<Option<OwnedSemaphorePermit>, api::Failure> {
+        let Some(credential) = &self.credential else { return Ok(None) };
+        credential.place().map(Some).ok_or_else(|| api::Failure {
+            kind: "limit".to_owned(),
+            what: format!("{} has {SOCKETS_MAX} viewers open, and no more are let in", credential.id),
+            next: "Close one of them first".to_owned(),
+        })
+    }
+
     /// Notes that they are there.
     pub(crate) fn is_here(&self, served: &Served) {
         if let Some(credential) = &self.credential {
@@ -146,7 +157,9 @@ pub(crate) async fn pass_tcp(rule: Arc<Rule>, served: Served, request: Request, 
             }
         }
         Err(Shut::WrongCredential) => {
-            tracing::info!(path = rule.path, "a wrong credential was shown");
+            if let Some(times) = served.logins.shown_wrong() {
+                tracing::info!(path = rule.path, times, "a wrong credential was shown");
+            }
             tokio::time::sleep(WRONG_WAIT).await;
             shut(Shut::WrongCredential)
         }

@@ -26,6 +26,9 @@ const NONCE_BYTES_MAX: usize = 128;
 /// A wrong code is answered after this long.
 const WRONG_WAIT: Duration = Duration::from_millis(250);
 
+/// What the disk would not take is tried again after this long.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
+
 /// Makes a link for one browser.
 pub(crate) async fn link(
     State(served): State<Served>,
@@ -94,8 +97,9 @@ pub(crate) async fn revoke(
     State(served): State<Served>,
     Order(order): Order<api::RevokeOrder>,
 ) -> Answer<api::Revoked> {
-    let revoked = served.logins.revoke(|it| order.id == "all" || it.id == order.id)?;
-    if revoked.is_empty() && order.id != "all" {
+    let all = order.id == "all";
+    let revoked = ended(&served, served.logins.revoke(all, |it| all || it.id == order.id))?;
+    if revoked.is_empty() && !all {
         let why = format!("there is no login or token {:?}; cotty token list names them", order.id);
         return Err(Refusal::InvalidArgument { what: "id", why }.into());
     }
@@ -162,14 +166,35 @@ pub(crate) async fn logout(
     Extension(admitted): Extension<Admitted>,
     Order(order): Order<api::LogoutOrder>,
 ) -> Answer<api::Revoked> {
+    let is_bound = admitted.credential.as_ref().is_some_and(|it| it.only.is_some());
     let own = admitted.credential.map(|it| it.id).unwrap_or_default();
-    if order.everywhere && admitted.grant != Grant::Operator {
-        let because = format!("it is {own} with the role {}", admitted.grant);
+    if order.everywhere && (admitted.grant != Grant::Operator || is_bound) {
+        let bound = if is_bound { " in one session alone" } else { "" };
+        let because = format!("it is {own} with the role {}{bound}", admitted.grant);
         return Err(Refusal::PersonOnly { what: "logging everybody out", because }.into());
     }
     let everywhere = order.everywhere;
-    let revoked = served.logins.revoke(|it| it.id == own || (everywhere && it.kind == Kind::Browser))?;
+    let is_meant = |it: &Credential| it.id == own || (everywhere && it.kind == Kind::Browser);
+    let revoked = ended(&served, served.logins.revoke(everywhere, is_meant))?;
     Ok(Json(api::Revoked { revoked }))
+}
+
+/// Where the disk would not take that somebody is logged out, it is tried until it does: they must not come back with the
+/// next daemon.
+fn ended(served: &Served, revoked: Result<Vec<String>, Refusal>) -> Result<Vec<String>, Refusal> {
+    if let Err(refusal) = &revoked {
+        tracing::warn!(%refusal, "that logins have ended is not written yet");
+        let (logins, stopping) = (served.logins.clone(), served.stopping.clone());
+        drop(served.tasks.spawn(async move {
+            while logins.settle().is_err() && !stopping.is_cancelled() {
+                tokio::select! {
+                    () = tokio::time::sleep(SETTLE_EVERY) => {}
+                    () = stopping.cancelled() => {}
+                }
+            }
+        }));
+    }
+    revoked
 }
 
 fn granted(word: Option<&str>, fallback: Grant) -> Result<Grant, Refusal> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use cotty_core::refusal::Refusal;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::grant::{Grant, Only};
@@ -26,6 +27,12 @@ const CODES_MAX: usize = 64;
 
 /// More credentials there are not.
 const CREDENTIALS_MAX: usize = 1000;
+
+/// So many sockets one credential may have open.
+pub(crate) const SOCKETS_MAX: usize = 64;
+
+/// That wrong credentials were shown is logged this often.
+const WRONG_TOLD_EVERY: Duration = Duration::from_secs(60);
 
 /// That one was used is written down this often: the disk need not hear of every request.
 const NOTED_EVERY: Duration = Duration::from_secs(300);
@@ -66,6 +73,7 @@ pub struct Credential {
     pub expires_at: Option<SystemTime>,
     hash: Hash,
     ended: CancellationToken,
+    sockets: Arc<Semaphore>,
 }
 
 /// What is to be made.
@@ -93,6 +101,10 @@ struct Table {
     /// The last number that was given.
     number: u64,
     noted: Option<Instant>,
+    /// That somebody was logged out is not written yet.
+    owed: bool,
+    /// When wrong credentials were told of, and how many came since.
+    wrong: (Option<Instant>, u64),
 }
 
 /// All who have logged in.
@@ -167,6 +179,7 @@ impl Logins {
             expires_at: wanted.expires_at,
             hash: secret::hash(&bearer),
             ended: CancellationToken::new(),
+            sockets: sockets(),
         };
         table.credentials.insert(credential.hash, credential.clone());
         self.keep(&mut table)?;
@@ -198,9 +211,19 @@ impl Logins {
         list
     }
 
-    /// Ends those that are meant: their sockets and streams close.
-    pub(crate) fn revoke(&self, is_meant: impl Fn(&Credential) -> bool) -> Result<Vec<String>, Refusal> {
+    /// Ends those that are meant: their sockets and streams close. With `and_links` no link that was made before lets
+    /// anybody in.
+    ///
+    /// They are over at once, also where the disk would not take it: then [`Self::settle`] writes it.
+    pub(crate) fn revoke(
+        &self,
+        and_links: bool,
+        is_meant: impl Fn(&Credential) -> bool,
+    ) -> Result<Vec<String>, Refusal> {
         let mut table = self.table();
+        if and_links {
+            table.codes.clear();
+        }
         let mut ended = Vec::new();
         table.credentials.retain(|_, it| {
             let meant = is_meant(it);
@@ -210,10 +233,29 @@ impl Logins {
             }
             !meant
         });
-        if !ended.is_empty() {
-            self.keep(&mut table)?;
-        }
+        table.owed |= !ended.is_empty();
+        self.pay(&mut table)?;
         Ok(ended)
+    }
+
+    /// Writes what the disk would not take before.
+    pub(crate) fn settle(&self) -> Result<(), Refusal> {
+        self.pay(&mut self.table())
+    }
+
+    fn pay(&self, table: &mut Table) -> Result<(), Refusal> {
+        if table.owed { self.keep(table) } else { Ok(()) }
+    }
+
+    /// Counts a wrong credential; returns how many there were where it is time to tell.
+    pub(crate) fn shown_wrong(&self) -> Option<u64> {
+        let (told, count) = &mut self.table().wrong;
+        *count += 1;
+        if told.is_some_and(|it| it.elapsed() < WRONG_TOLD_EVERY) {
+            return None;
+        }
+        *told = Some(Instant::now());
+        Some(std::mem::take(count))
     }
 
     /// Returns when a credential is over: revoked, logged out, expired, unused for too long.
@@ -251,7 +293,9 @@ impl Logins {
 
     fn keep(&self, table: &mut Table) -> Result<(), Refusal> {
         table.noted = Some(Instant::now());
-        self.house.keep(FILE, &kept::write(table))
+        self.house.keep(FILE, &kept::write(table))?;
+        table.owed = false;
+        Ok(())
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -265,7 +309,17 @@ impl Table {
     }
 }
 
+/// The places of a credential's sockets.
+fn sockets() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(SOCKETS_MAX))
+}
+
 impl Credential {
+    /// Takes a place for one more socket, where there is one.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        self.sockets.clone().try_acquire_owned().ok()
+    }
+
     /// Returns how long it is still good; nothing where it is over.
     fn left(&self, now: SystemTime) -> Option<Duration> {
         let until = |it: SystemTime| it.duration_since(now).ok().filter(|it| !it.is_zero());

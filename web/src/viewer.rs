@@ -8,7 +8,7 @@ use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::{Caller, Which};
+use cotty_engine::report::{Caller, SessionStatus, Which};
 use cotty_engine::seats::ViewEvent;
 use cotty_engine::viewer::Viewer;
 use cotty_wire::api::{Failure, Who};
@@ -19,6 +19,7 @@ use cotty_wire::socket::{
 use crate::answer::{Asked, Refused};
 use crate::frames::{End, part, say, send, understood};
 use crate::guard::Admitted;
+use crate::logins::since_1970;
 use crate::served::Served;
 use crate::words;
 
@@ -46,7 +47,10 @@ pub(crate) async fn open(
     }
     let token = served.tasks.token();
     Ok(upgrade.on_upgrade(async move |mut socket| {
-        let (code, reason) = seat(&mut socket, &served, (caller, admitted), which).await;
+        let (code, reason) = match admitted.place() {
+            Ok(_place) => seat(&mut socket, &served, (caller, admitted), which).await,
+            Err(failure) => refused(&mut socket, failure).await,
+        };
         part(&mut socket, code, reason).await;
         drop(token);
     }))
@@ -58,7 +62,6 @@ struct Seat<'a> {
     served: &'a Served,
     caller: Caller,
     admitted: Admitted,
-    which: Which,
     viewer: Viewer,
     paste: Vec<u8>,
     last_seq: Option<u64>,
@@ -68,13 +71,25 @@ struct Seat<'a> {
     seen: Option<Offset>,
 }
 
+/// How a socket ends with the daemon.
+const GOING: End = (close::GOING_AWAY, "the daemon ends; sessions live on");
+
+/// How it ends with what let it in.
+const OVER: End = (close::ACCESS_ENDED, "the login or token has ended");
+
 async fn seat(
     socket: &mut WebSocket,
     served: &Served,
     (caller, admitted): (Caller, Admitted),
     which: Which,
 ) -> End {
-    let Ok(first) = tokio::time::timeout(JOIN_WAIT_MAX, socket.recv()).await else {
+    let first = tokio::select! {
+        biased;
+        () = served.stopping.cancelled() => return GOING,
+        () = admitted.over(served) => return OVER,
+        first = tokio::time::timeout(JOIN_WAIT_MAX, socket.recv()) => first,
+    };
+    let Ok(first) = first else {
         return (close::NO_JOIN, "no join came");
     };
     let (have, size) = match first.map(understood) {
@@ -88,22 +103,32 @@ async fn seat(
     if have.is_some_and(|it| it.parse::<Offset>().is_err()) {
         return (close::MALFORMED, "have is no offset");
     }
-    match served.hub.view(&caller, &which, size).await {
+    // The name may be a later session's since the socket was let in.
+    let is_meant = |it: &SessionStatus| admitted.sees(&it.name, since_1970(it.opened_at));
+    match served.hub.view(&caller, &which, size, is_meant).await {
         Ok(viewer) => {
             let (paste, last_seq, sent, seen) = (Vec::new(), None, Offset::default(), None);
-            let mut seat =
-                Seat { socket, served, caller, admitted, which, viewer, paste, last_seq, sent, seen };
+            let mut seat = Seat { socket, served, caller, admitted, viewer, paste, last_seq, sent, seen };
             match seat.sit().await {
                 Ok(never) | Err(never) => never,
             }
         }
-        Err(refusal) => {
-            let refused = FromServer::Refused { seq: None, failure: Failure::from(&refusal) };
-            // The close code tells the rest, should the words not arrive.
-            say(socket, &refused).await.ok();
-            (close::REFUSED, "refused")
-        }
+        Err(refusal) => refused(socket, Failure::from(&refusal)).await,
     }
+}
+
+async fn refused(socket: &mut WebSocket, failure: Failure) -> End {
+    // The close code tells the rest, should the words not arrive.
+    say(socket, &FromServer::Refused { seq: None, failure }).await.ok();
+    (close::REFUSED, "refused")
+}
+
+/// Waits for what a viewer is shown next. One that does not keep up is shown nothing more before the session's end.
+async fn next(viewer: &mut Viewer, keeps_up: bool) -> ViewEvent {
+    if !keeps_up {
+        viewer.ended().await;
+    }
+    viewer.next().await
 }
 
 impl Seat<'_> {
@@ -114,16 +139,17 @@ impl Seat<'_> {
         let over = admitted.over(self.served);
         tokio::pin!(over);
         loop {
+            let keeps_up = self.keeps_up();
             // An arm that is cancelled has taken nothing. What a person types comes first, as in the session's task.
             tokio::select! {
                 biased;
-                () = stopping.cancelled() => return Ok((close::GOING_AWAY, "the daemon ends; sessions live on")),
-                () = over.as_mut() => return Ok((close::ACCESS_ENDED, "the login or token has ended")),
+                () = stopping.cancelled() => return Ok(GOING),
+                () = over.as_mut() => return Ok(OVER),
                 message = self.socket.recv() => match message {
                     None => return Ok((close::SESSION_ENDED, "the viewer left")),
                     Some(message) => self.hear(message).await?,
                 },
-                event = self.viewer.next(), if self.keeps_up() => self.show(event).await?,
+                event = next(&mut self.viewer, keeps_up) => self.show(event).await?,
             }
         }
     }
@@ -184,7 +210,7 @@ impl Seat<'_> {
             }
             Some(FromClient::Control { mode }) => {
                 let mode = mode.parse().map_err(|_| (close::MALFORMED, "no such mode"))?;
-                let chosen = self.served.hub.set_mode(&self.caller, &self.which, mode).await;
+                let chosen = self.viewer.set_mode(&self.caller, mode).await;
                 self.refuse(None, chosen).await
             }
             Some(

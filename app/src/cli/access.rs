@@ -10,9 +10,13 @@ use crate::cli::arguments::{Tokens, Viewer};
 use crate::cli::client::Client;
 use crate::cli::{print, shown};
 
+/// The role that types nothing.
+const ONLY_WATCHES: &str = "viewer_read";
+
 /// Carries out what was asked about viewers.
 pub(crate) async fn viewer(client: &Client, what: Viewer, json: bool) -> Result<(), Failure> {
     let Viewer::Link { session, role } = what;
+    let is_bound = session.is_some();
     let link: Link = client.post("viewer-link", &LinkOrder { session, role }).await?;
     shown(&link, json, |link| {
         print::line(&link.url);
@@ -20,6 +24,12 @@ pub(crate) async fn viewer(client: &Client, what: Viewer, json: bool) -> Result<
             "for one browser, as {}, within {} s; afterwards {} is enough there",
             link.role, link.expires_in_s, link.plain
         ));
+        if is_bound && link.role != ONLY_WATCHES {
+            print::aside(
+                "it shows this session alone, but whoever may type into a shell of this machine can run cotty there, as an \
+                 agent; --role viewer_read only watches",
+            );
+        }
         if let Some(line) = forward(&link.address) {
             print::aside(&format!("from your own machine first: {line}"));
         }

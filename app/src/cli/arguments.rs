@@ -184,7 +184,7 @@ pub(crate) enum Order {
     },
     /// Run the daemon in the foreground, for browsers and programs that come by HTTP.
     Serve {
-        /// Where to listen: a loopback address; port 0 is any free one.
+        /// Where to listen: 127.0.0.1 or ::1; port 0 is any free one.
         #[arg(long, value_name = "ADDR:PORT", conflicts_with = "no_listen")]
         listen: Option<Listen>,
         /// Listen on the unix socket only.

@@ -34,6 +34,11 @@ fn a_link_lets_one_browser_in_once() {
     assert_eq!(me["role"], "operator");
     assert!(door.person(&["viewer", "link", "web1"])["url"].as_str().unwrap().contains("/s/web1#"));
     assert_eq!(door.log_in(&["web1"])["role"], "viewer_write");
+    // What it cannot keep in is said to whoever gives it away.
+    for (role, warns) in [("viewer_write", true), ("viewer_read", false)] {
+        let (_, said) = door.home.run_as_person(&["viewer", "link", "web1", "--role", role]);
+        assert_eq!(said.contains("can run cotty there"), warns, "{said}");
+    }
 }
 
 #[test]
@@ -123,8 +128,19 @@ fn logging_out_everywhere_is_an_operators() {
     let bearer = |it: &Value| it["bearer"].as_str().unwrap().to_owned();
     let everywhere = r#"{"everywhere":true}"#;
     assert_eq!(door.post("/api/v1/logout", &bearer(&watcher), everywhere).status, 403);
+    // What is bound to one session reaches no other page's login.
+    for bound in [
+        bearer(&door.log_in(&["web1", "--role", "operator"])),
+        door.token(&["--role", "operator", "--session", "web1"]),
+    ] {
+        let answer = door.post("/api/v1/logout", &bound, everywhere);
+        assert!(answer.status == 403 && answer.text.contains("in one session alone"), "{}", answer.text);
+    }
     let token = door.token(&["--role", "operator"]);
+    let link = door.person(&["viewer", "link"])["url"].as_str().unwrap().to_owned();
+    let unused = json!({"code": link.split('#').nth(1).unwrap()}).to_string();
     assert_eq!(door.post("/api/v1/logout", &bearer(&one), everywhere).status, 200);
+    assert_eq!(door.post("/login", "", &unused).status, 401, "a link that nobody used is over too");
     for ended in [&one, &other, &watcher] {
         assert_eq!(door.get("/api/v1/me", &bearer(ended)).status, 401);
     }

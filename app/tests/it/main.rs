@@ -62,5 +62,6 @@ mod http;
 mod access;
 mod guarded;
 mod stalled;
+mod bound;
 mod viewer;
 mod viewer_built;

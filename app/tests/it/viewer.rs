@@ -59,6 +59,32 @@ impl Scene {
         kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     }
 
+    fn bearer(&mut self) -> String {
+        let bearer = self.browser.eval("JSON.parse(localStorage.getItem('cotty.login')).bearer");
+        bearer.as_str().unwrap().to_owned()
+    }
+
+    /// The daemon is killed, and another program takes its port: it answers everything with a status and a proof that
+    /// is none, and keeps what it was told. It ends with the test's process.
+    fn another_program_has_the_port(&self, status: &'static str) -> Arc<Mutex<String>> {
+        self.kill_daemon();
+        let stranger = until("the port is free", || TcpListener::bind(("127.0.0.1", self.door.port)).ok());
+        let heard = Arc::new(Mutex::new(String::new()));
+        let sink = Arc::clone(&heard);
+        std::thread::spawn(move || {
+            for mut stream in stranger.incoming().flatten() {
+                let mut buffer = [0; 8192];
+                let count = stream.read(&mut buffer).unwrap_or(0);
+                *sink.lock().unwrap() += &String::from_utf8_lossy(&buffer[..count]);
+                let body = format!("{{\"proof\":\"{}\"}}", "0".repeat(64));
+                let head =
+                    format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n");
+                drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()));
+            }
+        });
+        heard
+    }
+
     fn agent(&self) -> Mcp {
         client(&self.door.home)
     }
@@ -211,29 +237,48 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
 #[test]
 fn another_program_at_the_port_hears_no_secret() {
     let Some(mut scene) = Scene::at_session("another_program_at_the_port_hears_no_secret") else { return };
-    let bearer = scene.browser.eval("JSON.parse(localStorage.getItem('cotty.login')).bearer");
-    scene.kill_daemon();
-    let there = |scene: &Scene| TcpListener::bind(("127.0.0.1", scene.door.port)).ok();
-    let stranger = until("the port is free", || there(&scene));
-    let heard = Arc::new(Mutex::new(String::new()));
-    let sink = Arc::clone(&heard);
-    // It lets everybody in and proves whatever is asked, and keeps what it was told. It ends with the test's process.
-    std::thread::spawn(move || {
-        for mut stream in stranger.incoming().flatten() {
-            let mut buffer = [0; 8192];
-            let count = stream.read(&mut buffer).unwrap_or(0);
-            *sink.lock().unwrap() += &String::from_utf8_lossy(&buffer[..count]);
-            let body = format!("{{\"proof\":\"{}\"}}", "0".repeat(64));
-            let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
-            drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()));
-        }
-    });
+    let bearer = scene.bearer();
+    let heard = scene.another_program_has_the_port("200 OK");
     scene.pen_says("Another program answers at this address. Nothing was sent");
     scene.browser.shot("stranger");
     scene.browser.type_text("secret keys");
     let heard = heard.lock().unwrap().clone();
     assert!(heard.contains("POST /login"), "{heard}");
-    assert!(!heard.contains(bearer.as_str().unwrap()) && !heard.contains("secret keys"), "{heard}");
+    assert!(!heard.contains(&bearer) && !heard.contains("secret keys"), "{heard}");
+}
+
+#[test]
+fn another_program_at_the_port_hears_no_secret_from_the_home_page_and_does_not_take_its_place() {
+    let story = "another_program_at_the_port_hears_no_secret_from_the_home_page_and_does_not_take_its_place";
+    for (status, says) in [
+        ("200 OK", "Another program answers at this address. Nothing was sent"),
+        ("401 Unauthorized", "Your access ended. Run cotty viewer link"),
+    ] {
+        let Some(mut scene) = Scene::open(story) else { return };
+        let link = scene.link(&[]);
+        scene.browser.go(&link);
+        scene.browser.wait_text(".row", "web1");
+        scene.browser.eval("globalThis.same = 'page'; 0");
+        let bearer = scene.bearer();
+        let heard = scene.another_program_has_the_port(status);
+        scene.browser.wait_text(".note", says);
+        assert_eq!(scene.browser.eval("globalThis.same"), "page", "it was never loaded again");
+        let heard = heard.lock().unwrap().clone();
+        assert!(heard.contains("POST /login"), "{heard}");
+        assert!(!heard.contains(&bearer) && !heard.contains("GET / "), "{heard}");
+    }
+}
+
+#[test]
+fn a_revoked_login_is_said_at_home_too() {
+    let Some(mut scene) = Scene::open("a_revoked_login_is_said_at_home_too") else { return };
+    let link = scene.link(&[]);
+    scene.browser.go(&link);
+    scene.browser.wait_text(".row", "web1");
+    scene.browser.eval("globalThis.same = 'page'; 0");
+    scene.door.person(&["token", "revoke", "b1"]);
+    scene.browser.wait_text(".note", "Your access ended. Run cotty viewer link");
+    assert_eq!(scene.browser.eval("globalThis.same"), "page", "it was never loaded again");
 }
 
 #[test]
@@ -265,6 +310,28 @@ fn a_revoked_login_closes_its_page() {
     let address = scene.browser.eval("location.href");
     scene.browser.go(address.as_str().unwrap());
     scene.browser.wait_text(".note", "cotty viewer link");
+}
+
+#[test]
+fn logging_out_that_was_not_done_is_said_and_of_one_session_reaches_nobody_else() {
+    let story = "logging_out_that_was_not_done_is_said_and_of_one_session_reaches_nobody_else";
+    let Some(mut scene) = Scene::at_session(story) else { return };
+    scene.browser.click("button[aria-label=More]");
+    scene.browser.wait_text(".ways-out", "Log out");
+    let said = scene.browser.eval("document.querySelector('.ways-out').innerText");
+    assert!(!said.as_str().unwrap().contains("everywhere"), "{said}");
+    scene.kill_daemon();
+    scene.browser.click(".ways-out button:text-is('Log out')");
+    scene.pen_says("Logging out was not done: nobody answers");
+    assert!(!scene.bearer().is_empty(), "it is not forgotten while it holds");
+    let mut scene = Scene::open(story).unwrap();
+    let link = scene.link(&[]);
+    scene.browser.go(&link);
+    scene.browser.wait_text(".row", "web1");
+    scene.kill_daemon();
+    scene.browser.click(".top button");
+    scene.browser.wait_text(".list", "Logging out was not done: nobody answers");
+    assert!(!scene.bearer().is_empty());
 }
 
 #[test]
@@ -362,7 +429,7 @@ fn without_a_mouse_everything_is_in_reach() {
 fn what_a_program_prints_stays_in_the_terminal() {
     let Some(mut scene) = Scene::at_session("what_a_program_prints_stays_in_the_terminal") else { return };
     let mut agent = scene.agent();
-    let hostile = "printf '\\033]0;<img src=x onerror=alert(1)>\\007\\033]2;evil\\007\\033[c\\033[>c\\033[6n\\033[?2026$p\\033P$qm\\033\\\\\\033]52;c;aGFjaw==\\007\\033]10;?\\007\\033[21t\\005\\033]8;;javascript:alert(1)\\033\\\\click\\033]8;;\\033\\\\ done-%d\\n' 42";
+    let hostile = "printf '\\033]0;<img src=x onerror=alert(1)>\\007\\033]2;evil\\007\\033[c\\033[>c\\033[6n\\033[?2026$p\\033[?1004h\\033P$qm\\033\\\\\\033]52;c;aGFjaw==\\007\\033]10;?\\007\\033[21t\\005\\033]8;;javascript:alert(1)\\033\\\\click\\033]8;;\\033\\\\ done-%d\\n' 42";
     let listens = "globalThis.sent = []; const send = WebSocket.prototype.send; \
                    WebSocket.prototype.send = function (it) { sent.push(JSON.parse(it).type); return send.call(this, it); }; 0";
     scene.browser.eval(listens);

@@ -1,4 +1,5 @@
 use std::sync::Mutex as StdMutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cotty_engine::report::Caller;
 use cotty_wire::api::Daemon;
@@ -8,7 +9,7 @@ use crate::house::{Ending, Judged, Peer, Stream, Work};
 
 /// A house that keeps files in memory.
 #[derive(Default)]
-struct Paper(StdMutex<BTreeMap<String, Vec<u8>>>);
+struct Paper(StdMutex<BTreeMap<String, Vec<u8>>>, AtomicBool);
 
 impl House for Paper {
     fn judge(&self, _: Peer) -> Option<Judged> {
@@ -30,6 +31,9 @@ impl House for Paper {
         self.0.lock().unwrap().get(name).cloned()
     }
     fn keep(&self, name: &str, content: &[u8]) -> Result<(), Refusal> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(Refusal::Internal { what: "the disk is full".to_owned() });
+        }
         self.0.lock().unwrap().insert(name.to_owned(), content.to_vec());
         Ok(())
     }
@@ -64,7 +68,7 @@ fn a_login_outlives_the_daemon_and_its_secret_is_nowhere() {
     let file = String::from_utf8(house.kept(FILE).unwrap()).unwrap();
     assert!(!file.contains(&bearer) && !file.contains(&bearer[6..]));
     // Its number is not given again.
-    again.revoke(|_| true).unwrap();
+    again.revoke(false, |_| true).unwrap();
     assert_eq!(Logins::open(house).make(Kind::Program, self::wanted(Grant::Agent)).unwrap().1.id, "t2");
 }
 
@@ -91,7 +95,7 @@ async fn a_revoked_login_is_over_at_once() {
     let before = tokio::time::Instant::now();
     let (waiting, id) = (Arc::clone(&logins), one.id.clone());
     let over = async { waiting.over(&one).await };
-    let revoking = async { logins.revoke(|it| it.id == id).unwrap() };
+    let revoking = async { logins.revoke(false, |it| it.id == id).unwrap() };
     let ((), revoked) = tokio::join!(over, revoking);
     assert_eq!(revoked, ["b1"]);
     assert!(before.elapsed() < Duration::from_secs(1));
@@ -104,4 +108,51 @@ fn a_file_that_cannot_be_read_lets_nobody_in() {
     let house = Paper::default();
     house.keep(FILE, b"{\"number\": 3, \"credentials\": [{").unwrap();
     assert!(Logins::open(Arc::new(house)).is_empty());
+}
+
+#[test]
+fn whoever_ends_all_ends_the_links_that_nobody_used() {
+    let logins = Logins::open(Arc::new(Paper::default()));
+    let code = logins.code(wanted(Grant::Operator)).unwrap();
+    let (_, one) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    logins.revoke(false, |it| it.id == one.id).unwrap();
+    let kept = logins.code(wanted(Grant::Operator)).unwrap();
+    assert!(logins.exchange(&kept).unwrap().is_some(), "one login is no other's link");
+    logins.revoke(true, |_| true).unwrap();
+    assert!(logins.exchange(&code).unwrap().is_none());
+}
+
+#[test]
+fn a_revoked_login_does_not_come_back_where_the_disk_was_full() {
+    let house = Arc::new(Paper::default());
+    let logins = Logins::open(house.clone());
+    let (bearer, one) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    house.1.store(true, Ordering::Relaxed);
+    logins.revoke(false, |it| it.id == one.id).unwrap_err();
+    assert!(logins.find(&bearer).is_none(), "it is over at once");
+    logins.settle().unwrap_err();
+    house.1.store(false, Ordering::Relaxed);
+    logins.settle().unwrap();
+    assert!(Logins::open(house).find(&bearer).is_none());
+}
+
+#[test]
+fn a_credential_has_a_bounded_number_of_sockets() {
+    let logins = Logins::open(Arc::new(Paper::default()));
+    let (bearer, one) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    let (_, other) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    let mut places: Vec<_> = (0..SOCKETS_MAX).map(|_| one.place().unwrap()).collect();
+    assert!(logins.find(&bearer).unwrap().place().is_none(), "each request counts for the same login");
+    assert!(other.place().is_some());
+    places.pop();
+    assert!(one.place().is_some());
+}
+
+#[test]
+fn wrong_credentials_are_told_of_once_in_a_while_with_their_number() {
+    let logins = Logins::open(Arc::new(Paper::default()));
+    assert_eq!(logins.shown_wrong(), Some(1));
+    assert_eq!((0..10).find_map(|_| logins.shown_wrong()), None);
+    logins.table().wrong.0 = Instant::now().checked_sub(WRONG_TOLD_EVERY);
+    assert_eq!(logins.shown_wrong(), Some(11));
 }

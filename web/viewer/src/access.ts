@@ -21,8 +21,11 @@ export class Away extends Error {}
 /** Another program answers at this address. */
 export class Stranger extends Error {}
 
+/** What was proved holds this long: another program may have the port a moment later. */
+const PROOF_MS = 300;
+
 let login: LoggedIn | undefined;
-let proven = false;
+let proven_at = -Infinity;
 
 /** Returns the present login. */
 export const present = (): LoggedIn | undefined => login;
@@ -35,7 +38,7 @@ export async function enter(): Promise<"in" | "none" | "used"> {
     try {
       login = (await post("/login", { code })) as LoggedIn;
       localStorage.setItem(KEY, JSON.stringify(login));
-      proven = true;
+      proven_at = performance.now();
       return "in";
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -63,23 +66,24 @@ export function forget(): void {
 /** Has the daemon prove that it knows this login, before the bearer is said to whoever answers here now. */
 export async function prove(): Promise<void> {
   if (!login) throw new Refused(401, { kind: "auth-failure", what: "", next: "" });
+  const asked_at = performance.now();
   const nonce = hex(crypto.getRandomValues(new Uint8Array(16)));
   const answer = (await post("/login", { prove: { login: login.login, nonce } })) as { proof?: unknown };
   const key = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(login.bearer));
   const hmac = await crypto.subtle.importKey("raw", key, { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
   const said = new TextEncoder().encode(`cotty proof\n${login.port}\n${nonce}`);
   if (answer.proof !== hex(new Uint8Array(await crypto.subtle.sign("HMAC", hmac, said)))) throw new Stranger();
-  proven = true;
+  proven_at = asked_at;
 }
 
 /** From now on whoever answers has to prove itself again. */
 export function doubt(): void {
-  proven = false;
+  proven_at = -Infinity;
 }
 
-/** Asks for something with the login. */
+/** Asks for something with the login. Whoever answers here has proved itself just now. */
 export async function ask(path: string, order?: { wait_ms?: number }): Promise<Response> {
-  if (!proven) await prove();
+  if (performance.now() - proven_at > PROOF_MS) await prove();
   const headers: Record<string, string> = { Authorization: `Bearer ${login?.bearer ?? ""}` };
   const signal = AbortSignal.timeout(ANSWER_MS + (order?.wait_ms ?? 0));
   const asked: RequestInit = order === undefined ? { headers, cache: "no-store" } : body(order, headers);
@@ -105,9 +109,11 @@ function body(order: unknown, headers: Record<string, string>): RequestInit {
 
 async function answered(fetching: Promise<Response>): Promise<Response> {
   const answer = await fetching.catch(() => {
+    doubt();
     throw new Away();
   });
   if (answer.ok) return answer;
+  doubt();
   const failed = (await answer.json().catch(() => undefined)) as { failure?: Failure } | undefined;
   throw new Refused(answer.status, failed?.failure ?? { kind: "internal", what: `status ${answer.status}`, next: "" });
 }

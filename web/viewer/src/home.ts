@@ -1,8 +1,9 @@
 // The home page: what waits for you, what is open, what is closed, and what can be opened.
 
-import { Refused, get } from "./access";
+import { Refused, Stranger, get } from "./access";
 import { age, clock, fill, h, icon, remote, shape } from "./dom";
 import { holder } from "./pen";
+import { note } from "./note";
 import { log_out } from "./side";
 import { governs } from "./wire";
 import type { Device, Me, Session } from "./wire";
@@ -20,36 +21,49 @@ export class HomePage {
   private readonly list = h("main", { class: "list", "aria-label": say("sessions") });
   private readonly openers = h("aside", { class: "openers", "aria-label": say("open_a_session") });
   private readonly trouble = h("p", { class: "trouble", role: "alert" });
+  /** What was asked for and not done; it stays, unlike a trouble that goes by. */
+  private readonly undone = h("p", { class: "trouble", role: "alert" });
   private readonly lines = new Map<string, string>();
   private sessions: Session[] = [];
   private devices: Device[] = [];
   private opening = "";
+  private timer = 0;
+  private is_over = false;
 
   constructor(private readonly me: Me) {
     document.body.replaceChildren(h("div", { class: `home${governs(me.role) ? "" : " no-openers"}` },
       h("header", { class: "top" }, h("span", { class: "word" }, "cotty"), h("span", { class: "soft" }, me.instance), h("span", { class: "grow" }),
-        h("button", { class: "bare", onclick: () => void log_out(false) }, say("log_out"))),
+        h("button", { class: "bare", onclick: () => void log_out(false).then((why) => why && fill(this.undone, why)) }, say("log_out"))),
       this.list, governs(me.role) ? this.openers : null));
     addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target === document.body && governs(me.role)) void this.open({ target: "local" });
     });
     if (governs(me.role)) void get<{ devices: Device[] }>("/api/v1/devices").then((it) => { this.devices = it.devices; this.draw(); }, () => undefined);
     void this.look();
-    setInterval(() => { if (!document.hidden) void this.look(); }, LOOK_MS);
+    this.timer = window.setInterval(() => { if (!document.hidden) void this.look(); }, LOOK_MS);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) void this.look(); });
   }
 
   private async look(): Promise<void> {
+    if (this.is_over) return;
     try {
       this.sessions = (await get<{ sessions: Session[] }>("/api/v1/sessions")).sessions;
       fill(this.trouble);
       const running = this.sessions.filter((it) => it.running && !over(it)).slice(0, LINES_MAX);
       await Promise.all(running.map((it) => this.last_line(it.name)));
     } catch (error) {
-      if (error instanceof Refused && error.status === 401) location.reload();
+      // Never loaded again from here: the page of another program would be in our place.
+      if (error instanceof Stranger) return this.end("stranger");
+      if (error instanceof Refused && error.status === 401) return this.end("login_ended");
       fill(this.trouble, error instanceof Error && error.message ? error.message : "…");
     }
-    this.draw();
+    if (!this.is_over) this.draw();
+  }
+
+  private end(word: "stranger" | "login_ended"): void {
+    this.is_over = true;
+    clearInterval(this.timer);
+    note(word);
   }
 
   private async last_line(name: string): Promise<void> {
@@ -76,7 +90,7 @@ export class HomePage {
     document.title = asking.length ? `(${asking.length}) cotty` : "cotty";
     const section = (word: string, ...rows: HTMLElement[]) => rows.length ? h("section", {}, h("h2", {}, word), ...rows) : null;
     const empty = say(governs(this.me.role) ? "home_empty" : "home_empty_watching");
-    fill(this.list, this.trouble,
+    fill(this.list, this.undone, this.trouble,
       asking.length ? h("section", {}, h("h2", {}, say("waiting_for_you")), h("div", { class: "asks" }, ...asking.map((it) => this.asks(it)))) : null,
       section(say("open_now"), ...open.map((it) => this.row(it))), open.length ? null : h("p", { class: "empty" }, empty),
       section(say("closed"), ...closed.map((it) => this.row(it))));

@@ -5,16 +5,10 @@ import "./tokens.css";
 import "./viewer.css";
 
 import { Away, Refused, Stranger, enter, forget, get } from "./access";
-import { h } from "./dom";
 import { HomePage } from "./home";
+import { note } from "./note";
 import { SessionPage } from "./session";
 import type { Me, Session } from "./wire";
-import { say } from "./words";
-import type { Word } from "./words";
-
-function note(word: Word): void {
-  document.body.replaceChildren(h("main", { class: "note" }, h("span", { class: "word" }, "cotty"), h("p", {}, say(word))));
-}
 
 /** An old page says so, and waits for the person to reload. */
 function is_old(me: Me): boolean {
@@ -41,15 +35,18 @@ async function begin(): Promise<void> {
   new HomePage(me);
 }
 
-begin().catch((error: unknown) => {
+function fail(error: unknown): void {
   if (error instanceof Stranger) return note("stranger");
   if (error instanceof Refused && error.status === 401) {
     forget();
     return note("login_ended");
   }
   if (error instanceof Away || error instanceof Refused) {
-    setTimeout(() => location.reload(), 2000);
+    // Tried again by this same page: loaded again, it might be another program's.
+    setTimeout(() => void begin().catch(fail), 2000);
     return note("reconnecting");
   }
   throw error;
-});
+}
+
+begin().catch(fail);

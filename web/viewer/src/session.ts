@@ -88,6 +88,7 @@ export class SessionPage {
 
   get session(): string { return this.name; }
   get role(): string { return this.known.role; }
+  get is_bound(): boolean { return !!this.me.session; }
   get seen(): { status: Session | undefined; viewers: string[]; known: Known; instance: string } {
     return { status: this.status, viewers: this.viewers, known: this.known, instance: this.me.instance };
   }
@@ -110,6 +111,10 @@ export class SessionPage {
         { word: say("keep_open"), does: () => this.untell() },
       ],
     }, 0);
+  }
+
+  said(what: string): void {
+    this.tell({ said: what });
   }
 
   focus(): void {

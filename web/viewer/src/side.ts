@@ -1,6 +1,6 @@
 // The side: who may type, who is here, what runs, how the session stands, and what this browser prefers.
 
-import { forget, get } from "./access";
+import { Refused, Stranger, forget, get } from "./access";
 import { age, fill, h, remote, shape } from "./dom";
 import { holder } from "./pen";
 import type { Known } from "./pen";
@@ -13,11 +13,14 @@ import { say } from "./words";
 interface Page {
   readonly session: string;
   readonly role: string;
+  /** Its login is of this session alone. */
+  readonly is_bound: boolean;
   readonly seen: { status: Session | undefined; viewers: string[]; known: Known; instance: string };
   choose(mode: string): void;
   ask_close(): void;
   dress(): void;
   focus(): void;
+  said(what: string): void;
 }
 
 const MODES = ["common", "human-first", "human-only", "agent-only"] as const;
@@ -99,14 +102,25 @@ export class Side {
 
   private ways_out(): HTMLElement {
     const close = governs(this.page.role) ? h("button", { onclick: () => this.page.ask_close() }, say("close")) : null;
-    const everywhere = this.page.role === "operator" ? h("button", { onclick: () => void log_out(true) }, say("log_out_everywhere")) : null;
-    return h("section", { class: "ways-out" }, close, h("button", { onclick: () => void log_out(false) }, say("log_out")), everywhere);
+    const everywhere = this.page.role === "operator" && !this.page.is_bound ? h("button", { onclick: () => this.log_out(true) }, say("log_out_everywhere")) : null;
+    return h("section", { class: "ways-out" }, close, h("button", { onclick: () => this.log_out(false) }, say("log_out")), everywhere);
+  }
+
+  private log_out(everywhere: boolean): void {
+    void log_out(everywhere).then((why) => why && this.page.said(why));
   }
 }
 
-/** Ends this browser's login, or every browser's. */
-export async function log_out(everywhere: boolean): Promise<void> {
-  await get("/api/v1/logout", { everywhere }).catch(() => undefined);
+/** Ends this browser's login, or every browser's; returns why it was not done, where it was not. */
+export async function log_out(everywhere: boolean): Promise<string | undefined> {
+  try {
+    await get("/api/v1/logout", { everywhere });
+  } catch (error) {
+    if (error instanceof Stranger) return say("stranger");
+    // Whose login has ended before is out already; nobody else is.
+    if (everywhere || !(error instanceof Refused && error.status === 401)) return say("not_logged_out", { what: error instanceof Refused ? error.message : say("nobody_answers") });
+  }
   forget();
   location.assign("/");
+  return undefined;
 }

@@ -38,6 +38,8 @@ export class Socket {
   /** The offset up to which everything was shown. */
   have: { epoch: number; byte: bigint } | undefined;
   private told = 0n;
+  /** What was refused last, in the daemon's words. */
+  private refused = "";
   private shown: Promise<void> = Promise.resolve();
 
   constructor(
@@ -108,7 +110,8 @@ export class Socket {
       this.hears.back(dropped);
     } else if (message.type === "echo") {
       this.unanswered = this.unanswered.filter((it) => it > message.seq);
-    } else if (message.type === "refused" && message.seq !== undefined) {
+    } else if (message.type === "refused") {
+      this.refused = message.failure.what;
       this.unanswered = this.unanswered.filter((it) => it !== message.seq);
     }
     this.hears.message(message);
@@ -131,7 +134,7 @@ export class Socket {
     this.unanswered = [];
     if (code === CLOSE.ended) return this.end("ended", reason);
     if (code === CLOSE.access_ended) return this.end("access", reason);
-    if (code === CLOSE.refused) return this.end("refused", reason);
+    if (code === CLOSE.refused) return this.end("refused", this.refused || reason);
     this.again();
   }
 

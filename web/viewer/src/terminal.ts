@@ -87,7 +87,8 @@ export class Screen {
 
   private listen(): void {
     const { xterm, does } = this;
-    xterm.onData((data) => does.key(data));
+    // That the page has the focus is nothing a person types: a program that asks for it would have the page type.
+    xterm.onData((data) => data === "\x1b[I" || data === "\x1b[O" ? undefined : does.key(data));
     xterm.onBinary((data) => does.binary(data));
     xterm.onBell(() => does.bell());
     xterm.onScroll(() => this.tell_scroll());

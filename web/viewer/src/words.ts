@@ -10,6 +10,8 @@ const TABLE = {
   close: ["Close", "关闭"],
   log_out: ["Log out", "退出登录"],
   log_out_everywhere: ["Log out everywhere", "全部退出登录"],
+  not_logged_out: ["Logging out was not done: {what}", "未能退出登录：{what}"],
+  nobody_answers: ["nobody answers", "没有应答"],
   who_may_type: ["Who may type", "谁可以输入"],
   mode_common: ["Anyone", "任何人"],
   mode_human_first: ["People first", "人优先"],
