@@ -353,17 +353,19 @@ mod tests {
         let again = Notify::new();
         again.notify_one();
         let mut tries = 0;
-        let failed = asks.answered(waiting(), &again, &mut |_| -> Connecting<()> {
+        let mut fails = |_| -> Connecting<()> {
             tries += 1;
             let card = cards.find(None).unwrap();
             cards.answer(card.id, Secret::new("sesame".to_owned()), &me).unwrap();
             Box::pin(std::future::ready(Err(PoolError::Full { host: "web1".to_owned(), connections: 1 })))
-        });
-        assert!(matches!(failed.await, Err(Reply::Answer(it)) if it.reveal() == "sesame"));
+        };
+        let failed = asks.answered(waiting(), &again, &mut fails).await;
+        assert!(matches!(failed, Err(Reply::Answer(it)) if it.reveal() == "sesame"));
         assert_eq!(tries, 1);
         again.notify_one();
-        let done = asks.answered(waiting(), &again, &mut |_| Box::pin(std::future::ready(Ok(7))));
-        assert!(matches!(done.await, Ok(7)));
+        let mut succeeds = |_| -> Connecting<u8> { Box::pin(std::future::ready(Ok(7))) };
+        let done = asks.answered(waiting(), &again, &mut succeeds).await;
+        assert!(matches!(done, Ok(7)));
         assert!(cards.list().is_empty());
     }
 }

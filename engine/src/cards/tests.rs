@@ -1,3 +1,5 @@
+use cotty_core::names::Role;
+
 use super::*;
 
 fn cards() -> (tempfile::TempDir, Cards) {
