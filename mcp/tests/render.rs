@@ -96,7 +96,7 @@ fn stands_above(refusal: &Refusal) {
         Refusal::Card(card) => match **card {
             CardRefusal::Waits { .. } | CardRefusal::Denied { .. } | CardRefusal::TooMany { .. } => {}
             CardRefusal::Gone { .. } | CardRefusal::None => {}
-            CardRefusal::Several { .. } | CardRefusal::Unclear { .. } => {}
+            CardRefusal::Several { .. } | CardRefusal::Unnamed { .. } | CardRefusal::Unclear { .. } => {}
         },
         Refusal::Host(host) => match **host {
             HostRefusal::NotAllowed { .. } | HostRefusal::Unfamiliar { .. } => {}
@@ -132,6 +132,7 @@ fn card_refusals() -> Vec<Refusal> {
         CardRefusal::Gone { card: card.to_string(), why: Some("operator pts/3 answered it".to_owned()) },
         CardRefusal::None,
         CardRefusal::Several { open: "q7, q8".to_owned() },
+        CardRefusal::Unnamed { open: "q7 (web1)".to_owned() },
         CardRefusal::Unclear { card },
     ];
     all.into_iter().map(|it| Refusal::Card(Box::new(it))).collect()

@@ -141,6 +141,8 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Refusal {
 
 /// Writes it beside, with the rights that it had, and puts it in its place.
 fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    // An empty file is taken for one that is being written.
+    let text = if text.is_empty() { "# Nothing is configured.\n" } else { text };
     use std::os::unix::fs::OpenOptionsExt;
     // Where it is a link, the file that it leads to is the one.
     let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
