@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use cotty_core::names::{Mode, Offset, Role, RunId};
+use cotty_core::names::{Mode, Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_host::holder::client::Holder;
 use cotty_host::state_dir::StateDir;
@@ -392,7 +392,7 @@ impl Hub {
     ///
     /// Refuses agents.
     pub async fn set_mode(&self, caller: &Caller, which: &Which, mode: Mode) -> Result<(), Refusal> {
-        person_only(caller, "choosing who may write")?;
+        caller.is_person_for("choosing who may write")?;
         let who = caller.principal.clone();
         let handle = self.living(which).await?;
         handle.ask(|reply| Request::SetMode { who, mode, reply }).await
@@ -430,7 +430,7 @@ impl Hub {
     ///
     /// Refuses agents.
     pub async fn stop_all(&self, caller: &Caller) -> Result<Vec<String>, Refusal> {
-        person_only(caller, "stopping everything")?;
+        caller.is_person_for("stopping everything")?;
         match self.close(caller, "all", true).await? {
             Closed::Sessions(closed) => Ok(closed.into_iter().map(|it| it.name).collect()),
             Closed::Run(_) => Ok(Vec::new()),
@@ -460,11 +460,4 @@ impl Hub {
         }
         self.report_of_row(run).map(|report| Some(RunReport { joined: true, ..report }))
     }
-}
-
-pub(crate) fn person_only(caller: &Caller, what: &'static str) -> Result<(), Refusal> {
-    if caller.principal.role == Role::Operator {
-        return Ok(());
-    }
-    Err(Refusal::PersonOnly { what, because: caller.because.clone() })
 }

@@ -6,6 +6,7 @@ pub mod hosts;
 pub mod viewer;
 pub mod seats;
 pub mod report;
+mod caller;
 pub mod pools;
 mod opening;
 mod isolated;

@@ -9,7 +9,6 @@ use cotty_core::refusal::Refusal;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::handle::SessionHandle;
-use crate::hub::person_only;
 use crate::report::Caller;
 use crate::request::Request;
 use crate::seats::{Backlog, Seat, ViewEvent, weight};
@@ -114,7 +113,7 @@ impl Viewer {
     ///
     /// Refuses agents, and says that the session has ended.
     pub async fn set_mode(&self, caller: &Caller, mode: Mode) -> Result<(), Refusal> {
-        person_only(caller, "choosing who may write")?;
+        caller.is_person_for("choosing who may write")?;
         let who = caller.principal.clone();
         self.session.ask(|reply| Request::SetMode { who, mode, reply }).await
     }

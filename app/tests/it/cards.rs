@@ -197,7 +197,7 @@ fn a_person_who_opens_what_an_agent_waits_for_is_asked_and_helps_both() {
     let mut tty = desk.home.tty(&["up", "mine", "--on", &target, "-d"]);
     tty.wait_text("Password of");
     assert_eq!(open(&desk.home).len(), 1);
-    let mut other = desk.home.tty(&["answer", "q1"]);
+    let other = desk.home.tty(&["answer", "q1"]);
     let text = other.wait_text("Password of");
     let text = text.replace("\r\n", "");
     assert!(text.contains("opens session 127.0.0.1 on") && text.contains("opens session mine on"), "{text}");

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use cotty_core::names::CardId;
 use cotty_core::refusal::{CardRefusal, Refusal};
 
-use super::{Hub, person_only};
+use super::Hub;
 use crate::asking::Person;
 use crate::cards::Card;
 use crate::report::{Caller, SessionStatus};
@@ -38,7 +38,7 @@ impl Hub {
         verdict: Verdict,
         person: &Person,
     ) -> Result<Card, Refusal> {
-        person_only(caller, "answer")?;
+        caller.is_person_for("answer")?;
         let (cards, who) = (&self.0.cards, &caller.principal);
         let card = cards.find(id)?;
         match verdict {

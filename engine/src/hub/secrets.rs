@@ -6,7 +6,7 @@ use cotty_core::target::{Target, host_port};
 use cotty_host::native::known_hosts::{self, KnownHosts, Marker};
 use cotty_host::native::settings::Settings;
 
-use super::{Hub, person_only};
+use super::Hub;
 use crate::asking::Person;
 use crate::report::Caller;
 pub use crate::safe::{Bond, Purpose, SecretStatus, Until};
@@ -24,7 +24,7 @@ impl Hub {
         purpose: Purpose,
         person: &Person,
     ) -> Result<Vec<SecretStatus>, Refusal> {
-        person_only(caller, "secret")?;
+        caller.is_person_for("secret")?;
         let Target::Remote(remote) = target.parse::<Target>()? else {
             let why = "no secret is used on this machine".to_owned();
             return Err(Refusal::InvalidArgument { what: "target", why });
@@ -71,7 +71,7 @@ impl Hub {
     ///
     /// Refuses agents.
     pub fn secrets(&self, caller: &Caller) -> Result<Vec<SecretStatus>, Refusal> {
-        person_only(caller, "secret")?;
+        caller.is_person_for("secret")?;
         Ok(self.0.safe.list())
     }
 
@@ -81,7 +81,7 @@ impl Hub {
     ///
     /// Refuses agents.
     pub fn forget_secrets(&self, caller: &Caller, target: Option<&str>) -> Result<usize, Refusal> {
-        person_only(caller, "secret")?;
+        caller.is_person_for("secret")?;
         Ok(self.0.safe.forget(target))
     }
 }

@@ -7,7 +7,7 @@ use cotty_host::native::known_hosts::Verdict;
 use cotty_host::native::pool::PoolError;
 use cotty_host::native::settings::ShownKey;
 
-use super::{Hub, person_only};
+use super::Hub;
 use crate::asking::Person;
 use crate::hosts::{self, Resolved};
 use crate::report::{Caller, Trusted};
@@ -20,7 +20,7 @@ impl Hub {
     ///
     /// Refuses agents. Says why the key was not seen, or must not be accepted.
     pub async fn trust(&self, caller: &Caller, target: &str, person: &Person) -> Result<Trusted, Refusal> {
-        person_only(caller, "trust")?;
+        caller.is_person_for("trust")?;
         let Target::Remote(remote) = target.parse::<Target>()? else {
             let why = "this machine has no host key that cotty would ask for".to_owned();
             return Err(Refusal::InvalidArgument { what: "target", why });
