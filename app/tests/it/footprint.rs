@@ -131,6 +131,9 @@ fn work(desk: &mut Desk, shell: &str) {
         assert!(opened.state().starts_with("nested shell ("), "{opened:?}");
         desk.run(shell, "echo inside\necho twice");
         desk.run(shell, "exit 4");
+        // The one around it says so at its own next prompt.
+        let said = desk.tool("ssh_wait", json!({"command": opened.handle(), "wait_s": 20}));
+        assert_eq!(said.exit(), Some(4), "{said:?}");
     }
     desk.is_exact(shell);
 }

@@ -330,6 +330,10 @@ fn a_daemon_that_dies_says_lost_of_it_and_leaves_nothing_running() {
     let ticket =
         lane.begin(&format!("echo kept; touch {}; sleep 4733; echo never", mark.display()), json!({}));
     until("it has begun", || mark.exists().then_some(()));
+    until("its output is kept", || {
+        let read = lane.desk.home.run(&["read", "--run", "c1"]);
+        String::from_utf8_lossy(&read.stdout).contains("kept").then_some(())
+    });
     kill(pid(&lane.desk.home));
     let said = lane.desk.finish(ticket);
     assert!(said.state().starts_with("lost: the daemon ended while it ran"), "{said:?}");
