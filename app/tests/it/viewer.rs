@@ -463,6 +463,9 @@ fn a_paste_is_whole_and_of_several_lines_asks_where_each_would_run() {
     scene.browser.press("Control+c");
     scene.browser.type_text("cat -A\n");
     scene.pen_says("You run h1");
+    // What it printed came after bash had switched the brackets off.
+    scene.browser.type_text("zero\n");
+    scene.shows("zero$");
     paste(&mut scene, "first\nsecond\n");
     scene.pen_says("2 lines, and this shell would run each. Paste them?");
     scene.browser.click(".pen button:text-is('Paste')");
