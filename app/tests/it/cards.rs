@@ -12,12 +12,9 @@ use serde_json::json;
 use crate::desk::Desk;
 use crate::remote::{self, target};
 use crate::trust::{own, stranger};
+use crate::up_host::stdout;
 
 const SECRET: &str = "card-canary-0815";
-
-fn stdout(output: &std::process::Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 fn ends(tty: &mut Tty, code: i32) -> String {
     let ended = tty.wait_exit().code();

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use cotty_testkit::home::{Home, binary};
 use cotty_testkit::mcp::Mcp;
@@ -14,6 +13,7 @@ use serde_json::json;
 use crate::desk::Desk;
 use crate::remote;
 use crate::trust::own;
+use crate::up_host::is_nowhere;
 
 const SECRET: &str = "secret-canary-1234";
 
@@ -257,19 +257,6 @@ fn no_detour_from_inside_a_session_lists_gives_or_forgets_a_secret() {
             let text =
                 until("it was tried", || fs::read_to_string(&out).ok().filter(|it| it.contains("cotty:")));
             assert!(text.contains("a person's to do"), "{way}\n{text}");
-        }
-    }
-}
-
-/// Asserts that a word stands in no file below a folder.
-fn is_nowhere(folder: &Path, word: &str) {
-    for entry in fs::read_dir(folder).unwrap().flatten() {
-        let (path, kind) = (entry.path(), entry.file_type().unwrap());
-        if kind.is_dir() {
-            is_nowhere(&path, word);
-        } else if kind.is_file() {
-            let bytes = fs::read(&path).unwrap();
-            assert!(!bytes.windows(word.len()).any(|it| it == word.as_bytes()), "{}", path.display());
         }
     }
 }

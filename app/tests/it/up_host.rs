@@ -19,7 +19,7 @@ const LEAVES: &[u8] = b"\x1d";
 /// A password and a passphrase that are found wherever they are kept.
 const CANARY: &str = "canary-4711-Ünlock";
 
-fn stdout(output: &std::process::Output) -> String {
+pub(crate) fn stdout(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
@@ -61,7 +61,7 @@ fn keyless(sshd: &Sshd) -> Home {
 }
 
 /// Asserts that a word stands in no file below a folder.
-fn is_nowhere(folder: &Path, word: &str) {
+pub(crate) fn is_nowhere(folder: &Path, word: &str) {
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let (path, kind) = (entry.path(), entry.file_type().unwrap());
         if kind.is_dir() {
