@@ -38,6 +38,8 @@ mod answer;
 
 mod device;
 
+mod device_test;
+
 mod secret;
 
 mod last_row;
@@ -202,6 +204,10 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             shown(&named("ls")?.get::<Runs>("runs", &Query::default()).await?, json, print::runs)
         }
         Order::Ls { runs: false, filter } => return list(&named("ls")?, filter.as_deref(), json).await,
+        Order::Device { what: what @ Devices::Test { .. } } => {
+            let client = Client::new(instance.clone(), "device", &passed()?)?;
+            return devices(&client, &instance, what, json).await;
+        }
         Order::Device { what } => return devices(&named("device")?, &instance, what, json).await,
         Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
         Order::Token { what } => access::token(&named("token")?, what, json).await,
@@ -270,6 +276,7 @@ async fn devices(
         Devices::Add { name, target, label } => device::Change::Add { name, target, label },
         Devices::Remove { name } => device::Change::Remove { name },
         Devices::Default { name } => device::Change::Default { name },
+        Devices::Test { target, login } => return device_test::test(client, target, login, json).await,
     };
     device::change(client, &instance.config, change).await
 }

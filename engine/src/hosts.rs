@@ -285,6 +285,11 @@ pub(crate) fn fix_of_attempt(address: &str, stage: cotty_host::native::error::St
     fixes::of_attempt(address, stage)
 }
 
+/// Names a command that mends what a connection failed for.
+pub(crate) fn fix_of_error(resolved: &Resolved, error: &ConnectError) -> Option<String> {
+    fixes::of_error(resolved, error)
+}
+
 /// Says in our words why a host's key is not to be trusted.
 pub(crate) fn refused_key(target: &str, shown: &ShownKey) -> Refusal {
     refused::key(target, shown)

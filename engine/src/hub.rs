@@ -14,6 +14,7 @@ pub mod meaning;
 pub mod retry;
 pub mod secrets;
 mod standing;
+pub mod testing;
 mod trusting;
 
 use std::collections::BTreeMap;

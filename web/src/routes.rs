@@ -102,6 +102,7 @@ pub fn table() -> Vec<Route> {
         asked("/api/v1/sessions", EVERYONE, get(api::sessions)).by_tcp(all, Listed),
         told("/api/v1/sessions", EVERYONE, post(api::connect)).by_tcp(ADMINS, Otherwise),
         asked("/api/v1/devices", EVERYONE, get(api::devices)).by_tcp(ADMINS, Otherwise),
+        told("/api/v1/device-test", EVERYONE, post(api::test)),
         asked("/api/v1/status", EVERYONE, get(api::status)).by_tcp(all, InQuery),
         told("/api/v1/close", EVERYONE, post(api::close)).by_tcp(ADMINS, Otherwise),
         told("/api/v1/mode", EVERYONE, post(api::mode)).by_tcp(ADMINS, Otherwise),

@@ -273,6 +273,18 @@ pub(crate) enum Devices {
         /// Its name.
         name: String,
     },
+    /// Connect to it until it shows its key, and say what a login would meet. Nothing is asked, and no session is opened.
+    ///
+    /// Exit codes: 0 it was reached and its key is known (with --login: it let us in); 65 its key or the login is refused;
+    /// 69 it was not reached; 77 an agent may not name it; 78 the config or ssh's is wrong.
+    Test {
+        /// A device, or a host: user@host:port, an alias of ssh's.
+        #[arg(value_name = "NAME|TARGET")]
+        target: String,
+        /// Log in, too, and leave at once.
+        #[arg(long)]
+        login: bool,
+    },
 }
 
 #[derive(Clone, Subcommand)]

@@ -41,6 +41,7 @@ mod hosts;
 mod trust;
 mod cards;
 mod secrets;
+mod device_test;
 mod devices;
 mod fork;
 mod broken;
