@@ -1,6 +1,7 @@
 //! The config file: as written, with the line of every word, then resolved, with nothing left open.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use cotty_host::openssh::PATH;
 use cotty_web::door::Listen;
 
 pub mod environment;
+mod owned;
 mod toml;
 mod written;
 
@@ -91,6 +93,9 @@ const PARK_DRAFTS: Duration = Duration::from_secs(30);
 /// 64 MiB: a day of builds, and a hundred sessions still fit on a small disk.
 const QUOTA_MIB: u64 = 64;
 
+/// No config is longer.
+const BYTES_MAX: u64 = 1024 * 1024;
+
 /// Reads and resolves a config file. A file that does not exist says nothing.
 pub fn read(path: &Path) -> Result<Config, Refusal> {
     parsed(path, &text(path)?.unwrap_or_default())
@@ -113,16 +118,29 @@ pub fn read_again(path: &Path) -> Result<Config, Refusal> {
 /// Returns what is in a file; nothing where there is none.
 fn text(path: &Path) -> Result<Option<String>, Refusal> {
     let refused = |why: String, remedy: &str| Refusal::Config { why, remedy: remedy.to_owned() };
-    match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let why = format!("cannot read {}: {error}", path.display());
-            Err(refused(why, "Mend its permissions, or name another file in COTTY_CONFIG"))
-        }
+    let unread = |error: std::io::Error| {
+        let why = format!("cannot read {}: {error}", path.display());
+        refused(why, "Mend its permissions, or name another file in COTTY_CONFIG")
+    };
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unread(error)),
+    };
+    // Looked at is what was opened.
+    let about = file.metadata().map_err(unread)?;
+    if !about.is_file() || about.len() > BYTES_MAX {
+        let why = format!("{} is no file of at most 1 MiB", path.display());
+        return Err(refused(why, "Name another file in COTTY_CONFIG"));
     }
+    if let Some(why) = owned::by_others(&about) {
+        let remedy = format!("See that what is in it is yours; then: chown, chmod go-w {}", path.display());
+        return Err(refused(format!("{} {why}", path.display()), &remedy));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unread)?;
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8"))
 }
 
 fn parsed(path: &Path, text: &str) -> Result<Config, Refusal> {

@@ -41,6 +41,7 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
     let DeviceStatus { name, device, is_default, sessions } = status;
     let from = |it: SecretFrom| match it {
         SecretFrom::Variable(name) => format!("${name}"),
+        SecretFrom::Environment { variable, .. } => format!("${variable} of the daemon's start"),
         SecretFrom::File(file) => file.display().to_string(),
         SecretFrom::Command(argv) => format!("what {} prints", argv.first().map_or("a program", |it| it)),
         SecretFrom::Keyring(_) => "in the keyring".to_owned(),

@@ -1,5 +1,7 @@
 //! What may be typed after `cotty`.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use cotty_web::door::Listen;
 
@@ -14,6 +16,12 @@ pub(crate) struct Arguments {
     /// The instance: its own daemon and sessions.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) instance: Option<String>,
+    /// The config file, in the place of COTTY_CONFIG and ~/.config/cotty/config.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A file of NAME=VALUE lines: its COTTY_HOST and COTTY_DEVICE_… count for a daemon that is started by this.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long, global = true)]
     pub(crate) json: bool,

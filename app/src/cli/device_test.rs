@@ -46,7 +46,9 @@ fn lines(tested: &DeviceTest) -> Vec<(&'static str, String)> {
             say("next", std::slice::from_ref(&failure.next));
         }
         (None, Some(_)) => say("result", &["logged in, and left again".to_owned()]),
-        (None, None) => say("result", &[format!("reached, and its key is known; no login was tried: {again}")]),
+        (None, None) => {
+            say("result", &[format!("reached, and its key is known; no login was tried: {again}")])
+        }
     }
     say("fix", &tested.fixes);
     lines

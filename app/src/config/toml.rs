@@ -73,8 +73,11 @@ fn device(name: &str, device: &Device) -> String {
 fn auth(auth: &Auth) -> String {
     let path = |it: &std::path::Path| quoted(&it.display().to_string());
     let secret = |what: &str, from: Option<&SecretFrom>| {
-        from.map(|it| match it {
-            SecretFrom::Variable(name) => format!("{what}_env = {}", quoted(name)),
+        // What is in no file is in no config either.
+        from.filter(|it| !matches!(it, SecretFrom::Environment { .. })).map(|it| match it {
+            SecretFrom::Variable(name) | SecretFrom::Environment { variable: name, .. } => {
+                format!("{what}_env = {}", quoted(name))
+            }
             SecretFrom::File(file) => format!("{what}_file = {}", path(file)),
             SecretFrom::Command(argv) => {
                 let words: Vec<String> = argv.iter().map(|it| quoted(it)).collect();

@@ -8,10 +8,20 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cotty_engine::hosts::{Look, Looked};
 
-use crate::config::{self, environment};
+use crate::config;
+use crate::config::environment::Surroundings;
 
 /// A file at one moment; nothing where there is none.
-type Seen = Option<(u64, i64, i64, u64)>;
+type Seen = Option<Traits>;
+
+/// What is another where a file was written, replaced, given away or opened to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Traits {
+    inode: u64,
+    length: u64,
+    written: (i64, i64),
+    changed: (i64, i64),
+}
 
 /// What is known of a file.
 struct Known {
@@ -23,7 +33,7 @@ struct Known {
 
 /// Makes what looks at a config file: before it is first read, so that a change in between is noticed. Of what it says hosts
 /// change at once, and what agents may name where that becomes less; all else is for the next start.
-pub(crate) fn look(path: PathBuf) -> Look {
+pub(crate) fn look(path: PathBuf, surroundings: Surroundings) -> Look {
     let last = seen(&path);
     let known = Mutex::new(Known { last, said: says(last) });
     Look(Arc::new(move || {
@@ -32,17 +42,15 @@ pub(crate) fn look(path: PathBuf) -> Look {
         if known.last == now {
             return None;
         }
-        let looked = read(&path, known.said);
+        let looked = read(&path, known.said, &surroundings);
         *known = Known { last: now, said: known.said || says(now) };
         Some(looked)
     }))
 }
 
-fn read(path: &Path, said: bool) -> Looked {
+fn read(path: &Path, said: bool, surroundings: &Surroundings) -> Looked {
     let read = if said { config::read_again(path) } else { config::read(path) };
-    let read = read.and_then(|mut config| {
-        environment::add_device(&mut config, |name| std::env::var_os(name)).map(|()| config)
-    });
+    let read = read.and_then(|mut config| surroundings.add_to(&mut config).map(|()| config));
     match read {
         Ok(config) => {
             tracing::info!(config = %path.display(), devices = config.devices.len(), "the config was read again");
@@ -58,11 +66,16 @@ fn read(path: &Path, said: bool) -> Looked {
 
 fn seen(path: &Path) -> Seen {
     let about = fs::metadata(path).ok()?;
-    Some((about.ino(), about.mtime(), about.mtime_nsec(), about.len()))
+    Some(Traits {
+        inode: about.ino(),
+        length: about.len(),
+        written: (about.mtime(), about.mtime_nsec()),
+        changed: (about.ctime(), about.ctime_nsec()),
+    })
 }
 
 fn says(seen: Seen) -> bool {
-    seen.is_some_and(|(.., length)| length > 0)
+    seen.is_some_and(|it| it.length > 0)
 }
 
 #[cfg(test)]
@@ -75,7 +88,7 @@ mod tests {
     fn a_file_that_said_something_and_is_gone_or_empty_is_wrong() {
         let scratch = tempfile::tempdir().unwrap();
         let path = scratch.path().join("config.toml");
-        let Look(look) = look(path.clone());
+        let Look(look) = look(path.clone(), Surroundings::default());
         assert!(look().is_none());
         // Nothing was there: an empty file says no less.
         fs::write(&path, "").unwrap();

@@ -55,6 +55,7 @@ mod clients;
 mod attach;
 mod command_line;
 mod config;
+mod surroundings;
 mod daemon;
 mod principal;
 mod socket;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cotty_host::native::secret::Secret;
+
 /// By what the keyring of a person's desktop is found.
 pub(super) const BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
@@ -24,6 +26,10 @@ pub struct Device {
     pub forward_agent: bool,
     /// It is so old that it needs algorithms that nobody else should use.
     pub legacy: bool,
+    /// The password for `sudo` there. Nothing uses it yet.
+    pub sudo: Option<SecretFrom>,
+    /// The password for `enable` there. Nothing uses it yet.
+    pub enable: Option<SecretFrom>,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
 }
@@ -51,11 +57,18 @@ pub enum Keep {
     Never,
 }
 
-/// Where a secret is; never the secret.
+/// Where a secret is; the secret only where it was handed over and is nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretFrom {
     /// In this variable of the calling client.
     Variable(String),
+    /// This variable of whoever started the daemon held it.
+    Environment {
+        /// Its name.
+        variable: String,
+        /// What it held.
+        secret: Secret,
+    },
     /// In the first line of this file, which only its owner may read.
     File(PathBuf),
     /// In the first line that this program prints.
@@ -102,7 +115,7 @@ impl Device {
         auth.flat_map(|it| [&it.password, &it.passphrase]).flatten().filter_map(|it| match it {
             SecretFrom::Variable(name) => Some(name.as_str()),
             SecretFrom::Keyring(_) => Some(BUS_VARIABLE),
-            SecretFrom::File(_) | SecretFrom::Command(_) => None,
+            SecretFrom::Environment { .. } | SecretFrom::File(_) | SecretFrom::Command(_) => None,
         })
     }
 }

@@ -109,7 +109,10 @@ pub(super) fn of_error(resolved: &Resolved, error: &ConnectError) -> Option<Stri
         },
         ConnectError::Denied(denied) if denied.refused.iter().any(|it| it.contains("key")) => {
             let account = format!("{}@{}", user, host);
-            Some(format!("ssh-copy-id -p {port} {} (it lets your key in, with the password)", quoted(&account)))
+            Some(format!(
+                "ssh-copy-id -p {port} {} (it lets your key in, with the password)",
+                quoted(&account)
+            ))
         }
         _ => None,
     }
