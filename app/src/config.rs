@@ -39,6 +39,10 @@ pub struct Config {
     pub ssh_config: Option<PathBuf>,
     /// Where ssh and the programs of its configuration are looked for.
     pub ssh_path: String,
+    /// The files that this one includes, with `~` as it is written.
+    pub include: Vec<PathBuf>,
+    /// The groups of devices.
+    pub groups: BTreeSet<String>,
     /// The hosts that are named here.
     pub devices: BTreeMap<String, Device>,
 }
@@ -144,18 +148,39 @@ fn text(path: &Path) -> Result<Option<String>, Refusal> {
 }
 
 fn parsed(path: &Path, text: &str) -> Result<Config, Refusal> {
-    let written = Written::parse(text).map_err(|wrong| {
-        let remedy = format!("{}; then run: cotty config check", wrong.remedy);
-        Refusal::Config { why: format!("{}:{}: {}", path.display(), wrong.line, wrong.what), remedy }
-    })?;
+    let mut written = Written::parse(text).map_err(|wrong| told(path, wrong))?;
+    let refused = |path: &Path, why: String| {
+        let why = format!("{}: {why}", path.display());
+        Refusal::Config { why, remedy: "Mend it; then run: cotty config check".to_owned() }
+    };
+    for named in written.include.clone() {
+        let file = crate::instance::expanded(&named)?;
+        let text = self::text(&file)?;
+        let text = text
+            .ok_or_else(|| refused(path, format!("include names {}, which is not there", file.display())))?;
+        let included = Written::parse_included(&text).map_err(|wrong| told(&file, wrong))?;
+        written.take_in(included).map_err(|why| refused(&file, why))?;
+    }
+    if let Some((device, group)) = written.groupless() {
+        return Err(refused(
+            path,
+            format!("the device {device} is in the group {group}, and there is no [groups.{group}]"),
+        ));
+    }
     Ok(written.into())
+}
+
+fn told(path: &Path, wrong: written::Wrong) -> Refusal {
+    let remedy = format!("{}; then run: cotty config check", wrong.remedy);
+    Refusal::Config { why: format!("{}:{}: {}", path.display(), wrong.line, wrong.what), remedy }
 }
 
 impl From<Written> for Config {
     fn from(written: Written) -> Self {
         let quota_mib = written.quota_mib.unwrap_or(QUOTA_MIB);
         let patience = Patience::default();
-        let own = written.devices.iter().find(|(_, it)| it.defaults.default == Some(true));
+        let devices = written.devices();
+        let own = devices.iter().find(|(_, it)| it.defaults.default == Some(true));
         Self {
             default: written.default.or_else(|| own.map(|(name, _)| name.clone())),
             listen: written.listen.unwrap_or_default(),
@@ -167,7 +192,9 @@ impl From<Written> for Config {
             },
             ssh_config: written.ssh_config,
             ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
-            devices: written.devices,
+            include: written.include,
+            groups: written.groups.into_keys().collect(),
+            devices,
             session: Session {
                 shell: written.shell,
                 term: written.term.unwrap_or_else(|| "xterm-256color".to_owned()),
@@ -191,13 +218,9 @@ impl Config {
     /// Returns the variables that a caller says in its hello: those for shells, and those that hold a device's secrets.
     #[must_use]
     pub fn variables(&self) -> Vec<String> {
-        let secrets = self.secret_variables();
-        self.pass_env.iter().chain(&secrets).cloned().collect()
-    }
-
-    /// Returns the variables of a caller that hold secrets. No shell gets them.
-    #[must_use]
-    pub fn secret_variables(&self) -> BTreeSet<String> {
-        self.devices.values().flat_map(Device::variables).map(str::to_owned).collect()
+        // No shell here gets what is a device's.
+        let of_devices: BTreeSet<String> =
+            self.devices.values().flat_map(Device::variables).map(str::to_owned).collect();
+        self.pass_env.iter().chain(&of_devices).cloned().collect()
     }
 }

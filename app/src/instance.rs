@@ -144,6 +144,14 @@ fn state_path(name: &str) -> Result<PathBuf, Refusal> {
     Ok(if name == DEFAULT { root } else { root.join("instances").join(name) })
 }
 
+/// Returns a path with the home directory in place of `~`.
+pub(crate) fn expanded(path: &Path) -> Result<PathBuf, Refusal> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Ok(home("the file's whole path")?.join(rest)),
+        Err(_) => Ok(path.to_owned()),
+    }
+}
+
 fn home(instead: &str) -> Result<PathBuf, Refusal> {
     path_variable("HOME")?.ok_or_else(|| Refusal::EnvironmentMissing {
         what: "HOME".to_owned(),

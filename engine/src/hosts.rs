@@ -132,6 +132,18 @@ impl Resolved {
     }
 }
 
+/// The same caller, with those of their variables that this device has passed on.
+fn lent(caller: &Caller, wanted: &Wanted) -> Caller {
+    let mut caller = caller.clone();
+    for name in wanted.device.iter().flat_map(|(_, device)| &device.pass_env) {
+        let value = caller.secrets.iter().find(|(it, _)| it == name).map(|(_, value)| value.reveal().into());
+        if !caller.env.iter().any(|(it, _)| it == name.as_str()) {
+            caller.env.extend(value.map(|it| (name.into(), it)));
+        }
+    }
+    caller
+}
+
 /// Says that what the configuration lets agents name is more than what holds.
 fn wider(written: Targets, holds: Targets) -> String {
     let (written, holds) = (written.word(), holds.word());
@@ -190,6 +202,8 @@ impl Hosts {
     pub async fn resolve(&self, target: &Remote, caller: &Caller) -> Result<Resolved, Refusal> {
         let settings = self.settings();
         let wanted = Wanted::of(target, &settings.devices);
+        wanted.check(&settings.devices)?;
+        let caller = &lent(caller, &wanted);
         let names = self.lore.names().await?;
         wanted.admit(settings.targets, &names, caller)?;
         let mut resolved = settled::settle(&settings, &self.lore, &wanted, &names, caller).await?;
@@ -208,6 +222,8 @@ impl Hosts {
     pub async fn standing(&self, target: &Remote, caller: &Caller) -> Result<(String, HostStatus), Refusal> {
         let settings = self.settings();
         let wanted = Wanted::of(target, &settings.devices);
+        wanted.check(&settings.devices)?;
+        let caller = &lent(caller, &wanted);
         let names = self.lore.names().await?;
         wanted.admit(settings.targets, &names, caller)?;
         let (resolved, resolved_at) = match self.last_resolution(target) {
@@ -230,7 +246,7 @@ impl Hosts {
     ///
     /// Says that ssh's files could not be read at all.
     pub async fn is_written_down(&self, word: &Remote) -> Result<bool, Refusal> {
-        if !word.is_plain() || word.name().contains(['.', ':']) || self.last_resolution(word).is_some() {
+        if !word.is_plain() || word.name().contains(['.', ':', '/']) || self.last_resolution(word).is_some() {
             return Ok(true);
         }
         let settings = self.settings();
@@ -239,6 +255,12 @@ impl Hosts {
             return Ok(true);
         }
         self.lore.has_key_of(&wanted).await
+    }
+
+    /// Says whether a device has a use for this variable of whoever opens it: for a secret, or to pass it on.
+    #[must_use]
+    pub fn needs(&self, variable: &str) -> bool {
+        self.settings().devices.values().any(|it| it.variables().any(|it| it == variable))
     }
 
     /// Returns the hosts that the configuration names.

@@ -6,7 +6,7 @@ pub mod asked;
 mod lines;
 mod meaning;
 pub mod names;
-mod options;
+pub mod options;
 pub mod reader;
 mod tokens;
 mod words;
@@ -39,6 +39,8 @@ pub struct Question<'a> {
     pub port: Option<u16>,
     /// The caller's agent: `Match exec` may use it.
     pub agent: Option<&'a Path>,
+    /// Words of ssh's configuration that count before its files, each with its value.
+    pub options: &'a [(String, String)],
 }
 
 /// Why ssh gave no answer.

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cotty_engine::hosts::{Look, Looked};
 
-use crate::config;
 use crate::config::environment::Surroundings;
+use crate::config::{self, Config};
+use crate::instance::expanded;
 
 /// A file at one moment; nothing where there is none.
 type Seen = Option<Traits>;
@@ -27,6 +28,8 @@ struct Traits {
 struct Known {
     /// It, when it was looked at last.
     last: Seen,
+    /// The files that it included when it was last understood, as they were then.
+    included: Vec<(PathBuf, Seen)>,
     /// Something was in it once.
     said: bool,
 }
@@ -35,31 +38,48 @@ struct Known {
 /// change at once, and what agents may name where that becomes less; all else is for the next start.
 pub(crate) fn look(path: PathBuf, surroundings: Surroundings) -> Look {
     let last = seen(&path);
-    let known = Mutex::new(Known { last, said: says(last) });
+    let included = config::read(&path).map_or_else(|_| Vec::new(), |it| included(&it));
+    let known = Mutex::new(Known { last, included, said: says(last) });
     Look(Arc::new(move || {
         let now = seen(&path);
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.last == now {
+        let same = known.included.iter().all(|(file, it)| seen(file) == *it);
+        if known.last == now && same {
             return None;
         }
-        let looked = read(&path, known.said, &surroundings);
-        *known = Known { last: now, said: known.said || says(now) };
+        let before: Vec<_> = known.included.iter().map(|(file, _)| (file.clone(), seen(file))).collect();
+        let (looked, included) = match read(&path, known.said, &surroundings) {
+            Ok((looked, included)) => (looked, included),
+            Err(looked) => (looked, before),
+        };
+        *known = Known { last: now, included, said: known.said || says(now) };
         Some(looked)
     }))
 }
 
-fn read(path: &Path, said: bool, surroundings: &Surroundings) -> Looked {
+/// The files that a config includes, as they are now.
+fn included(config: &Config) -> Vec<(PathBuf, Seen)> {
+    let files = config.include.iter().filter_map(|it| expanded(it).ok());
+    files.map(|it| (it.clone(), seen(&it))).collect()
+}
+
+fn read(
+    path: &Path,
+    said: bool,
+    surroundings: &Surroundings,
+) -> Result<(Looked, Vec<(PathBuf, Seen)>), Looked> {
     let read = if said { config::read_again(path) } else { config::read(path) };
     let read = read.and_then(|mut config| surroundings.add_to(&mut config).map(|()| config));
     match read {
         Ok(config) => {
             tracing::info!(config = %path.display(), devices = config.devices.len(), "the config was read again");
-            Looked { devices: Some(config.devices), targets: config.targets, wrong: None }
+            let included = included(&config);
+            Ok((Looked { devices: Some(config.devices), targets: config.targets, wrong: None }, included))
         }
         Err(refusal) => {
             tracing::warn!(%refusal, "the config cannot be used; what it said before holds");
             let wrong = format!("the config is wrong, and what it said before holds: {refusal}");
-            Looked { devices: None, targets: Default::default(), wrong: Some(wrong) }
+            Err(Looked { devices: None, targets: Default::default(), wrong: Some(wrong) })
         }
     }
 }

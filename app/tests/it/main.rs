@@ -42,6 +42,7 @@ mod trust;
 mod cards;
 mod secrets;
 mod device_test;
+mod device_words;
 mod devices;
 mod fork;
 mod broken;

@@ -139,7 +139,10 @@ impl Settling<'_> {
     /// Takes a name for the host's, with what ssh does where nothing is configured.
     fn as_it_stands(&self, wanted: &Wanted, why: String) -> Result<Settled, Refusal> {
         let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| nameless(wanted))?;
-        let known_hosts = ssh_files::known_hosts(&self.house.ssh);
+        let known_hosts = match own_known_hosts(self.lore, wanted) {
+            Some(file) => vec![file],
+            None => ssh_files::known_hosts(&self.house.ssh),
+        };
         let file = known_hosts.first().cloned();
         let settings = Settings {
             keeps: file.map(|file| KeyFile { file, names: Names::Plain }),
@@ -188,6 +191,7 @@ impl Settling<'_> {
         hops_left: usize,
         hop: Hop,
     ) -> Result<Settled, Refusal> {
+        let answer = &as_device_says(self.lore, wanted, answer);
         honoured::check(wanted, answer)?;
         let mut notes = honoured::notes(wanted, answer, self.caller);
         let (jump, way) = self.way(wanted, answer, hops_left, hop, &mut notes).await?;
@@ -230,6 +234,12 @@ impl Settling<'_> {
         }
         for typed in &answer.jumps {
             let named = match typed.parse() {
+                Ok(Target::Remote(named)) if named.name().contains('/') => {
+                    return Err(wrong(
+                        wanted,
+                        "ProxyJump names a connection of a device, which ssh does not know",
+                    ));
+                }
                 Ok(Target::Remote(named)) => named,
                 Ok(Target::Local) => return Err(wrong(wanted, "ProxyJump names local")),
                 Err(error) => return Err(wrong(wanted, &format!("ProxyJump {error}"))),
@@ -247,6 +257,27 @@ impl Settling<'_> {
         }
         Ok((jump, way))
     }
+}
+
+/// The file of known hosts that a device has for itself.
+fn own_known_hosts(lore: &Lore, wanted: &Wanted) -> Option<PathBuf> {
+    let (_, device) = wanted.device?;
+    device.known_hosts.as_deref().map(|it| lore.expanded(it))
+}
+
+/// What a device says of host keys comes before what ssh's configuration says.
+fn as_device_says(lore: &Lore, wanted: &Wanted, answer: &Answer) -> Answer {
+    let mut answer = answer.clone();
+    if let Some(file) = own_known_hosts(lore, wanted) {
+        answer.known_hosts = vec![file.clone()];
+        answer.written_known_hosts = Some(file);
+    }
+    if let Some(new_keys) = wanted.device.and_then(|(_, device)| device.new_keys) {
+        answer.new_keys = new_keys;
+    }
+    // What its own word passes on is sent, as with SendEnv.
+    answer.send_env.extend(wanted.device.iter().flat_map(|(_, device)| device.pass_env.clone()));
+    answer
 }
 
 fn agent(choice: &AgentChoice, caller: &Caller) -> Option<PathBuf> {

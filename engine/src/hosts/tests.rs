@@ -45,10 +45,8 @@ fn hosts(targets: Targets) -> Hosts {
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
             keep: Keep::default(),
         }),
-        tags: Vec::new(),
-        legacy: false,
-        forward_agent: false,
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
+        ..Device::default()
     };
     Hosts::new(HostsSettings {
         user: Some("me".to_owned()),
