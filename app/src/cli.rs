@@ -36,6 +36,8 @@ mod piped;
 
 mod answer;
 
+mod allow;
+
 mod device;
 
 mod device_test;
@@ -87,7 +89,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
             clap_complete::generate(shell, &mut Arguments::command(), "cotty", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        Order::Config { what } => about_config(what, &flags, json),
+        Order::Config { what } if !matches!(what, About::Allow { .. }) => about_config(what, &flags, json),
         Order::Setup => {
             let snippets = setup::Snippets::of(&flags).map_err(unreachable_daemon)?;
             shown(&snippets, json, |it| print::line(&it.to_string())).map(|()| ExitCode::SUCCESS)
@@ -119,6 +121,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Answer { .. }
         | Order::Secret { .. }
         | Order::Device { .. }
+        | Order::Config { .. }
         | Order::Viewer { .. }
         | Order::Token { .. }
         | Order::Stop
@@ -168,8 +171,12 @@ fn about_config(what: About, flags: &Flags, json: bool) -> Result<ExitCode, Fail
                     "{shown}: {}",
                     if path.exists() { "right" } else { "not there; defaults hold" }
                 ));
+                let project = allow::standing(&Instance::find(flags).map_err(unreachable_daemon)?);
+                project.iter().for_each(|it| print::line(&print::clean(it)));
             }
         }
+        // It is asked of the daemon.
+        About::Allow { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -233,6 +240,9 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };
             shown(&named("why")?.get::<Evidence>("evidence", &query).await?, json, why::print)
+        }
+        Order::Config { what: About::Allow { revoke } } => {
+            return allow::allow(&named("config")?, revoke, json).await;
         }
         Order::Config { .. }
         | Order::Setup

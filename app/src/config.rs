@@ -14,7 +14,8 @@ use cotty_web::door::Listen;
 pub mod environment;
 mod owned;
 mod toml;
-mod written;
+pub(crate) mod workspace;
+pub(crate) mod written;
 
 pub use written::Written;
 

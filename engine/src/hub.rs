@@ -84,7 +84,7 @@ impl Hub {
     ///
     /// Says why the store cannot be used.
     pub async fn open(settings: HubSettings) -> Result<Self, Refusal> {
-        let HubSettings { state_dir, holder, defaults, hosts, look } = settings;
+        let HubSettings { state_dir, holder, defaults, hosts, look, workspaces } = settings;
         let store = Arc::new(Store::open(&state_dir.file("store.db"))?);
         crate::isolated::write_off(&store, &state_dir)?;
         let executable = holder.executable.clone();
@@ -95,7 +95,7 @@ impl Hub {
             store,
             holder,
             defaults,
-            hosts: Hosts::new(hosts).looking(look),
+            hosts: Hosts::new(hosts).looking(look).standing_in(workspaces),
             sessions: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),

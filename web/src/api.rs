@@ -46,8 +46,8 @@ pub(crate) async fn sessions(
     Ok(Json(api::Sessions { sessions: seen.collect(), cards }))
 }
 
-pub(crate) async fn devices(State(served): State<Served>) -> Json<api::Devices> {
-    let devices = served.hub.devices();
+pub(crate) async fn devices(State(served): State<Served>, caller: Calling) -> Json<api::Devices> {
+    let devices = served.hub.devices(&caller);
     Json(api::Devices { devices: devices.into_iter().map(words::device).collect() })
 }
 
@@ -76,7 +76,7 @@ pub(crate) async fn ordered(
     order: api::Connect,
 ) -> Result<report::Connect, Refusal> {
     let meaning = match (order.word, order.name, order.target) {
-        (Some(word), None, None) => served.hub.meaning(&word).await?,
+        (Some(word), None, None) => served.hub.meaning(&word, caller).await?,
         (None, name, target) => Meaning { name, target },
         (Some(_), ..) => {
             let why = "it stands in place of a name and a target".to_owned();

@@ -31,6 +31,7 @@ mod viewer;
 mod asking;
 
 mod answering;
+pub mod allowing;
 
 mod words;
 

@@ -12,7 +12,7 @@ use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::guard::{Greeting, Names, Shows};
 use crate::served::Served;
-use crate::{answering, api, asking, guard, login, page, probes, viewer};
+use crate::{allowing, answering, api, asking, guard, login, page, probes, viewer};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,6 +118,7 @@ pub fn table() -> Vec<Route> {
         asked("/api/v1/daemon", EVERYONE, get(api::daemon)).greeted(AnyProtocol),
         told("/api/v1/stop", PERSON, post(api::stop)).greeted(AnyProtocol),
         told("/api/v1/restart", PERSON, post(api::restart)).greeted(AnyProtocol),
+        told("/api/v1/allow", PERSON, post(allowing::allow)),
         told("/api/v1/viewer-link", PERSON, post(login::link)),
         told("/api/v1/listen", PERSON, post(login::listen)),
         asked("/api/v1/tokens", PERSON, get(login::tokens)),

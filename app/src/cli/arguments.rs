@@ -396,6 +396,12 @@ pub(crate) enum About {
     Path,
     /// What holds, with every default.
     Show,
-    /// Whether it is right.
+    /// Whether it is right, and what the file of the project here does.
     Check,
+    /// Let the .cotty.toml of the project here, as it is now, say more than it may of itself. A person's to do.
+    Allow {
+        /// Take that back.
+        #[arg(long)]
+        revoke: bool,
+    },
 }

@@ -17,6 +17,15 @@ pub(crate) fn by_others(about: &Metadata) -> Option<String> {
         .then(|| format!("may be written by others (mode {:o})", about.mode() & 0o777))
 }
 
+/// Says why a file is not this account's own, or is another's to write; root's is not its own either.
+pub(crate) fn not_ours(about: &Metadata) -> Option<String> {
+    let owner = about.uid();
+    if owner != rustix::process::geteuid().as_raw() {
+        return Some(format!("belongs to another account (uid {owner})"));
+    }
+    by_others(about)
+}
+
 /// Says whether others may read it. What root gives a container is root's business.
 pub(crate) fn readable_by_others(about: &Metadata) -> bool {
     about.mode() & 0o077 != 0 && about.uid() == rustix::process::geteuid().as_raw()

@@ -11,6 +11,7 @@ use toml_edit::{Document, Item, TableLike};
 
 mod device;
 pub(crate) mod draft;
+pub(crate) mod project;
 mod values;
 
 use draft::Draft;
@@ -103,12 +104,14 @@ impl Written {
         Self::with(text, INCLUDED)
     }
 
+    /// Reads what the file of a project says beside what holds of itself.
+    pub(crate) fn parse_project(text: &str) -> Result<Self, Wrong> {
+        Self::with(text, &[project::NARROWS, INCLUDED].concat())
+    }
+
     fn with(text: &str, keys: &[&str]) -> Result<Self, Wrong> {
         let faulty = |(span, what, remedy): Fault| Wrong { line: line(text, span.start), what, remedy };
-        let document = Document::parse(text).map_err(|error| {
-            let what = error.message().trim().replace('\n', ", ");
-            faulty((error.span().unwrap_or(0..0), what, "Write it as TOML: key = \"value\"".to_owned()))
-        })?;
+        let document = Document::parse(text).map_err(|error| not_toml(text, &error))?;
         let mut written = Self::default();
         written.top(document.as_table(), keys).map_err(faulty)?;
         Ok(written)
@@ -167,7 +170,9 @@ impl Written {
                 "defaults" => self.defaults = device::defaults(inner(key, item)?)?,
                 "groups" => self.groups = device::groups(inner(key, item)?)?,
                 "devices" => self.drafts = device::devices(inner(key, item)?)?,
-                _ => self.limits(inner(key, item)?)?,
+                "limits" => self.limits(inner(key, item)?)?,
+                // What a project says of itself is read with the project.
+                _ => {}
             }
         }
         Ok(())
@@ -220,6 +225,12 @@ impl Written {
         }
         Ok(())
     }
+}
+
+fn not_toml(text: &str, error: &toml_edit::TomlError) -> Wrong {
+    let what = error.message().trim().replace('\n', ", ");
+    let at = error.span().map_or(0, |it| it.start);
+    Wrong { line: line(text, at), what, remedy: "Write it as TOML: key = \"value\"".to_owned() }
 }
 
 fn files(key: &str, item: &Item) -> Result<Vec<PathBuf>, Fault> {

@@ -30,9 +30,9 @@ use tokio_util::task::TaskTracker;
 use crate::config::environment::{self, Surroundings};
 use crate::config::{self, Config, Timeouts};
 use crate::daemon::house::{Family, own_card};
-use crate::daemon::log;
 use crate::daemon::reach::Started;
 use crate::daemon::reload;
+use crate::daemon::{log, projects};
 use crate::instance::{CARD, Instance, SOCKET, storage};
 
 /// The argument of the second stage.
@@ -302,6 +302,7 @@ fn settings(instance: &Instance, config: &Config, look: Look) -> Result<HubSetti
         },
         hosts: hosts(config),
         look,
+        workspaces: projects::workspaces(instance.state.clone()),
     })
 }
 
@@ -334,6 +335,8 @@ fn hosts(config: &Config) -> HostsSettings {
         devices: config.devices.clone(),
         targets: config.targets,
         wrong: None,
+        idle_max: None,
+        notes: Vec::new(),
     }
 }
 

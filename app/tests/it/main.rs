@@ -43,6 +43,7 @@ mod cards;
 mod secrets;
 mod device_test;
 mod device_words;
+mod projects;
 mod devices;
 mod fork;
 mod broken;

@@ -42,6 +42,10 @@ pub struct Device {
     pub pass_env: Vec<String>,
     /// Words of ssh's configuration with their values, before any file of ssh's.
     pub options: Vec<(String, String)>,
+    /// It appears by its name alone in all that is said of it.
+    pub hide: bool,
+    /// The project's file in which it stands; the config's own without one.
+    pub origin: Option<PathBuf>,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
 }

@@ -116,6 +116,10 @@ impl Settling<'_> {
             // Whoever does not say so shares no such connection.
             identity += " with old algorithms";
         }
+        if let Some(origin) = wanted.origin() {
+            // Another project's device of that name is another one.
+            identity += &format!(" of {}", origin.display());
+        }
         let target = match wanted.device {
             Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
@@ -123,7 +127,8 @@ impl Settling<'_> {
         let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
         let keep = wanted.auth().map_or_else(Keep::default, |(_, auth)| auth.keep);
         let typed = wanted.target.to_string();
-        Resolved { typed, target, identity, settings, agent, asked, defaults, keep, notes }
+        let (origin, idle_max) = (wanted.origin().map(Path::to_owned), self.house.idle_max);
+        Resolved { typed, target, identity, settings, agent, asked, defaults, keep, origin, idle_max, notes }
     }
 
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.

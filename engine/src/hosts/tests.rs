@@ -56,6 +56,8 @@ fn hosts(targets: Targets) -> Hosts {
         devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
         targets,
         wrong: None,
+        idle_max: None,
+        notes: Vec::new(),
     })
 }
 

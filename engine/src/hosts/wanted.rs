@@ -47,6 +47,11 @@ impl<'a> Wanted<'a> {
         Self { target, host: target.name(), user, port, device: None, is_hop: is_written }
     }
 
+    /// The project's file in which its device stands.
+    pub(super) fn origin(&self) -> Option<&'a std::path::Path> {
+        self.device.and_then(|(_, device)| device.origin.as_deref())
+    }
+
     /// What counts before ssh's files.
     pub(super) fn options(&self) -> &'a [(String, String)] {
         self.device.map_or(&[], |(_, device)| &device.options)

@@ -20,6 +20,7 @@ use crate::cards::{self, Attempt};
 use crate::clock;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
+use crate::hosts::workspace::shorter;
 use crate::opening;
 use crate::remote::{self, Way};
 use crate::report::{Caller, Connect, Connected, How, SessionState, SessionStatus};
@@ -312,7 +313,8 @@ impl Hub {
         name: String,
         epoch: Epoch,
     ) -> Result<(Parts, String), Refusal> {
-        let planned = opening::plan(caller, order, name, &self.0.defaults, epoch)?;
+        let mut planned = opening::plan(caller, order, name, &self.0.defaults, epoch)?;
+        planned.row.idle_timeout = shorter(planned.row.idle_timeout, self.0.hosts.idle_max(caller));
         self.0.store.add_session(&planned.row)?;
         let quota = self.0.defaults.quota_bytes;
         let term = self.0.store.next_term(&planned.row.id)?;

@@ -19,6 +19,27 @@ pub struct Trusted {
     pub place: String,
 }
 
+/// Lets the file of a project say more than it may of itself: `POST /api/v1/allow`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllowOrder {
+    /// The file.
+    pub path: String,
+    /// Its content, as it was seen; without it nothing of the file is allowed any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// What is allowed now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowed {
+    /// The file.
+    pub path: String,
+    /// The content that is allowed; none without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
 /// The answer of `GET /api/v1/devices`: the hosts that the configuration names, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Devices {
