@@ -27,6 +27,7 @@ use cotty_host::native::pool::PoolError;
 use cotty_host::native::settings::{Limits, Settings, ShownKey};
 
 use crate::report::{Caller, HostStatus};
+use crate::veils;
 
 pub use cotty_host::openssh::{AgentChoice, OpenSsh};
 pub use device::Defaults;
@@ -168,6 +169,7 @@ impl Hosts {
     /// Knows where everything is, and has asked nobody yet.
     #[must_use]
     pub fn new(settings: HostsSettings) -> Self {
+        veils::hang_all(&settings.devices);
         let lore = Lore::new(settings.ssh.clone());
         let settings = Mutex::new(Arc::new(settings));
         let (look, workspaces) = (Look(Arc::new(|| None)), Workspaces::default());
@@ -198,6 +200,7 @@ impl Hosts {
                         holds if holds == targets => (holds, wrong),
                         holds => (holds, Some(wider(targets, holds))),
                     };
+                    veils::hang_all(&devices);
                     HostsSettings { devices, targets: holds, wrong, ..as_before }
                 }
                 None => HostsSettings { wrong, ..as_before },
@@ -344,7 +347,16 @@ impl Hosts {
 /// Says in our words why there is no connection.
 #[must_use]
 pub fn refused(resolved: &Resolved, error: &ConnectError) -> Refusal {
-    refused::refusal(resolved, error)
+    veiled(resolved, refused::refusal(resolved, error))
+}
+
+/// The words of a failure about a host that is hidden, as they may be said. The account is among them.
+fn veiled(resolved: &Resolved, refusal: Refusal) -> Refusal {
+    let Some(veil) = veils::of_target(&resolved.typed) else { return refusal };
+    match refusal {
+        Refusal::Host(host) => Box::new(host.said(|it| veil.all_in(it))).into(),
+        other => other,
+    }
 }
 
 /// Names a command that would tell more of an attempt that failed at this stage.
@@ -370,7 +382,7 @@ pub(crate) fn fingerprint(key: &HostKey) -> Fingerprint {
 /// Says in our words why there is no shell or command on a host.
 #[must_use]
 pub fn refused_by_pool(resolved: &Resolved, error: &PoolError) -> Refusal {
-    refused::by_pool(resolved, error)
+    veiled(resolved, refused::by_pool(resolved, error))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod probes;
 mod api;
 
 mod frames;
+mod veiled;
 
 mod viewer;
 

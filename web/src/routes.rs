@@ -12,7 +12,7 @@ use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::guard::{Greeting, Names, Shows};
 use crate::served::Served;
-use crate::{allowing, answering, api, asking, guard, login, page, probes, viewer};
+use crate::{allowing, answering, api, asking, guard, login, page, probes, veiled, viewer};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,5 +175,6 @@ pub(crate) fn router(listener: Listener, served: Served) -> Router {
         Listener::Unix => router.fallback(guard::unknown).method_not_allowed_fallback(guard::unknown),
         Listener::Tcp => router.fallback(guard::unknown_tcp).method_not_allowed_fallback(guard::unknown_tcp),
     };
+    let router = router.layer(from_fn(veiled::veiled));
     router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(served)
 }

@@ -9,6 +9,7 @@ use cotty_engine::report::{
     Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, Proof, RunReport, RunState, RunSummary,
     ScreenView, SessionState, SessionStatus, Step, Trusted,
 };
+use cotty_engine::veils;
 use cotty_wire::api;
 
 mod asked;
@@ -46,11 +47,13 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
         SecretFrom::Command(argv) => format!("what {} prints", argv.first().map_or("a program", |it| it)),
         SecretFrom::Keyring(_) => "in the keyring".to_owned(),
     };
+    let is_hidden = device.hide;
     api::Device {
-        host: device.host.unwrap_or_else(|| name.clone()),
+        host: device.host.filter(|_| !is_hidden).unwrap_or_else(|| name.clone()),
         name,
-        port: device.port,
-        user: device.user,
+        port: device.port.filter(|_| !is_hidden),
+        user: device.user.filter(|_| !is_hidden),
+        group: device.group,
         login: device.auth.map(|auth| api::DeviceLogin {
             key: auth.key.map(|it| it.display().to_string()),
             passphrase: auth.passphrase.map(from),
@@ -64,6 +67,8 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
 }
 
 pub(crate) fn session(status: SessionStatus) -> api::Session {
+    let veil = veils::of_target(&status.target);
+    let cwd = status.cwd.map(|it| veil.map_or(it.clone(), |veil| veil.all_in(&it)));
     let (state, detail) = session_state(&status.state);
     let (health, health_why) = status.health.words();
     api::Session {
@@ -78,7 +83,7 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         detail,
         shell: status.shell,
         pid: status.pid,
-        cwd: status.cwd,
+        cwd,
         mode: status.mode.to_string(),
         pen: status.pen,
         running: status.running.map(run),

@@ -65,6 +65,7 @@ fn device(name: &str, device: &Device) -> String {
     say("user", text(&device.user));
     say("forward_agent", Some(device.forward_agent.to_string()));
     say("legacy", Some(device.legacy.to_string()));
+    say("hide", Some(device.hide.to_string()));
     say("known_hosts", device.known_hosts.as_ref().map(|it| quoted(&it.display().to_string())));
     say("strict_host_keys", device.new_keys.map(|it| quoted(new_keys(it))));
     say("pass_env", list(&device.pass_env));

@@ -44,6 +44,7 @@ mod secrets;
 mod device_test;
 mod device_words;
 mod projects;
+mod hidden;
 mod devices;
 mod fork;
 mod broken;

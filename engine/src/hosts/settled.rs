@@ -21,6 +21,7 @@ use super::wanted::{Wanted, agent_of, wrong};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
 use crate::texts::one_line;
+use crate::veils;
 
 /// A longer way is a circle.
 pub(crate) const HOPS_MAX: usize = 8;
@@ -120,7 +121,13 @@ impl Settling<'_> {
             // Another project's device of that name is another one.
             identity += &format!(" of {}", origin.display());
         }
+        let is_hidden = wanted.device.filter(|(_, device)| device.hide);
+        if let Some((name, _)) = is_hidden {
+            settings.met = veils::hang(name, &settings);
+        }
         let target = match wanted.device {
+            // What was typed is all that is said of who is hidden.
+            Some(_) if is_hidden.is_some() => wanted.target.to_string(),
             Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
         };

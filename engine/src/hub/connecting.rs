@@ -28,6 +28,7 @@ use crate::request::Request;
 use crate::store::SessionRow;
 use crate::task::{self, Ended, Keeper, Parts, Startup};
 use crate::texts;
+use crate::veils;
 
 /// How long a person waits for a host: until it is there, for each step of the way has a limit of its own.
 const PERSON_WAIT: Duration = Duration::from_secs(3600);
@@ -91,7 +92,7 @@ impl Wanted {
     fn base_name(&self) -> String {
         match self {
             Self::Local => "local".to_owned(),
-            Self::Remote(remote) => remote::base_name(remote.0.name()),
+            Self::Remote(remote) => remote::base_name(&veils::own(remote.0.name())),
             Self::Whatever(name) => remote::base_name(name),
         }
     }

@@ -58,6 +58,9 @@ pub struct Device {
     pub port: Option<u16>,
     /// The account; ssh's without one.
     pub user: Option<String>,
+    /// The group to which it belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// How to log in, where that is settled; as ssh does without it.
     pub login: Option<DeviceLogin>,
     /// Words for people.

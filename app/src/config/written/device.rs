@@ -18,6 +18,7 @@ const DEVICE: &[&str] = &[
     "auth",
     "legacy",
     "forward_agent",
+    "hide",
     "known_hosts",
     "strict_host_keys",
     "pass_env",
@@ -129,6 +130,7 @@ fn device(prefix: &str, table: &dyn TableLike, not: &[&str]) -> Result<Draft, Fa
             "port" => device.port = Some(number(key, item, 1, 65535)?),
             "user" => device.user = Some(user(key, item)?),
             "forward_agent" => device.forward_agent = Some(boolean(key, item)?),
+            "hide" => device.hide = Some(boolean(key, item)?),
             "legacy" => device.legacy = Some(boolean(key, item)?),
             "auth" => device.auth = Some(auth(prefix, inner(key, item)?)?),
             "known_hosts" => device.known_hosts = Some(path(key, item)?),
@@ -373,7 +375,6 @@ mod tests {
     fn what_is_not_enforced_yet_is_refused_and_not_passed_over() {
         for text in [
             "policy = \"strict\"\n",
-            "[devices.web1]\nhide = true\n",
             "[devices.web1.rules]\n",
             "[defaults]\napprovals = true\n",
             "[groups.web.policy]\n",

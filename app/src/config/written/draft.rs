@@ -25,6 +25,8 @@ pub struct Draft {
     pub forward_agent: Option<bool>,
     /// `legacy`
     pub legacy: Option<bool>,
+    /// `hide`
+    pub hide: Option<bool>,
     /// `known_hosts`
     pub known_hosts: Option<PathBuf>,
     /// `strict_host_keys`
@@ -56,6 +58,7 @@ impl Draft {
             tags: joined(self.tags, &below.tags),
             forward_agent: self.forward_agent.or(below.forward_agent),
             legacy: self.legacy.or(below.legacy),
+            hide: self.hide.or(below.hide),
             known_hosts: self.known_hosts.or_else(|| below.known_hosts.clone()),
             new_keys: self.new_keys.or(below.new_keys),
             pass_env: joined(self.pass_env, &below.pass_env),
@@ -84,6 +87,7 @@ impl Draft {
             tags: self.tags,
             forward_agent: self.forward_agent.unwrap_or_default(),
             legacy: self.legacy.unwrap_or_default(),
+            hide: self.hide.unwrap_or_default(),
             known_hosts: self.known_hosts,
             new_keys: self.new_keys,
             pass_env: self.pass_env,
