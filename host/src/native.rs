@@ -2,6 +2,7 @@
 
 pub mod secret;
 
+mod randomart;
 pub mod host_key;
 
 mod certificate;

@@ -174,7 +174,16 @@ impl Asked {
         let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
         let limits = Limits::default();
         let user = Some("me".to_owned());
-        let hosts = Hosts::new(HostsSettings { user, ssh, limits, devices, targets, wrong: None });
+        let hosts = Hosts::new(HostsSettings {
+            user,
+            ssh,
+            limits,
+            devices,
+            targets,
+            wrong: None,
+            idle_max: None,
+            notes: Vec::new(),
+        });
         Self { home, hosts }
     }
 
