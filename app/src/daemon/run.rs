@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hosts::engines::Driving;
 use cotty_engine::hosts::{HostsSettings, Look, OpenSsh};
 use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
@@ -27,6 +28,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::askpass;
 use crate::config::{self, Config, Timeouts, environment};
 use crate::daemon::house::{Family, own_card};
 use crate::daemon::log;
@@ -288,12 +290,12 @@ fn settings(instance: &Instance, config: &Config, look: Look) -> Result<HubSetti
             quota_bytes: config.limits.quota_bytes,
             sessions_max: config.limits.sessions_max,
         },
-        hosts: hosts(config),
+        hosts: hosts(instance, config),
         look,
     })
 }
 
-fn hosts(config: &Config) -> HostsSettings {
+fn hosts(instance: &Instance, config: &Config) -> HostsSettings {
     // A number without a name, as in some containers, has no files of ssh's either.
     let account = Account::of_this_user().ok();
     let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
@@ -321,6 +323,8 @@ fn hosts(config: &Config) -> HostsSettings {
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),
         targets: config.targets,
+        engine: config.engine,
+        driving: askpass::program().map(|askpass| Driving { state: instance.state.clone(), askpass }),
         wrong: None,
     }
 }

@@ -46,6 +46,7 @@ mod fork;
 mod broken;
 mod up_host;
 mod openssh;
+mod users_ssh;
 mod ssh_words;
 mod bad_input;
 
