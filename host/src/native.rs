@@ -43,7 +43,7 @@ mod spoken;
 
 mod driven;
 
-pub use driven::{joined, questions};
+pub use driven::{joined, questions, swept};
 
 mod channel;
 

@@ -16,6 +16,7 @@ use cotty_host::holder::client::HolderProgram;
 use cotty_host::local::account::Account;
 use cotty_host::local::lean;
 use cotty_host::native::settings::Limits;
+use cotty_host::native::swept;
 use cotty_host::state_dir::Lock;
 use cotty_web::door::{Door, Listen};
 use cotty_web::house::House;
@@ -174,6 +175,8 @@ async fn live(
     foreground: Option<&Foreground>,
 ) -> Result<(), Refusal> {
     let internal = |error: io::Error| Refusal::Internal { what: error.to_string() };
+    // A daemon that was killed could not end the connections that programs held for it.
+    swept::sweep(&instance.state).await;
     let hub = Hub::open(settings(instance, config, look)?).await?;
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
     listener.set_nonblocking(true).map_err(internal)?;

@@ -53,6 +53,14 @@ impl Lane {
         }
     }
 
+    /// Returns the process there, where it had to say it.
+    pub(super) fn told(&self) -> Option<u32> {
+        match &self.by {
+            By::Spoken(_) => None,
+            By::Driven(driven) => driven.told(),
+        }
+    }
+
     /// Lets the shell that is started next ask for the agent; whether the server takes it, it does not say.
     pub(super) async fn lend_agent(&mut self) -> Result<(), RequestError> {
         match &mut self.by {

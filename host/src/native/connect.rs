@@ -91,8 +91,9 @@ impl Connection {
                     return Err(looked_at(settings, shown.as_deref(), said).await);
                 }
             };
-            let ended = master.ended();
-            return Ok(Self::of(Link::Driven(master), ended, settings));
+            let (ended, is_shared) = (master.ended(), master.is_shared());
+            let kin = if is_shared { Kin::shared() } else { Kin::default() };
+            return Ok(Self { kin, ..Self::of(Link::Driven(master), ended, settings) });
         }
         let Met { mut handle, mut ended, shown, way } = meet(settings, ask).await?;
         let settings = &kept(settings, &shown).await?;
@@ -198,7 +199,7 @@ impl Connection {
             lane.lend_agent().await?;
         }
         self.noting(lane.shell(terminal, self.channel_limit).await)?;
-        Ok(self.kin.born(With::Terminal))
+        Ok(self.kin.known(With::Terminal, lane.told()))
     }
 
     /// Starts a command in a channel, in its turn too.
@@ -211,7 +212,7 @@ impl Connection {
         let _turn = self.turn.lock().await;
         lane.ask_for(env).await?;
         self.noting(lane.exec(line, self.channel_limit).await)?;
-        Ok(self.kin.born(With::Pipes))
+        Ok(self.kin.known(With::Pipes, lane.told()))
     }
 
     /// Says whether the server gave no channel when there were as many as now.
@@ -261,10 +262,8 @@ impl fmt::Debug for Connection {
 /// it has to be the one that ssh saw.
 async fn looked_at(settings: &Settings, seen: Option<&str>, said: String) -> ConnectError {
     let looked = meet(&looking(settings.clone()), &ask_nobody()).await.map(|_| ());
-    let shown = looked.as_ref().err().and_then(unknown);
-    let is_same = shown.is_some_and(|it| seen.is_none_or(|seen| it.key.fingerprint() == seen));
     match looked {
-        Err(error) if is_same => error,
+        Err(error) if is_about_the_key(&error, seen) => error,
         _ => {
             let seen = seen.map(|it| format!(" (it showed {it})")).unwrap_or_default();
             ConnectError::Handshake { address: address(settings), why: format!("ssh said: {said}{seen}") }
@@ -272,11 +271,13 @@ async fn looked_at(settings: &Settings, seen: Option<&str>, said: String) -> Con
     }
 }
 
-fn unknown(error: &ConnectError) -> Option<&ShownKey> {
+fn is_about_the_key(error: &ConnectError, seen: Option<&str>) -> bool {
     match error {
-        ConnectError::OnTheWay { error, .. } => unknown(error),
-        ConnectError::HostKey(shown) => Some(shown),
-        _ => None,
+        ConnectError::OnTheWay { error, .. } => is_about_the_key(error, seen),
+        ConnectError::HostKey(shown) => seen.is_none_or(|it| shown.key.fingerprint() == it),
+        // The files that say which are trusted cannot be read.
+        ConnectError::KnownHosts(_) => true,
+        _ => false,
     }
 }
 

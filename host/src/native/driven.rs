@@ -10,6 +10,8 @@ mod mux;
 
 mod streams;
 
+mod birth;
+
 pub(super) mod lane;
 
 mod talk;
@@ -21,3 +23,5 @@ pub mod questions;
 pub mod joined;
 
 pub(super) mod master;
+
+pub mod swept;

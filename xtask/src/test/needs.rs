@@ -12,7 +12,7 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 29] = [
+const PROGRAMS: [(&str, &str); 33] = [
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
@@ -42,6 +42,10 @@ const PROGRAMS: [(&str, &str); 29] = [
     ("gnome-keyring-daemon", "gnome-keyring"),
     ("secret-tool", "libsecret-tools"),
     ("chromium", "chromium"),
+    ("softhsm2-util", "softhsm2"),
+    ("krb5kdc", "krb5-kdc"),
+    ("kadmin.local", "krb5-admin-server"),
+    ("klist", "krb5-user"),
 ];
 
 /// The Python client.

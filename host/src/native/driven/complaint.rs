@@ -124,6 +124,10 @@ impl Heard {
             let refused = vec!["what ssh has and was given".to_owned()];
             let denied = Denied { user: user.to_owned(), refused, offered, ..Denied::default() };
             ConnectError::Denied(Box::new(denied))
+        } else if line.contains("Too many authentication failures") {
+            let refused = vec!["more keys than the server takes: name the right one with IdentityFile".to_owned()];
+            let denied = Denied { user: settings.user.clone(), refused, ..Denied::default() };
+            ConnectError::Denied(Box::new(denied))
         } else if line.starts_with("Unable to negotiate with ")
             || line.starts_with("kex_exchange_identification")
         {

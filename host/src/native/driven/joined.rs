@@ -56,7 +56,7 @@ pub(super) async fn at(socket: &Path) -> Result<Option<(Place, Talk)>, String> {
     };
     let Ok(Ok((talk, pid))) = timeout(ANSWER_LIMIT, asked).await else { return Ok(None) };
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    Ok(pid.map(|pid| (Place { socket: socket.to_owned(), pid }, talk)))
+    Ok(pid.map(|pid| (Place { socket: socket.to_owned(), pid, is_shared: true }, talk)))
 }
 
 /// Says whether there is a socket, whose directory and itself nobody else may write.

@@ -13,6 +13,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::birth::Mark;
 use super::mux::{NewSession, Said};
 use super::streams::{self, Ours, Stdin, Theirs};
 use super::talk::{NotOpened, Talk};
@@ -31,6 +32,8 @@ const ALIVE_LIMIT: Duration = Duration::from_secs(2);
 pub(in crate::native) struct Place {
     pub(in crate::native) socket: PathBuf,
     pub(in crate::native) pid: Pid,
+    /// Others may start programs there too.
+    pub(in crate::native) is_shared: bool,
 }
 
 /// A session: nothing but a place for one until something is started in it.
@@ -40,6 +43,8 @@ pub(in crate::native) struct Driven {
     env: Vec<(String, String)>,
     input: DrivenWriter,
     running: Option<Running>,
+    /// The process there, where it had to say it.
+    told: Option<u32>,
 }
 
 /// The sending side.
@@ -60,6 +65,8 @@ struct Running {
     stdout: Option<pipe::Receiver>,
     stderr: Option<pipe::Receiver>,
     room: BytesMut,
+    /// What was printed before it had said which process it is.
+    early: Option<Bytes>,
     exited: bool,
     closed: bool,
 }
@@ -75,7 +82,7 @@ impl Driven {
     /// Takes a place for a session of this master.
     pub(in crate::native) fn new(place: Place) -> Self {
         let input = DrivenWriter { input: Arc::default(), master: place.pid };
-        Self { place, lends_agent: false, env: Vec::new(), input, running: None }
+        Self { place, lends_agent: false, env: Vec::new(), input, running: None, told: None }
     }
 
     /// Lets what is started next ask for the agent.
@@ -117,6 +124,8 @@ impl Driven {
         (ours, theirs): (Ours, Theirs),
         limit: Duration,
     ) -> Result<(), RequestError> {
+        let mark = if self.place.is_shared { Mark::new() } else { None };
+        let command = mark.as_ref().map_or(command.clone(), |it| it.before(&command));
         let (term, command) = (term.as_deref(), command.as_str());
         let session = NewSession { term, command, env: &self.env, lends_agent: self.lends_agent };
         let opening = async {
@@ -128,7 +137,7 @@ impl Driven {
             NotOpened::Refused(why) => RequestError::Full(one_line(&why)),
             NotOpened::Gone => RequestError::Closed,
         })?;
-        let Ours { stdin, stdout, stderr, terminal } = ours;
+        let Ours { stdin, mut stdout, stderr, terminal } = ours;
         if let Some(terminal) = &terminal {
             streams::pass_all(terminal).map_err(no_streams)?;
         }
@@ -136,15 +145,26 @@ impl Driven {
         if self.input.input.set(input).is_err() {
             return Err(RequestError::Closed);
         }
+        let mut early = None;
+        if let Some(mark) = &mark {
+            let (told, printed) = mark.awaited(&mut stdout).await;
+            (self.told, early) = (told, Some(printed).filter(|it| !it.is_empty()));
+        }
         self.running = Some(Running {
             talk: Some(talk),
             stdout: Some(stdout),
             stderr: Some(stderr),
             room: BytesMut::new(),
+            early,
             exited: false,
             closed: false,
         });
         Ok(())
+    }
+
+    /// Returns the process there, where it had to say it.
+    pub(in crate::native) fn told(&self) -> Option<u32> {
+        self.told
     }
 
     /// Returns the sending side.
@@ -157,6 +177,9 @@ impl Driven {
     /// Cancel-safe.
     pub(in crate::native) async fn next(&mut self) -> Option<Heard> {
         let running = self.running.as_mut()?;
+        if let Some(early) = running.early.take() {
+            return Some(Heard::Output(early));
+        }
         while !running.is_over() {
             match running.news().await {
                 News::Output(Some(bytes)) => return Some(Heard::Output(bytes)),

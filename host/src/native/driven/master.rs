@@ -16,8 +16,10 @@ use tokio::time::{Instant, timeout};
 
 use super::arguments;
 use super::complaint::{self, Heard, Line, NoMaster, address};
+use super::joined;
 use super::lane::{Driven, Place, lives};
 use super::questions::{Desk, Questions};
+use super::talk::Talk;
 use crate::native::engine::UsersSsh;
 use crate::native::error::{ConnectError, Stage};
 use crate::native::secret::{Asker, Bound};
@@ -25,7 +27,7 @@ use crate::native::settings::Settings;
 use crate::native::watcher::Ended;
 
 /// Where the sockets of connections lie, in the state directory.
-const FOLDER: &str = "ssh";
+pub(super) const FOLDER: &str = "ssh";
 
 /// The address of a socket has room for 108 bytes, and ssh puts 17 of its own behind a name until it listens.
 const SOCKET_BYTES_MAX: usize = 90;
@@ -63,12 +65,38 @@ struct Opening<'a> {
 }
 
 impl Master {
-    /// Starts an ssh, and waits until its connection stands.
+    /// Opens a connection: joins the user's own where one lives, or starts one.
     pub(in crate::native) async fn open(
         ssh: &UsersSsh,
         settings: &Settings,
         ask: &Asker,
     ) -> Result<Self, NoMaster> {
+        if let Some(socket) = &ssh.master
+            && let Ok(Some((place, talk))) = joined::at(socket).await
+        {
+            return Ok(Self::joined(place, talk));
+        }
+        Self::start(ssh, settings, ask).await
+    }
+
+    /// Joins a master of the user's, which goes on without us.
+    fn joined(place: Place, mut talk: Talk) -> Self {
+        let (ending, told) = watch::channel(None);
+        let stop = Arc::<Notify>::default();
+        let stopped = stop.clone();
+        tokio::spawn(async move {
+            let ends = async { while matches!(talk.next().await, Ok(Some(_))) {} };
+            tokio::select! {
+                () = ends => {}
+                () = stopped.notified() => {}
+            }
+            ending.send_replace(Some("the master of yours that held it ended".to_owned()));
+        });
+        Self { place, ended: Ended::told(told), stop }
+    }
+
+    /// Starts an ssh, and waits until its connection stands.
+    async fn start(ssh: &UsersSsh, settings: &Settings, ask: &Asker) -> Result<Self, NoMaster> {
         let Settings { user, host, port, .. } = settings.clone();
         let failed = |why: String| {
             let source = io::Error::other(why);
@@ -89,7 +117,7 @@ impl Master {
         let stop = Arc::<Notify>::default();
         let stderr = child.stderr.take();
         tokio::spawn(follow(child, pid, stderr, tell, ending, stop.clone(), socket.clone()));
-        let place = Place { socket, pid };
+        let place = Place { socket, pid, is_shared: false };
         // From here on what is dropped ends it.
         let master = Self { place: place.clone(), ended: Ended::told(told), stop };
         let heard = Heard::default();
@@ -100,6 +128,11 @@ impl Master {
     /// Takes a place for a channel.
     pub(in crate::native) fn channel(&self) -> Driven {
         Driven::new(self.place.clone())
+    }
+
+    /// Says whether others may start programs there too.
+    pub(in crate::native) fn is_shared(&self) -> bool {
+        self.place.is_shared
     }
 
     /// Returns how it ends.

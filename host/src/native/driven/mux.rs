@@ -9,6 +9,7 @@ const PACKET_BYTES_MAX: usize = 256 << 10;
 const HELLO: u32 = 0x0000_0001;
 const NEW_SESSION: u32 = 0x1000_0002;
 const ALIVE_CHECK: u32 = 0x1000_0004;
+const TERMINATE: u32 = 0x1000_0005;
 const PERMISSION_DENIED: u32 = 0x8000_0002;
 const FAILURE: u32 = 0x8000_0003;
 const EXIT_MESSAGE: u32 = 0x8000_0004;
@@ -59,6 +60,11 @@ pub(super) fn hello() -> Vec<u8> {
 /// Asks whether it lives.
 pub(super) fn alive_check() -> Vec<u8> {
     packet(&[ALIVE_CHECK, 0], &[])
+}
+
+/// Tells it to end.
+pub(super) fn terminate() -> Vec<u8> {
+    packet(&[TERMINATE, 0], &[])
 }
 
 impl NewSession<'_> {

@@ -47,6 +47,12 @@ impl Talk {
         }
     }
 
+    /// Tells the master to end, and waits until it has heard it.
+    pub(super) async fn terminate(&mut self) -> io::Result<()> {
+        self.stream.write_all(&mux::terminate()).await?;
+        self.next().await.map(drop)
+    }
+
     /// Asks for a session with these streams.
     pub(super) async fn open(&mut self, session: &NewSession<'_>, streams: Theirs) -> Result<(), NotOpened> {
         let gone = |_: io::Error| NotOpened::Gone;
