@@ -47,6 +47,7 @@ mod broken;
 mod up_host;
 mod openssh;
 mod users_ssh;
+mod engines;
 mod ssh_words;
 mod bad_input;
 

@@ -139,15 +139,25 @@ impl Heard {
     }
 }
 
-/// Says why a connection that stood is gone.
+/// How ssh begins to say why a connection that stood is gone.
+const ENDS: [&str; 6] = [
+    "client_loop: ",
+    "Read from remote host ",
+    "Received disconnect from ",
+    "Disconnected from ",
+    "ssh_dispatch_run_fatal: ",
+    "packet_write_wait: ",
+];
+
+/// Says why a connection that stood is gone. Of what else ssh tells, lines of commands are a part: they are nobody's reason.
 pub(super) fn end_words(last: Option<&str>) -> String {
     match last {
         Some(line) if line.starts_with("Timeout, server") => "it gave no sign of life".to_owned(),
-        Some(line) if line.contains("closed by remote host") || line.starts_with("Connection closed by") => {
+        Some(line) if line.ends_with("closed by remote host.") || line.starts_with("Connection closed by") => {
             "the server closed it".to_owned()
         }
-        Some(line) => format!("ssh said: {line}"),
-        None => "the ssh that held it ended".to_owned(),
+        Some(line) if ENDS.iter().any(|it| line.starts_with(it)) => format!("ssh said: {line}"),
+        _ => "the ssh that held it ended".to_owned(),
     }
 }
 
@@ -197,6 +207,15 @@ mod tests {
             matches!(odd, ConnectError::Handshake { ref why, .. } if why.contains("Bad packet")),
             "{odd}"
         );
+    }
+
+    #[test]
+    fn a_line_of_a_command_is_no_reason_of_an_end() {
+        let words = |line| end_words(Some(line));
+        assert_eq!(words("Timeout, server 10.0.0.5 not responding."), "it gave no sign of life");
+        assert_eq!(words("Connection to 10.0.0.5 closed by remote host."), "the server closed it");
+        assert_eq!(words("client_loop: send disconnect: Broken pipe"), "ssh said: client_loop: send disconnect: Broken pipe");
+        assert_eq!(words("exec bash -l"), end_words(None));
     }
 
     #[test]
