@@ -61,7 +61,10 @@ fn what_is_merely_allowed_needs_no_other_engine_and_what_is_needed_does() {
     let mut passed = desk(&sshd, &lines);
     let said = connect(&mut passed);
     assert!(said.head().contains("ready"), "{said:?}");
-    assert!(said.text.contains("engine openssh: ssh's configuration sets ProxyUseFdpass for web1"), "{said:?}");
+    assert!(
+        said.text.contains("engine openssh: ssh's configuration sets ProxyUseFdpass for web1"),
+        "{said:?}"
+    );
     passed.is_exact("web1");
     is_by(&mut passed, "openssh: ssh's configuration sets ProxyUseFdpass");
 
@@ -125,7 +128,10 @@ fn a_living_master_of_the_users_is_joined_and_goes_on_without_us() {
     assert!(said.state().contains("needs input") && said.text.contains("secret"), "{said:?}");
     desk.press("web1", "ctrl+c");
     desk.is_exact("web1");
-    let said = desk.tool("ssh_run", json!({"target": "web1", "command": "echo a; echo b >&2; exit 4", "isolated": true}));
+    let said = desk.tool(
+        "ssh_run",
+        json!({"target": "web1", "command": "echo a; echo b >&2; exit 4", "isolated": true}),
+    );
     assert_eq!((said.exit(), said.output().as_str()), (Some(4), "a"), "{said:?}");
     // It ends when its person ends it.
     drop(desk.tool("ssh_close", json!({"id": "web1"})));
@@ -158,7 +164,7 @@ fn a_master_where_others_may_write_is_not_joined_and_that_is_said() {
 }
 
 /// Runs a program, which has to succeed.
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");
 }

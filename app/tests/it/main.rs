@@ -48,6 +48,7 @@ mod up_host;
 mod openssh;
 mod users_ssh;
 mod engines;
+mod kerberos;
 mod ssh_words;
 mod bad_input;
 

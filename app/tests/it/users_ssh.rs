@@ -147,8 +147,7 @@ fn with_the_ssh_that_holds_them_sessions_are_lost_and_that_is_said() {
     let Some(sshd) = Sshd::start("with_the_ssh_that_holds_them_sessions_are_lost") else { return };
     let mut desk = desk(&sshd);
     desk.open("web1", "bash");
-    let said =
-        desk.tool("ssh_run", json!({"session": "web1", "command": "sleep 100", "background": true}));
+    let said = desk.tool("ssh_run", json!({"session": "web1", "command": "sleep 100", "background": true}));
     let [pid] = masters(&desk.home)[..] else { panic!("{:?}", masters(&desk.home)) };
     end(pid, Signal::KILL);
     let said = desk.tool("ssh_wait", json!({"command": said.handle(), "wait_s": 25}));

@@ -47,7 +47,8 @@ impl Mark {
                 if let Some(pid) = self.take(&mut printed) {
                     return Some(pid);
                 }
-                if printed.len() > BEFORE_BYTES_MAX || !matches!(stdout.read_buf(&mut printed).await, Ok(1..)) {
+                if printed.len() > BEFORE_BYTES_MAX || !matches!(stdout.read_buf(&mut printed).await, Ok(1..))
+                {
                     return None;
                 }
             }

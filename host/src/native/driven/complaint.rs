@@ -125,7 +125,8 @@ impl Heard {
             let denied = Denied { user: user.to_owned(), refused, offered, ..Denied::default() };
             ConnectError::Denied(Box::new(denied))
         } else if line.contains("Too many authentication failures") {
-            let refused = vec!["more keys than the server takes: name the right one with IdentityFile".to_owned()];
+            let refused =
+                vec!["more keys than the server takes: name the right one with IdentityFile".to_owned()];
             let denied = Denied { user: settings.user.clone(), refused, ..Denied::default() };
             ConnectError::Denied(Box::new(denied))
         } else if line.starts_with("Unable to negotiate with ")
@@ -153,7 +154,9 @@ const ENDS: [&str; 6] = [
 pub(super) fn end_words(last: Option<&str>) -> String {
     match last {
         Some(line) if line.starts_with("Timeout, server") => "it gave no sign of life".to_owned(),
-        Some(line) if line.ends_with("closed by remote host.") || line.starts_with("Connection closed by") => {
+        Some(line)
+            if line.ends_with("closed by remote host.") || line.starts_with("Connection closed by") =>
+        {
             "the server closed it".to_owned()
         }
         Some(line) if ENDS.iter().any(|it| line.starts_with(it)) => format!("ssh said: {line}"),
@@ -214,7 +217,10 @@ mod tests {
         let words = |line| end_words(Some(line));
         assert_eq!(words("Timeout, server 10.0.0.5 not responding."), "it gave no sign of life");
         assert_eq!(words("Connection to 10.0.0.5 closed by remote host."), "the server closed it");
-        assert_eq!(words("client_loop: send disconnect: Broken pipe"), "ssh said: client_loop: send disconnect: Broken pipe");
+        assert_eq!(
+            words("client_loop: send disconnect: Broken pipe"),
+            "ssh said: client_loop: send disconnect: Broken pipe"
+        );
         assert_eq!(words("exec bash -l"), end_words(None));
     }
 
