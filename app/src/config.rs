@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::hosts::device::{Device, Targets};
+use cotty_engine::hosts::device::{Choice, Device, Targets};
 use cotty_host::native::settings::Limits as Patience;
 use cotty_host::openssh::PATH;
 use cotty_web::door::Listen;
@@ -37,6 +37,8 @@ pub struct Config {
     pub ssh_config: Option<PathBuf>,
     /// Where ssh and the programs of its configuration are looked for.
     pub ssh_path: String,
+    /// Which engine connects, where a device does not say.
+    pub engine: Choice,
     /// The hosts that are named here.
     pub devices: BTreeMap<String, Device>,
 }
@@ -148,6 +150,7 @@ impl From<Written> for Config {
                 authentication: written.authentication.unwrap_or(patience.authentication),
             },
             ssh_config: written.ssh_config,
+            engine: written.engine.unwrap_or_default(),
             ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
             devices: written.devices,
             session: Session {

@@ -33,7 +33,8 @@ impl Config {
             format!("handshake = \"{}s\"\n", self.timeouts.handshake.as_secs()),
             format!("authentication = \"{}s\"\n", self.timeouts.authentication.as_secs()),
             format!(
-                "\n[ssh]\n{}{}",
+                "\n[ssh]\nengine = \"{}\"\n{}{}",
+                self.engine.word(),
                 line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref()),
                 line("path", Some(&self.ssh_path))
             ),
@@ -56,6 +57,7 @@ fn device(name: &str, device: &Device) -> String {
     say("port", device.port.map(|it| it.to_string()));
     say("user", text(&device.user));
     say("forward_agent", device.forward_agent.then(|| "true".to_owned()));
+    say("engine", device.engine.map(|it| quoted(it.word())));
     say("legacy", device.legacy.then(|| "true".to_owned()));
     say("term", text(&defaults.term));
     say("cols", defaults.cols.map(|it| it.to_string()));

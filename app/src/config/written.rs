@@ -5,14 +5,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cotty_core::target::Target;
-use cotty_engine::hosts::device::{Device, Targets};
+use cotty_engine::hosts::device::{Choice, Device, Targets};
 use cotty_web::door::Listen;
 use toml_edit::{Document, Item, TableLike};
 
 mod device;
 mod values;
 
-use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, search_path, text};
+use values::{
+    Fault, duration, engine, fault, inner, known, line, names, number, path, patience, search_path, text,
+};
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +55,8 @@ pub struct Written {
     pub authentication: Option<Duration>,
     /// `ssh.config`
     pub ssh_config: Option<PathBuf>,
+    /// `ssh.engine`
+    pub engine: Option<Choice>,
     /// `ssh.path`
     pub ssh_path: Option<String>,
     /// `devices`
@@ -120,8 +124,9 @@ impl Written {
     }
 
     fn ssh(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
-        for (key, item) in known(table, "ssh.", &["config", "path"])? {
+        for (key, item) in known(table, "ssh.", &["config", "path", "engine"])? {
             match key {
+                "engine" => self.engine = Some(engine(key, item)?),
                 "config" => self.ssh_config = Some(path(key, item)?),
                 _ => self.ssh_path = Some(search_path(key, item)?),
             }

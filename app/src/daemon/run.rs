@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hosts::engines::Driving;
 use cotty_engine::hosts::{HostsSettings, Look, OpenSsh};
 use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
@@ -15,6 +16,7 @@ use cotty_host::holder::client::HolderProgram;
 use cotty_host::local::account::Account;
 use cotty_host::local::lean;
 use cotty_host::native::settings::Limits;
+use cotty_host::native::swept;
 use cotty_host::state_dir::Lock;
 use cotty_web::door::{Door, Listen};
 use cotty_web::house::House;
@@ -27,6 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::askpass;
 use crate::config::{self, Config, Timeouts, environment};
 use crate::daemon::house::{Family, own_card};
 use crate::daemon::log;
@@ -172,6 +175,8 @@ async fn live(
     foreground: Option<&Foreground>,
 ) -> Result<(), Refusal> {
     let internal = |error: io::Error| Refusal::Internal { what: error.to_string() };
+    // A daemon that was killed could not end the connections that programs held for it.
+    swept::sweep(&instance.state).await;
     let hub = Hub::open(settings(instance, config, look)?).await?;
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
     listener.set_nonblocking(true).map_err(internal)?;
@@ -288,12 +293,12 @@ fn settings(instance: &Instance, config: &Config, look: Look) -> Result<HubSetti
             quota_bytes: config.limits.quota_bytes,
             sessions_max: config.limits.sessions_max,
         },
-        hosts: hosts(config),
+        hosts: hosts(instance, config),
         look,
     })
 }
 
-fn hosts(config: &Config) -> HostsSettings {
+fn hosts(instance: &Instance, config: &Config) -> HostsSettings {
     // A number without a name, as in some containers, has no files of ssh's either.
     let account = Account::of_this_user().ok();
     let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
@@ -321,6 +326,8 @@ fn hosts(config: &Config) -> HostsSettings {
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),
         targets: config.targets,
+        engine: config.engine,
+        driving: askpass::program().map(|askpass| Driving { state: instance.state.clone(), askpass }),
         wrong: None,
     }
 }

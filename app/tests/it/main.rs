@@ -47,6 +47,9 @@ mod fork;
 mod broken;
 mod up_host;
 mod openssh;
+mod users_ssh;
+mod engines;
+mod kerberos;
 mod ssh_words;
 mod bad_input;
 

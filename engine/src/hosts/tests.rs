@@ -48,6 +48,7 @@ fn hosts(targets: Targets) -> Hosts {
         tags: Vec::new(),
         legacy: false,
         forward_agent: false,
+        engine: None,
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
     };
     Hosts::new(HostsSettings {
@@ -57,6 +58,8 @@ fn hosts(targets: Targets) -> Hosts {
         limits: Limits::default(),
         devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
         targets,
+        engine: Choice::Auto,
+        driving: None,
         wrong: None,
     })
 }
@@ -174,7 +177,16 @@ impl Asked {
         let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
         let limits = Limits::default();
         let user = Some("me".to_owned());
-        let hosts = Hosts::new(HostsSettings { user, ssh, limits, devices, targets, wrong: None });
+        let hosts = Hosts::new(HostsSettings {
+            user,
+            ssh,
+            limits,
+            devices,
+            targets,
+            engine: Choice::Auto,
+            driving: None,
+            wrong: None,
+        });
         Self { home, hosts }
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::native::algorithms::Algorithms;
+use crate::native::engine::Engine;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Names, Place, Verdict};
 use crate::native::program::{Overheard, Program};
@@ -36,6 +37,8 @@ pub type Progress = Arc<dyn Fn(Stage) + Send + Sync>;
 /// What is needed to connect to a host.
 #[derive(Clone)]
 pub struct Settings {
+    /// Which engine connects.
+    pub engine: Engine,
     /// The name or address that is connected to.
     pub host: String,
     /// Its port.
@@ -190,6 +193,7 @@ impl Settings {
     /// Begins with a host on which nothing is known and nothing can be used: every key is refused.
     pub fn new(host: impl Into<String>, port: u16, user: impl Into<String>) -> Self {
         Self {
+            engine: Engine::Native,
             host: host.into(),
             port,
             user: user.into(),

@@ -12,7 +12,7 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 31] = [
+const PROGRAMS: &[(&str, &str)] = &[
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
@@ -44,6 +44,10 @@ const PROGRAMS: [(&str, &str); 31] = [
     ("gnome-keyring-daemon", "gnome-keyring"),
     ("secret-tool", "libsecret-tools"),
     ("chromium", "chromium"),
+    ("softhsm2-util", "softhsm2"),
+    ("krb5kdc", "krb5-kdc"),
+    ("kadmin.local", "krb5-admin-server"),
+    ("klist", "krb5-user"),
 ];
 
 /// The Python client, and the libraries of servers that are not OpenSSH's.

@@ -7,7 +7,7 @@ use cotty_core::target;
 use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
 use toml_edit::{Item, TableLike};
 
-use super::values::{Fault, boolean, duration, fault, inner, known, number, path, text, variable};
+use super::values::{Fault, boolean, duration, engine, fault, inner, known, number, path, text, variable};
 
 const DEVICE: &[&str] = &[
     "host",
@@ -15,6 +15,7 @@ const DEVICE: &[&str] = &[
     "user",
     "auth",
     "legacy",
+    "engine",
     "forward_agent",
     "term",
     "cols",
@@ -84,6 +85,7 @@ fn device(name: &str, table: &dyn TableLike) -> Result<Device, Fault> {
             "port" => device.port = Some(number(key, item, 1, 65535)?),
             "user" => device.user = Some(user(key, item)?),
             "forward_agent" => device.forward_agent = boolean(key, item)?,
+            "engine" => device.engine = Some(engine(key, item)?),
             "legacy" => device.legacy = boolean(key, item)?,
             "auth" => device.auth = Some(auth(name, inner(key, item)?)?),
             "term" => defaults.term = Some(text(key, item)?),
