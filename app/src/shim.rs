@@ -25,6 +25,8 @@ use calls::Calls;
 use lines::{Line, Lines};
 use pipe::{Pipe, Seen};
 
+use crate::instance::Flags;
+
 /// How long replies are waited for after the client has closed our input: it wants us gone within 0.4 s.
 const LINGER: Duration = Duration::from_millis(250);
 /// How often the parent is looked at where the kernel cannot tell of its end.
@@ -39,36 +41,46 @@ const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// `arguments` are those after `mcp`.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let instance = match instance(arguments) {
-        Ok(instance) => instance,
+    let flags = match flags(arguments) {
+        Ok(flags) => flags,
         Err(why) => {
             // Before the first message nobody listens on standard output for words.
             drop(writeln!(io::stderr(), "cotty mcp: {why}"));
             return ExitCode::from(2);
         }
     };
-    match Shim::new(instance).serve() {
+    match Shim::new(flags).serve() {
         Ok(()) => ExitCode::SUCCESS,
         // The client no longer reads: there is nobody to tell.
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn instance(arguments: Vec<OsString>) -> Result<Option<String>, String> {
-    let mut instance = None;
+fn flags(arguments: Vec<OsString>) -> Result<Flags, String> {
+    let mut flags = Flags::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let argument = argument.into_string().map_err(|it| format!("{} is not UTF-8", it.display()))?;
-        match argument.split_once('=') {
-            Some(("--instance", name)) => instance = Some(name.to_owned()),
-            None if argument == "--instance" => {
-                let name = arguments.next().ok_or("--instance needs a name")?;
-                instance = Some(name.into_string().map_err(|it| format!("{} is not UTF-8", it.display()))?);
+        let (flag, value) = match argument.split_once('=') {
+            Some((flag, value)) => (flag.to_owned(), Some(OsString::from(value))),
+            None => (argument.clone(), None),
+        };
+        if !["--instance", "--config", "--env-file"].contains(&flag.as_str()) {
+            return Err(format!(
+                "{argument} is not understood; it takes --instance NAME, --config FILE and --env-file FILE"
+            ));
+        }
+        let value = value.or_else(|| arguments.next()).ok_or_else(|| format!("{flag} needs a value"))?;
+        match flag.as_str() {
+            "--config" => flags.config = Some(value.into()),
+            "--env-file" => flags.env_file = Some(value.into()),
+            _ => {
+                let name = value.into_string().map_err(|it| format!("{} is not UTF-8", it.display()))?;
+                flags.instance = Some(name);
             }
-            _ => return Err(format!("{argument} is not understood; it takes --instance NAME")),
         }
     }
-    Ok(instance)
+    Ok(flags)
 }
 
 struct Shim {
@@ -82,11 +94,11 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(instance: Option<String>) -> Self {
+    fn new(flags: Flags) -> Self {
         Self {
             client: Client::default(),
             calls: Calls::default(),
-            pipe: Pipe::new(instance),
+            pipe: Pipe::new(flags),
             lines: Lines::default(),
             parent: Parent::watch(),
             until: None,

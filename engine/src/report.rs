@@ -2,6 +2,7 @@
 
 mod closing;
 mod standing;
+mod tested;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,6 +17,7 @@ pub use cotty_host::native::secret::Secret;
 
 pub use closing::{Closed, ClosedSession, GivenUp};
 pub use standing::{HostStatus, Standing};
+pub use tested::{TestStep, Tested};
 
 /// Who calls, and what is theirs. Made once a connection, from the peer's process and its hello.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::arguments::{Arguments, Kind, Param, aliases};
 use crate::call::Call;
 use crate::render;
+use crate::render::veiled::veiled;
 
 pub mod connect;
 pub mod run;
@@ -91,7 +92,8 @@ impl Order {
             Ok(arguments) => dispatch(self.definition.name, call, arguments).await,
             Err(refusal) => Err(refusal),
         };
-        done.unwrap_or_else(|refusal| render::refused(&refusal))
+        let reply = done.unwrap_or_else(|refusal| render::refused(&refusal));
+        veiled(&call.hub, self.definition.name, reply)
     }
 }
 

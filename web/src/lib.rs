@@ -25,12 +25,14 @@ mod probes;
 mod api;
 
 mod frames;
+mod veiled;
 
 mod viewer;
 
 mod asking;
 
 mod answering;
+pub mod allowing;
 
 mod words;
 

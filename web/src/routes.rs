@@ -12,7 +12,7 @@ use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::guard::{Greeting, Names, Shows};
 use crate::served::Served;
-use crate::{answering, api, asking, guard, login, page, probes, viewer};
+use crate::{allowing, answering, api, asking, guard, login, page, probes, veiled, viewer};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,7 @@ pub fn table() -> Vec<Route> {
         asked("/api/v1/sessions", EVERYONE, get(api::sessions)).by_tcp(all, Listed),
         told("/api/v1/sessions", EVERYONE, post(api::connect)).by_tcp(ADMINS, Otherwise),
         asked("/api/v1/devices", EVERYONE, get(api::devices)).by_tcp(ADMINS, Otherwise),
+        told("/api/v1/device-test", EVERYONE, post(api::test)),
         asked("/api/v1/status", EVERYONE, get(api::status)).by_tcp(all, InQuery),
         told("/api/v1/close", EVERYONE, post(api::close)).by_tcp(ADMINS, Otherwise),
         told("/api/v1/mode", EVERYONE, post(api::mode)).by_tcp(ADMINS, Otherwise),
@@ -117,6 +118,7 @@ pub fn table() -> Vec<Route> {
         asked("/api/v1/daemon", EVERYONE, get(api::daemon)).greeted(AnyProtocol),
         told("/api/v1/stop", PERSON, post(api::stop)).greeted(AnyProtocol),
         told("/api/v1/restart", PERSON, post(api::restart)).greeted(AnyProtocol),
+        told("/api/v1/allow", PERSON, post(allowing::allow)),
         told("/api/v1/viewer-link", PERSON, post(login::link)),
         told("/api/v1/listen", PERSON, post(login::listen)),
         asked("/api/v1/tokens", PERSON, get(login::tokens)),
@@ -173,5 +175,6 @@ pub(crate) fn router(listener: Listener, served: Served) -> Router {
         Listener::Unix => router.fallback(guard::unknown).method_not_allowed_fallback(guard::unknown),
         Listener::Tcp => router.fallback(guard::unknown_tcp).method_not_allowed_fallback(guard::unknown_tcp),
     };
+    let router = router.layer(from_fn(veiled::veiled));
     router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(served)
 }

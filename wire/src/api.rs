@@ -13,7 +13,8 @@ pub use access::{
     RevokeOrder, Revoked, Token, TokenOrder,
 };
 pub use hosts::{
-    Card, Cards, Device, DeviceLogin, Devices, ForgetOrder, Forgotten, KeptSecret, Secrets, Trusted,
+    AllowOrder, Allowed, Card, Cards, Device, DeviceLogin, DeviceTest, Devices, ForgetOrder, Forgotten,
+    KeptSecret, Secrets, TestOrder, TestStep, Trusted,
 };
 
 /// Why not, and what to do about it.

@@ -1,6 +1,5 @@
 //! What the web face asks of the daemon it runs in.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use cotty_core::refusal::Refusal;
@@ -22,7 +21,6 @@ pub(crate) struct Family {
     card: Card,
     hub: Hub,
     pass_env: Vec<String>,
-    secret_variables: BTreeSet<String>,
     ending: CancellationToken,
 }
 
@@ -35,8 +33,8 @@ impl Family {
         config: &Config,
     ) -> (Arc<Self>, CancellationToken) {
         let ending = CancellationToken::new();
-        let (pass_env, secret_variables) = (config.pass_env.clone(), config.secret_variables());
-        let family = Self { instance, card, hub, pass_env, secret_variables, ending: ending.clone() };
+        let pass_env = config.pass_env.clone();
+        let family = Self { instance, card, hub, pass_env, ending: ending.clone() };
         (Arc::new(family), ending)
     }
 }
@@ -72,7 +70,8 @@ impl House for Family {
     }
 
     fn holds_a_secret(&self, variable: &str) -> bool {
-        self.secret_variables.contains(variable)
+        // The devices may have changed since the start.
+        self.hub.hosts().needs(variable)
     }
 
     fn kept(&self, name: &str) -> Option<Vec<u8>> {

@@ -45,11 +45,8 @@ fn hosts(targets: Targets) -> Hosts {
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
             keep: Keep::default(),
         }),
-        tags: Vec::new(),
-        legacy: false,
-        forward_agent: false,
-        engine: None,
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
+        ..Device::default()
     };
     Hosts::new(HostsSettings {
         user: Some("me".to_owned()),
@@ -61,6 +58,8 @@ fn hosts(targets: Targets) -> Hosts {
         engine: Choice::Auto,
         driving: None,
         wrong: None,
+        idle_max: None,
+        notes: Vec::new(),
     })
 }
 
@@ -186,6 +185,8 @@ impl Asked {
             engine: Choice::Auto,
             driving: None,
             wrong: None,
+            idle_max: None,
+            notes: Vec::new(),
         });
         Self { home, hosts }
     }

@@ -5,10 +5,33 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cotty_core::names::Role;
 use cotty_engine::cards::Card;
 use cotty_engine::hub::secrets::{Bond, SecretStatus, Until};
-use cotty_engine::report::Caller;
+use cotty_engine::report::{Caller, Tested};
 use cotty_wire::api;
 
 use super::who;
+
+pub(crate) fn tested(tested: Tested) -> api::DeviceTest {
+    let Tested { status, steps, logged_in, failure, fixes } = tested;
+    let step = |it: cotty_engine::report::TestStep| api::TestStep {
+        host: it.host,
+        step: it.step.to_owned(),
+        done: it.done,
+    };
+    api::DeviceTest {
+        target: status.target,
+        account: status.account,
+        address: status.address,
+        via: status.via,
+        steps: steps.into_iter().map(step).collect(),
+        logged_in,
+        failure: failure.as_ref().map(api::Failure::from),
+        login: status.login,
+        agent: status.agent,
+        known_hosts: status.known_hosts,
+        fixes,
+        notes: status.notes,
+    }
+}
 
 /// The open cards, as this caller may see them: an agent sees that there is one, and not what is said on it.
 pub(crate) fn cards(cards: Vec<Card>, caller: &Caller) -> Vec<api::Card> {

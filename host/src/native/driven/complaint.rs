@@ -181,7 +181,9 @@ mod tests {
 
     fn why(lines: &[&str]) -> NoMaster {
         let mut heard = Heard::default();
-        lines.iter().for_each(|it| drop(heard.take(it)));
+        for line in lines {
+            heard.take(line);
+        }
         heard.why(&Settings::new("10.0.0.5", 22, "me"))
     }
 
