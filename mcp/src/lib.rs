@@ -6,6 +6,7 @@
 
 pub mod lists;
 pub mod server;
+pub mod http;
 pub mod tools;
 pub mod arguments;
 pub mod render;

@@ -49,7 +49,7 @@ pub async fn serve(
     caller: Caller,
     nonce: String,
 ) -> io::Result<()> {
-    let server = Server { hub, caller, nonce };
+    let server = Server { hub, from: From::Shim { caller, nonce } };
     let running = match server.serve(Line::new(stream)).await {
         Ok(running) => running,
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
@@ -61,21 +61,44 @@ pub async fn serve(
     }
 }
 
-struct Server {
+/// Answers one connection.
+pub struct Server {
     hub: Hub,
-    caller: Caller,
-    nonce: String,
+    from: From,
+}
+
+/// Where requests come from.
+enum From {
+    /// From a shim, which tells who calls once, and asks again after a break.
+    Shim { caller: Caller, nonce: String },
+    /// By HTTP, where each request says by itself who calls.
+    Http,
 }
 
 impl Server {
-    fn call(&self, context: &RequestContext<RoleServer>) -> Call {
+    /// Makes what answers those who come by HTTP: each request carries its [`Caller`] among its extensions.
+    #[must_use]
+    pub fn by_http(hub: Hub) -> Self {
+        Self { hub, from: From::Http }
+    }
+
+    fn call(&self, context: &RequestContext<RoleServer>) -> Result<Call, ErrorData> {
+        let (caller, nonce) = match &self.from {
+            From::Shim { caller, nonce } => (caller, nonce),
+            From::Http => {
+                let parts = context.extensions.get::<http::request::Parts>();
+                let caller = parts.and_then(|it| it.extensions.get::<Caller>()).cloned();
+                let unknown = || ErrorData::internal_error("a request came without its caller", None);
+                return Ok(Call { hub: self.hub.clone(), caller: caller.ok_or_else(unknown)?, key: None });
+            }
+        };
         let number = match context.meta.get(CALL_KEY) {
             Some(number) => number.to_string(),
             None => context.id.clone().into_json_value().to_string(),
         };
         let is_new = context.meta.get(CALL_IS_NEW).is_some_and(|it| it == true);
-        let key = Some(CallKey { name: format!("{}:{number}", self.nonce), is_new });
-        Call { hub: self.hub.clone(), caller: self.caller.clone(), key }
+        let key = Some(CallKey { name: format!("{nonce}:{number}"), is_new });
+        Ok(Call { hub: self.hub.clone(), caller: caller.clone(), key })
     }
 }
 
@@ -106,7 +129,7 @@ impl ServerHandler for Server {
             let name: String = request.name.chars().take(60).collect();
             return Err(ErrorData::invalid_params(format!("there is no tool {name:?}"), None));
         };
-        let call = self.call(&context);
+        let call = self.call(&context)?;
         // A cancelled call's reply is dropped by the protocol's machinery; dropping the work is ours to do, and
         // what it has typed stays typed: the command has a handle.
         let result = tokio::select! {

@@ -4,20 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::Request;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use cotty_core::names::{Principal, Role};
+use cotty_core::names::Principal;
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::{Caller, Secret, Which};
+use cotty_engine::report::{Caller, Opens, Secret, Which};
 use cotty_wire::api;
-use cotty_wire::hello::{self, Hello, PROTOCOL, UPGRADE_MCP};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use cotty_wire::hello::{self, Hello, PROTOCOL};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::answer::{Refused, not_understood};
@@ -116,6 +113,14 @@ impl Admitted {
         })
     }
 
+    /// Takes a place for one request of MCP, until it is dropped; nothing where all are taken.
+    pub(crate) fn call(&self) -> Option<Option<OwnedSemaphorePermit>> {
+        match &self.credential {
+            Some(credential) => credential.call().map(Some),
+            None => Some(None),
+        }
+    }
+
     /// Notes that they are there.
     pub(crate) fn is_here(&self, served: &Served) {
         if let Some(credential) = &self.credential {
@@ -195,37 +200,6 @@ pub(crate) async fn unknown_tcp(request: Request) -> Response {
     response
 }
 
-/// Turns a request into the stream of an agent's MCP lines. Whoever comes this way is an agent, wherever it runs.
-pub(crate) async fn to_agent(
-    State(served): State<Served>,
-    Extension(mut caller): Extension<Caller>,
-    Extension(hello): Extension<Hello>,
-    request: Request,
-) -> Result<Response, Refused> {
-    let (mut parts, _) = request.into_parts();
-    let wanted = parts.headers.get(header::UPGRADE).is_some_and(|it| it.as_bytes() == UPGRADE_MCP.as_bytes());
-    let upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| wanted).ok_or_else(|| {
-        Refusal::InvalidArgument { what: "upgrade", why: format!("this path only upgrades to {UPGRADE_MCP}") }
-    })?;
-    if caller.principal.role != Role::Agent {
-        caller.principal.role = Role::Agent;
-        "it speaks MCP".clone_into(&mut caller.because);
-    }
-    let stopping = served.stopping.clone();
-    served.tasks.clone().spawn(async move {
-        let Ok(stream) = upgrade.await else { return };
-        let work = served.house.serve_agent(Box::new(TokioIo::new(stream)), caller, hello.nonce);
-        // Dropped in the middle, a call leaves its record: the shim asks the next daemon again with the same key.
-        tokio::select! { () = work => {}, () = stopping.cancelled() => {} }
-    });
-    let answer = Response::builder()
-        .status(StatusCode::SWITCHING_PROTOCOLS)
-        .header(header::CONNECTION, "upgrade")
-        .header(header::UPGRADE, UPGRADE_MCP)
-        .body(Body::empty());
-    answer.map_err(|error| Refusal::Internal { what: error.to_string() }.into())
-}
-
 fn admit(rule: &Rule, house: &dyn House, request: &Request) -> Result<(Caller, Hello), Refusal> {
     let judged = request
         .extensions()
@@ -268,9 +242,10 @@ async fn admit_tcp(
         principal: Principal { role: credential.grant.role(), label: credential.label.clone() },
         because: format!("it is {} with the role {}", credential.id, credential.grant),
         cwd: None,
-        env: Vec::new(),
+        env: served.house.agent_socket().map(|it| ("SSH_AUTH_SOCK".into(), it.into())).into_iter().collect(),
         secrets: Vec::new(),
         whole_env: None,
+        opens: if credential.grant.governs() { Opens::Everywhere } else { Opens::HostsOnly },
     };
     if let Some(only) = &credential.only {
         keep_to(rule, served, &caller, only, parts.uri.query().unwrap_or_default()).await?;
@@ -315,7 +290,11 @@ pub(crate) struct Stranger(pub(crate) u64);
 fn shut(why: Shut) -> Response {
     let (status, kind, what, next) = why.words();
     let failure = api::Failure { kind: kind.to_owned(), what: what.to_owned(), next: next.to_owned() };
-    (status, Json(api::Failed { failure })).into_response()
+    let mut response = (status, Json(api::Failed { failure })).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"cotty\""));
+    }
+    response
 }
 
 fn greeting(headers: &HeaderMap) -> Result<Hello, Refusal> {
@@ -335,6 +314,7 @@ fn caller(house: &dyn House, judged: &Judged, hello: &Hello) -> Caller {
         env: passed.map(|(name, value)| (name.into(), value.into())).collect(),
         secrets: secrets.map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect(),
         whole_env: None,
+        opens: Opens::Everywhere,
     }
 }
 

@@ -28,6 +28,8 @@ mod frames;
 
 mod viewer;
 
+mod agents;
+
 mod asking;
 
 mod answering;

@@ -31,6 +31,9 @@ const CREDENTIALS_MAX: usize = 1000;
 /// So many sockets one credential may have open.
 pub(crate) const SOCKETS_MAX: usize = 64;
 
+/// So many requests of MCP one credential may have under way.
+pub(crate) const CALLS_MAX: usize = 256;
+
 /// That wrong credentials were shown is logged this often.
 const WRONG_TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -74,6 +77,7 @@ pub struct Credential {
     hash: Hash,
     ended: CancellationToken,
     sockets: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
 }
 
 /// What is to be made.
@@ -179,7 +183,8 @@ impl Logins {
             expires_at: wanted.expires_at,
             hash: secret::hash(&bearer),
             ended: CancellationToken::new(),
-            sockets: sockets(),
+            sockets: places(SOCKETS_MAX),
+            calls: places(CALLS_MAX),
         };
         table.credentials.insert(credential.hash, credential.clone());
         self.keep(&mut table)?;
@@ -309,15 +314,20 @@ impl Table {
     }
 }
 
-/// The places of a credential's sockets.
-fn sockets() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(SOCKETS_MAX))
+/// The places of a credential's sockets, or of its requests.
+fn places(count: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(count))
 }
 
 impl Credential {
     /// Takes a place for one more socket, where there is one.
     pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
         self.sockets.clone().try_acquire_owned().ok()
+    }
+
+    /// Takes a place for one more request of MCP, where there is one.
+    pub(crate) fn call(&self) -> Option<OwnedSemaphorePermit> {
+        self.calls.clone().try_acquire_owned().ok()
     }
 
     /// Returns how long it is still good; nothing where it is over.

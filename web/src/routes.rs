@@ -6,13 +6,13 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::from_fn;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 
 use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::guard::{Greeting, Names, Shows};
 use crate::served::Served;
-use crate::{answering, api, asking, guard, login, page, probes, viewer};
+use crate::{agents, answering, api, asking, guard, login, page, probes, viewer};
 
 /// Where a request came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +90,12 @@ pub fn table() -> Vec<Route> {
         asked("/livez", EVERYONE, get(probes::alive)).greeted(Silent).open(Shows::Nothing),
         asked("/readyz", EVERYONE, get(probes::ready)).greeted(Silent).open(Shows::Nothing),
         asked("/health", EVERYONE, get(probes::ready)).greeted(Silent).open(Shows::Nothing),
-        asked("/mcp", EVERYONE, get(guard::to_agent)),
+        asked("/mcp", EVERYONE, get(agents::by_shim)),
+        by_agents(Method::POST, "/mcp", post(agents::by_http)),
+        by_agents(Method::GET, "/mcp", get(agents::by_http)),
+        by_agents(Method::DELETE, "/mcp", delete(agents::by_http)),
+        by_agents(Method::GET, "/sse", get(agents::by_old_transport)),
+        by_agents(Method::POST, "/sse", post(agents::by_old_transport)),
         asked("/api/v1/socket", EVERYONE, get(viewer::open)).by_tcp(all, InQuery),
         asked("/api/v1/open", EVERYONE, get(asking::open)),
         asked("/api/v1/trust", PERSON, get(asking::trust)),
@@ -145,6 +150,11 @@ fn asked(path: &'static str, roles: &'static [Grant], serve: MethodRouter<Served
 
 fn told(path: &'static str, roles: &'static [Grant], serve: MethodRouter<Served>) -> Route {
     Route { method: Method::POST, ..asked(path, roles, serve) }
+}
+
+/// By TCP alone: a program of this machine has its shim.
+fn by_agents(method: Method, path: &'static str, serve: MethodRouter<Served>) -> Route {
+    Route { method, unix: None, ..asked(path, EVERYONE, serve).by_tcp(WRITERS, Names::Otherwise) }
 }
 
 fn page(path: &'static str, serve: MethodRouter<Served>) -> Route {

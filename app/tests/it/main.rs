@@ -59,6 +59,8 @@ mod principal;
 mod socket;
 
 mod http;
+mod talk;
+mod by_http;
 mod access;
 mod guarded;
 mod stalled;

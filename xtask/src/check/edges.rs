@@ -71,7 +71,10 @@ const HOUSE: &[Room] = &[
         name: "mcp",
         crates: &["core", "wire", "engine"],
         libraries: Libraries::Only(&[
+            "bytes",
             "getrandom",
+            "http",
+            "http-body-util",
             "regex",
             "rmcp",
             "schemars",
