@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::answer::{Refused, not_understood};
 use crate::grant::{Grant, Only};
 use crate::house::{House, Judged};
-use crate::logins::{Credential, SOCKETS_MAX, since_1970};
+use crate::logins::{Credential, SOCKETS_MAX, Shown, since_1970};
 use crate::served::Served;
 use page::{Loads, Shut};
 
@@ -230,8 +230,10 @@ async fn admit_tcp(
     if rule.shows != Shows::Credential {
         return Ok((Request::from_parts(parts, body), None));
     }
-    let bearer = page::bearer(&parts.headers).ok_or(Shut::NoCredential)?;
-    let credential = served.logins.find(bearer).ok_or(Shut::WrongCredential)?;
+    let credential = served.logins.shown(page::bearer(&parts.headers)).map_err(|it| match it {
+        Shown::Nothing => Shut::NoCredential,
+        Shown::Wrong => Shut::WrongCredential,
+    })?;
     if let Some(Stranger(number)) = parts.extensions.get() {
         served.door.no_stranger(*number);
     }

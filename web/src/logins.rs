@@ -111,10 +111,22 @@ struct Table {
     wrong: (Option<Instant>, u64),
 }
 
+/// What is wrong with what was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// There is nothing.
+    Nothing,
+    /// Nobody has it, or no longer.
+    Wrong,
+}
+
 /// All who have logged in.
 pub struct Logins {
     table: Mutex<Table>,
     house: Arc<dyn House>,
+    /// Who everybody is taken for.
+    #[cfg(feature = "testkit")]
+    everybody: Option<Hash>,
 }
 
 impl Logins {
@@ -122,9 +134,36 @@ impl Logins {
     #[must_use]
     pub fn open(house: Arc<dyn House>) -> Self {
         let table = house.kept(FILE).map(|it| kept::read(&it)).unwrap_or_default();
-        let logins = Self { table: Mutex::new(table), house };
+        let logins = Self {
+            table: Mutex::new(table),
+            house,
+            #[cfg(feature = "testkit")]
+            everybody: None,
+        };
         logins.table().forget(SystemTime::now());
         logins
+    }
+
+    /// Takes everybody for one agent, whatever they show.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what the house could not keep.
+    #[cfg(feature = "testkit")]
+    pub fn for_an_agent(house: Arc<dyn House>) -> Result<Self, Refusal> {
+        let mut logins = Self::open(house);
+        let wanted = Wanted { grant: Grant::Agent, only: None, label: String::new(), expires_at: None };
+        logins.everybody = Some(logins.make(Kind::Program, wanted)?.1.hash);
+        Ok(logins)
+    }
+
+    /// Returns who shows a bearer.
+    pub(crate) fn shown(&self, bearer: Option<&str>) -> Result<Credential, Shown> {
+        #[cfg(feature = "testkit")]
+        if let Some(everybody) = self.everybody.and_then(|it| self.touch(&it)) {
+            return Ok(everybody);
+        }
+        self.find(bearer.ok_or(Shown::Nothing)?).ok_or(Shown::Wrong)
     }
 
     /// Returns whether anybody may come in: then a page may be waiting for us.
