@@ -21,6 +21,7 @@ use crate::answer::{Refused, not_understood};
 use crate::grant::{Grant, Only};
 use crate::house::{House, Judged};
 use crate::logins::{Credential, SOCKETS_MAX, Shown, since_1970};
+use crate::routes::Listener;
 use crate::served::Served;
 use page::{Loads, Shut};
 
@@ -130,7 +131,14 @@ impl Admitted {
 }
 
 /// Lets a request on the unix socket pass with its caller, or refuses it.
-pub(crate) async fn pass(rule: Arc<Rule>, served: Served, mut request: Request, next: Next) -> Response {
+pub(crate) async fn pass(rule: Arc<Rule>, served: Served, request: Request, next: Next) -> Response {
+    let counts = served.counts.clone();
+    let response = passed(rule, served, request, next).await;
+    counts.answered(Listener::Unix, response.status());
+    response
+}
+
+async fn passed(rule: Arc<Rule>, served: Served, mut request: Request, next: Next) -> Response {
     if rule.greeting == Greeting::Silent {
         return next.run(request).await;
     }
@@ -162,14 +170,19 @@ pub(crate) async fn pass_tcp(rule: Arc<Rule>, served: Served, request: Request, 
             }
         }
         Err(Shut::WrongCredential) => {
+            served.counts.shut(Shut::WrongCredential as usize);
             if let Some(times) = served.logins.shown_wrong() {
                 tracing::info!(path = rule.path, times, "a wrong credential was shown");
             }
             tokio::time::sleep(WRONG_WAIT).await;
             shut(Shut::WrongCredential)
         }
-        Err(why) => shut(why),
+        Err(why) => {
+            served.counts.shut(why as usize);
+            shut(why)
+        }
     };
+    served.counts.answered(Listener::Tcp, response.status());
     headers::put(response.headers_mut());
     response
 }

@@ -75,6 +75,9 @@ pub trait House: Send + Sync + 'static {
     /// Returns the agent of ssh that those have who bring none: the config names it.
     fn agent_socket(&self) -> Option<PathBuf>;
 
+    /// Returns how much memory the daemon has; nothing where the system does not say.
+    fn memory_bytes(&self) -> Option<u64>;
+
     /// Tells of the daemon; the caller's own fields are filled in afterwards.
     fn about(&self) -> Daemon;
 

@@ -22,6 +22,12 @@ mod page;
 
 mod probes;
 
+pub mod counts;
+
+mod metrics;
+
+pub mod openapi;
+
 mod api;
 
 mod frames;

@@ -61,6 +61,7 @@ mod socket;
 mod http;
 mod talk;
 mod by_http;
+mod watched;
 mod access;
 mod guarded;
 mod stalled;

@@ -1,11 +1,12 @@
 //! What is said of hosts: the keys of theirs that a person accepts, and those that the configuration names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Who;
 
 /// A key of a host that a person accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trusted {
     /// The name under which it is kept: `web1`, `[web1]:2222`, or ssh's alias of it.
     pub name: String,
@@ -20,14 +21,14 @@ pub struct Trusted {
 }
 
 /// The answer of `GET /api/v1/devices`: the hosts that the configuration names, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Devices {
     /// Each of them.
     pub devices: Vec<Device>,
 }
 
 /// A host that the configuration names, as it is written there. Nobody was asked about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Its name.
     pub name: String,
@@ -51,7 +52,7 @@ pub struct Device {
 }
 
 /// Where a login finds what it needs. No secret is in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceLogin {
     /// The file of the private key.
     pub key: Option<String>,
@@ -62,14 +63,14 @@ pub struct DeviceLogin {
 }
 
 /// The answer of `GET /api/v1/cards`: what waits for a person, the oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cards {
     /// Each of them.
     pub cards: Vec<Card>,
 }
 
 /// A question of an attempt to connect that only a person may answer. What stands on it is an operator's to read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Card {
     /// `q7`
     pub id: String,
@@ -106,14 +107,14 @@ pub struct Card {
 }
 
 /// The answer of `GET /api/v1/secrets`: what people gave and what is kept of it in memory. No secret is in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Secrets {
     /// Each of them.
     pub secrets: Vec<KeptSecret>,
 }
 
 /// That a secret is kept, and for whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptSecret {
     /// What was named when it was given.
     pub target: String,
@@ -131,7 +132,7 @@ pub struct KeptSecret {
 }
 
 /// Forgets secrets: `POST /api/v1/secrets`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForgetOrder {
     /// Those of one target; all of them without it.
@@ -140,7 +141,7 @@ pub struct ForgetOrder {
 }
 
 /// How many were forgotten.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forgotten {
     /// So many.
     pub count: usize,

@@ -31,7 +31,11 @@ const HOUSE: &[Room] = &[
             "zeroize",
         ]),
     },
-    Room { name: "wire", crates: &["core"], libraries: Libraries::Only(&["schemars", "serde", "zeroize"]) },
+    Room {
+        name: "wire",
+        crates: &["core"],
+        libraries: Libraries::Only(&["schemars", "serde", "serde_json", "zeroize"]),
+    },
     Room {
         name: "host",
         crates: &["core"],

@@ -47,6 +47,10 @@ impl House for Stand {
         None
     }
 
+    fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
+
     fn about(&self) -> Daemon {
         Daemon::default()
     }
@@ -79,7 +83,7 @@ pub(crate) async fn served(state: &Path) -> Served {
     let logins = Arc::new(Logins::for_an_agent(house.clone()).expect("nothing is kept, so nothing fails"));
     let (door, listeners) = Door::new("127.0.0.1:0".parse::<Listen>().expect("a loopback address"));
     let hub = Hub::open(settings(state)).await.expect("the directory is new");
-    let served = Served { hub, house, logins, door: Arc::new(door), tasks, stopping };
+    let served = Served { hub, house, logins, counts: Arc::default(), door: Arc::new(door), tasks, stopping };
     drop(served.tasks.spawn(server::serve_tcp(listeners, served.clone())));
     served
 }

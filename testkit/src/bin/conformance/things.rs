@@ -43,7 +43,10 @@ pub(crate) fn read(uri: &str) -> Result<ReadResourceResponse, ErrorData> {
             json!({"uri": uri, "mimeType": "application/json", "text": text})
         }
         _ => {
-            return Err(ErrorData::resource_not_found("there is no such resource", Some(json!({"uri": uri}))));
+            return Err(ErrorData::resource_not_found(
+                "there is no such resource",
+                Some(json!({"uri": uri})),
+            ));
         }
     };
     complete::<ReadResourceResult>(cached(json!({"contents": [content]}))).map(Into::into)
