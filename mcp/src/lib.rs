@@ -11,6 +11,9 @@ pub mod tools;
 pub mod arguments;
 pub mod render;
 pub mod call;
+pub mod chosen;
+mod resources;
+mod following;
 mod line;
 
 pub use server::serve;

@@ -62,6 +62,7 @@ mod http;
 mod talk;
 mod by_http;
 mod watched;
+mod resources;
 mod access;
 mod guarded;
 mod stalled;
