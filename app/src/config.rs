@@ -32,6 +32,8 @@ pub struct Config {
     pub pass_env: Vec<String>,
     /// Where browsers and programs find the daemon.
     pub listen: Listen,
+    /// The agent of ssh for those who come by TCP, and bring none.
+    pub agent_socket: Option<PathBuf>,
     /// What agents may name.
     pub targets: Targets,
     /// How long each step of a connection may take.
@@ -187,6 +189,7 @@ impl From<Written> for Config {
         Self {
             default: written.default.or_else(|| own.map(|(name, _)| name.clone())),
             listen: written.listen.unwrap_or_default(),
+            agent_socket: written.agent_socket,
             targets: written.targets.unwrap_or_default(),
             timeouts: Timeouts {
                 connect: written.connect.unwrap_or(patience.connect),

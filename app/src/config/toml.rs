@@ -22,7 +22,9 @@ impl Config {
             format!("pass_env = [{}]\ntargets = \"{}\"\n", pass.join(", "), self.targets),
             // What included files say stands here already.
             self.include.iter().map(|it| format!("# include {}\n", it.display())).collect(),
-            format!("listen = \"{}\"\n\n[session]\n", self.listen),
+            format!("listen = \"{}\"\n", self.listen),
+            line("agent_socket", self.agent_socket.as_ref().map(|it| it.display().to_string()).as_ref()),
+            "\n[session]\n".to_owned(),
             line("shell", self.session.shell.as_ref()),
             line("term", Some(&self.session.term)),
             format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),

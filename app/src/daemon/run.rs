@@ -197,11 +197,13 @@ async fn live(
     let json =
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
-    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config);
+    let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let ends = (tasks.clone(), stopping.clone());
+    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config, ends);
     let logins = Arc::new(Logins::open(house.clone() as Arc<dyn House>));
     let (door, listeners) = Door::new(config.listen);
-    let (door, tasks) = (Arc::new(door), TaskTracker::new());
-    let served = Served { hub, house, logins, door, tasks, stopping: CancellationToken::new() };
+    let door = Arc::new(door);
+    let served = Served { hub, house, logins, counts: Arc::default(), door, tasks, stopping };
     drop(served.tasks.spawn(server::serve_tcp(listeners, served.clone())));
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;

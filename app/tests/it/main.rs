@@ -68,6 +68,10 @@ mod principal;
 mod socket;
 
 mod http;
+mod talk;
+mod by_http;
+mod watched;
+mod resources;
 mod access;
 mod guarded;
 mod stalled;
