@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::hosts::device::{Device, Targets};
+use cotty_engine::hosts::device::{Choice, Device, Targets};
 use cotty_host::native::settings::Limits as Patience;
 use cotty_host::openssh::PATH;
 use cotty_web::door::Listen;
@@ -32,6 +32,8 @@ pub struct Config {
     pub pass_env: Vec<String>,
     /// Where browsers and programs find the daemon.
     pub listen: Listen,
+    /// The agent of ssh for those who come by TCP, and bring none.
+    pub agent_socket: Option<PathBuf>,
     /// What agents may name.
     pub targets: Targets,
     /// How long each step of a connection may take.
@@ -40,6 +42,8 @@ pub struct Config {
     pub ssh_config: Option<PathBuf>,
     /// Where ssh and the programs of its configuration are looked for.
     pub ssh_path: String,
+    /// Which engine connects, where a device does not say.
+    pub engine: Choice,
     /// The files that this one includes, with `~` as it is written.
     pub include: Vec<PathBuf>,
     /// The groups of devices.
@@ -185,6 +189,7 @@ impl From<Written> for Config {
         Self {
             default: written.default.or_else(|| own.map(|(name, _)| name.clone())),
             listen: written.listen.unwrap_or_default(),
+            agent_socket: written.agent_socket,
             targets: written.targets.unwrap_or_default(),
             timeouts: Timeouts {
                 connect: written.connect.unwrap_or(patience.connect),
@@ -192,6 +197,7 @@ impl From<Written> for Config {
                 authentication: written.authentication.unwrap_or(patience.authentication),
             },
             ssh_config: written.ssh_config,
+            engine: written.engine.unwrap_or_default(),
             ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
             include: written.include,
             groups: written.groups.into_keys().collect(),

@@ -17,15 +17,15 @@ mod answers;
 mod calls;
 mod door;
 mod lines;
+mod options;
 mod pipe;
 mod reply;
 
 use answers::{Act, Client};
 use calls::Calls;
 use lines::{Line, Lines};
+use options::Options;
 use pipe::{Pipe, Seen};
-
-use crate::instance::Flags;
 
 /// How long replies are waited for after the client has closed our input: it wants us gone within 0.4 s.
 const LINGER: Duration = Duration::from_millis(250);
@@ -41,46 +41,19 @@ const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// `arguments` are those after `mcp`.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let flags = match flags(arguments) {
-        Ok(flags) => flags,
+    let options = match options::read(arguments, |name| env::var(name).ok()) {
+        Ok(options) => options,
         Err(why) => {
             // Before the first message nobody listens on standard output for words.
             drop(writeln!(io::stderr(), "cotty mcp: {why}"));
             return ExitCode::from(2);
         }
     };
-    match Shim::new(flags).serve() {
+    match Shim::new(options).serve() {
         Ok(()) => ExitCode::SUCCESS,
         // The client no longer reads: there is nobody to tell.
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-fn flags(arguments: Vec<OsString>) -> Result<Flags, String> {
-    let mut flags = Flags::default();
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        let argument = argument.into_string().map_err(|it| format!("{} is not UTF-8", it.display()))?;
-        let (flag, value) = match argument.split_once('=') {
-            Some((flag, value)) => (flag.to_owned(), Some(OsString::from(value))),
-            None => (argument.clone(), None),
-        };
-        if !["--instance", "--config", "--env-file"].contains(&flag.as_str()) {
-            return Err(format!(
-                "{argument} is not understood; it takes --instance NAME, --config FILE and --env-file FILE"
-            ));
-        }
-        let value = value.or_else(|| arguments.next()).ok_or_else(|| format!("{flag} needs a value"))?;
-        match flag.as_str() {
-            "--config" => flags.config = Some(value.into()),
-            "--env-file" => flags.env_file = Some(value.into()),
-            _ => {
-                let name = value.into_string().map_err(|it| format!("{} is not UTF-8", it.display()))?;
-                flags.instance = Some(name);
-            }
-        }
-    }
-    Ok(flags)
 }
 
 struct Shim {
@@ -94,9 +67,10 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(flags: Flags) -> Self {
+    fn new(options: Options) -> Self {
+        let Options { flags, chosen } = options;
         Self {
-            client: Client::default(),
+            client: Client::new(chosen),
             calls: Calls::default(),
             pipe: Pipe::new(flags),
             lines: Lines::default(),

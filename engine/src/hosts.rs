@@ -3,6 +3,7 @@
 //! Nothing here opens a connection. What a name came to is kept for those who ask how a host stands.
 
 pub mod device;
+pub mod engines;
 mod wanted;
 mod settled;
 mod honoured;
@@ -21,6 +22,7 @@ use std::time::{Duration, SystemTime};
 
 use cotty_core::refusal::{Fingerprint, Refusal};
 use cotty_core::target::Remote;
+use cotty_host::native::engine::Engine;
 use cotty_host::native::error::ConnectError;
 use cotty_host::native::host_key::HostKey;
 use cotty_host::native::pool::PoolError;
@@ -32,7 +34,8 @@ use crate::veils;
 pub use cotty_host::openssh::{AgentChoice, OpenSsh};
 pub use device::Defaults;
 
-use device::{Device, Targets};
+use device::{Choice, Device, Targets};
+use engines::{Chosen, Driving};
 use honoured::Asked;
 use lore::Lore;
 pub(crate) use settled::HOPS_MAX;
@@ -58,6 +61,10 @@ pub struct HostsSettings {
     pub devices: BTreeMap<String, Device>,
     /// What agents may name.
     pub targets: Targets,
+    /// Which engine connects, where a device does not say.
+    pub engine: Choice,
+    /// What it takes to drive the user's ssh; nothing where that is not done.
+    pub driving: Option<Driving>,
     /// What is wrong with the configuration as it is written now, where something is.
     pub wrong: Option<String>,
     /// No session stays open without use for longer, whatever else is said.
@@ -109,6 +116,8 @@ pub struct Resolved {
     pub identity: String,
     /// How to connect.
     pub settings: Settings,
+    /// By which engine, and why.
+    pub engine: Chosen,
     /// Whose agent that is.
     pub agent: AgentChoice,
     /// What a login is asked for beyond a shell.
@@ -336,6 +345,7 @@ impl Hosts {
             passphrase: None,
             agent: None,
             forwarded_agent: None,
+            engine: Engine::Native,
             ..resolved.settings.clone()
         };
         let resolved = Resolved { settings, ..resolved.clone() };

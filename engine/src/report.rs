@@ -34,6 +34,17 @@ pub struct Caller {
     pub secrets: Vec<(String, Secret)>,
     /// A person's whole environment, from `cotty up` on a terminal: replaces the built one. Kept in no file.
     pub whole_env: Option<Vec<(OsString, OsString)>>,
+    /// Where it may open shells and run commands beside sessions.
+    pub opens: Opens,
+}
+
+/// Where a caller may start something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opens {
+    /// On this machine and on hosts.
+    Everywhere,
+    /// On hosts alone: it came from we know not where, with a token that does not govern sessions.
+    HostsOnly,
 }
 
 /// Identifies one request over restarts of the daemon.

@@ -6,10 +6,14 @@
 
 pub mod lists;
 pub mod server;
+pub mod http;
 pub mod tools;
 pub mod arguments;
 pub mod render;
 pub mod call;
+pub mod chosen;
+mod resources;
+mod following;
 mod line;
 
 pub use server::serve;

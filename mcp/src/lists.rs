@@ -9,6 +9,7 @@ use rmcp::model::{
 use serde_json::{Map, Value, json};
 
 use crate::arguments;
+use crate::resources;
 use crate::tools::{self, Definition};
 
 /// The command that writes the file anew.
@@ -25,7 +26,7 @@ pub const VERSION_STATELESS: &str = "2026-07-28";
 /// One answer a line, in the order of [`Answer`].
 static GENERATED: &str = include_str!("lists.jsonl");
 /// The lists change with the binary only.
-const TTL_MS: u64 = 3_600_000;
+pub(crate) const TTL_MS: u64 = 3_600_000;
 
 /// An answer that needs no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +39,28 @@ pub enum Answer {
     Tools,
     /// To `tools/list` since then.
     ToolsStateless,
+    /// To `resources/list` before 2026-07-28.
+    Resources,
+    /// To `resources/list` since then.
+    ResourcesStateless,
+    /// To `resources/templates/list` before 2026-07-28.
+    Templates,
+    /// To `resources/templates/list` since then.
+    TemplatesStateless,
 }
 
 impl Answer {
     /// Every answer, in the order of the file.
-    pub const ALL: [Self; 4] = [Self::Initialize, Self::Discover, Self::Tools, Self::ToolsStateless];
+    pub const ALL: [Self; 8] = [
+        Self::Initialize,
+        Self::Discover,
+        Self::Tools,
+        Self::ToolsStateless,
+        Self::Resources,
+        Self::ResourcesStateless,
+        Self::Templates,
+        Self::TemplatesStateless,
+    ];
 
     /// Returns the answer as it goes over the wire: the value of `result`.
     #[must_use]
@@ -61,6 +79,10 @@ impl Answer {
             Self::Discover => serde_json::to_string(&discovered()),
             Self::Tools => serde_json::to_string(&listed(false)),
             Self::ToolsStateless => serde_json::to_string(&listed(true)),
+            Self::Resources => serde_json::to_string(&resources::listed(false)),
+            Self::ResourcesStateless => serde_json::to_string(&resources::listed(true)),
+            Self::Templates => serde_json::to_string(&resources::templates(false)),
+            Self::TemplatesStateless => serde_json::to_string(&resources::templates(true)),
         }
     }
 }
@@ -91,7 +113,8 @@ pub fn tools(stateless: bool) -> serde_json::Result<ListToolsResult> {
 /// Returns who we are and what we offer.
 #[must_use]
 pub fn info() -> InitializeResult {
-    let capabilities = ServerCapabilities::builder().enable_tools().build();
+    let capabilities =
+        ServerCapabilities::builder().enable_tools().enable_resources().enable_resources_subscribe().build();
     let server = Implementation::new("cotty", env!("CARGO_PKG_VERSION")).with_title("cotty");
     InitializeResult::new(capabilities)
         .with_protocol_version(ProtocolVersion::V_2025_11_25)

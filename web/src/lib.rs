@@ -22,12 +22,20 @@ mod page;
 
 mod probes;
 
+pub mod counts;
+
+mod metrics;
+
+pub mod openapi;
+
 mod api;
 
 mod frames;
 mod veiled;
 
 mod viewer;
+
+mod agents;
 
 mod asking;
 

@@ -112,6 +112,11 @@ pub(crate) fn session_state(state: &SessionState) -> (&'static str, Option<Strin
     }
 }
 
+/// Returns whether a session has not ended.
+pub(crate) fn lives(state: &SessionState) -> bool {
+    !matches!(state, SessionState::Exited(_) | SessionState::Closed(_) | SessionState::Lost(_))
+}
+
 pub(crate) fn run_state(state: &RunState) -> api::State {
     let named = |name: &str| api::State { state: name.to_owned(), ..api::State::default() };
     match state {

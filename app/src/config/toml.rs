@@ -22,7 +22,9 @@ impl Config {
             format!("pass_env = [{}]\ntargets = \"{}\"\n", pass.join(", "), self.targets),
             // What included files say stands here already.
             self.include.iter().map(|it| format!("# include {}\n", it.display())).collect(),
-            format!("listen = \"{}\"\n\n[session]\n", self.listen),
+            format!("listen = \"{}\"\n", self.listen),
+            line("agent_socket", self.agent_socket.as_ref().map(|it| it.display().to_string()).as_ref()),
+            "\n[session]\n".to_owned(),
             line("shell", self.session.shell.as_ref()),
             line("term", Some(&self.session.term)),
             format!("cols = {}\nrows = {}\n", self.session.cols, self.session.rows),
@@ -36,7 +38,8 @@ impl Config {
             format!("handshake = \"{}s\"\n", self.timeouts.handshake.as_secs()),
             format!("authentication = \"{}s\"\n", self.timeouts.authentication.as_secs()),
             format!(
-                "\n[ssh]\n{}{}",
+                "\n[ssh]\nengine = \"{}\"\n{}{}",
+                self.engine.word(),
                 line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref()),
                 line("path", Some(&self.ssh_path))
             ),
@@ -64,6 +67,7 @@ fn device(name: &str, device: &Device) -> String {
     say("port", device.port.map(|it| it.to_string()));
     say("user", text(&device.user));
     say("forward_agent", Some(device.forward_agent.to_string()));
+    say("engine", device.engine.map(|it| quoted(it.word())));
     say("legacy", Some(device.legacy.to_string()));
     say("hide", Some(device.hide.to_string()));
     say("known_hosts", device.known_hosts.as_ref().map(|it| quoted(&it.display().to_string())));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cotty_core::target::Target;
-use cotty_engine::hosts::device::{Device, Targets};
+use cotty_engine::hosts::device::{Choice, Device, Targets};
 use cotty_web::door::Listen;
 use toml_edit::{Document, Item, TableLike};
 
@@ -15,7 +15,9 @@ pub(crate) mod project;
 mod values;
 
 use draft::Draft;
-use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, search_path, text};
+use values::{
+    Fault, duration, engine, fault, inner, known, line, names, number, path, patience, search_path, text,
+};
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Written {
     pub pass_env: Vec<String>,
     /// `listen`
     pub listen: Option<Listen>,
+    /// `agent_socket`
+    pub agent_socket: Option<PathBuf>,
     /// `session.shell`
     pub shell: Option<String>,
     /// `session.term`
@@ -56,6 +60,8 @@ pub struct Written {
     pub authentication: Option<Duration>,
     /// `ssh.config`
     pub ssh_config: Option<PathBuf>,
+    /// `ssh.engine`
+    pub engine: Option<Choice>,
     /// `ssh.path`
     pub ssh_path: Option<String>,
     /// `include`
@@ -80,8 +86,19 @@ pub struct Wrong {
 }
 
 const TOP: &[&str] = &[
-    "default", "pass_env", "listen", "targets", "include", "session", "limits", "timeouts", "ssh",
-    "defaults", "groups", "devices",
+    "default",
+    "pass_env",
+    "listen",
+    "agent_socket",
+    "targets",
+    "include",
+    "session",
+    "limits",
+    "timeouts",
+    "ssh",
+    "defaults",
+    "groups",
+    "devices",
 ];
 /// What a file may say that another one includes.
 const INCLUDED: &[&str] = &["groups", "devices"];
@@ -162,6 +179,7 @@ impl Written {
                 "default" => self.default = Some(target(key, item)?),
                 "pass_env" => self.pass_env = names(key, item)?,
                 "listen" => self.listen = Some(listen(key, item)?),
+                "agent_socket" => self.agent_socket = Some(path(key, item)?),
                 "targets" => self.targets = Some(targets(key, item)?),
                 "session" => self.session(inner(key, item)?)?,
                 "timeouts" => self.timeouts(inner(key, item)?)?,
@@ -191,8 +209,9 @@ impl Written {
     }
 
     fn ssh(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
-        for (key, item) in known(table, "ssh.", &["config", "path"])? {
+        for (key, item) in known(table, "ssh.", &["config", "path", "engine"])? {
             match key {
+                "engine" => self.engine = Some(engine(key, item)?),
                 "config" => self.ssh_config = Some(path(key, item)?),
                 _ => self.ssh_path = Some(search_path(key, item)?),
             }
@@ -303,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_is_resolved_is_written_so_that_it_is_read_again() {
-        let text = "targets = \"configured\"\nlisten = \"[::1]:4000\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\npark_drafts = \"45s\"\n[timeouts]\nconnect = \"3s\"\n\
+        let text = "targets = \"configured\"\nagent_socket = \"~/a.sock\"\nlisten = \"[::1]:4000\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\npark_drafts = \"45s\"\n[timeouts]\nconnect = \"3s\"\n\
                     [ssh]\nconfig = \"~/c\"\n[devices.\"db.lan\"]\nidle_timeout = \"off\"\ndefault = true\n\
                     auth = { key = \"/k\", password_env = \"P\", passphrase_file = \"~/p\" }\n[devices.web1]\nport = 3\n";
         let config = crate::config::Config::from(Written::parse(text).unwrap());

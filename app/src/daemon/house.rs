@@ -1,14 +1,18 @@
 //! What the web face asks of the daemon it runs in.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
-use cotty_web::house::{Ending, House, Judged, Peer, Stream, Work};
+use cotty_mcp::http::{Pass, Talks};
+use cotty_mcp::server::Server;
+use cotty_web::house::{AgentAsks, Answering, Body, Ending, House, Judged, Peer, Stream, Work};
 use cotty_wire::api;
 use cotty_wire::hello::PROTOCOL;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::daemon::principal::{Proc, judge};
@@ -21,6 +25,8 @@ pub(crate) struct Family {
     card: Card,
     hub: Hub,
     pass_env: Vec<String>,
+    agent_socket: Option<PathBuf>,
+    talks: Arc<Talks<Server>>,
     ending: CancellationToken,
 }
 
@@ -31,10 +37,18 @@ impl Family {
         card: Card,
         hub: Hub,
         config: &Config,
+        (tasks, stopping): (TaskTracker, CancellationToken),
     ) -> (Arc<Self>, CancellationToken) {
         let ending = CancellationToken::new();
         let pass_env = config.pass_env.clone();
-        let family = Self { instance, card, hub, pass_env, ending: ending.clone() };
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let from_home =
+            |it: &PathBuf| it.strip_prefix("~").map_or_else(|_| it.clone(), |rest| home.join(rest));
+        let agent_socket = config.agent_socket.as_ref().map(from_home);
+        let answering = hub.clone();
+        let talks = Arc::new(Talks::new(move || Server::by_http(answering.clone()), tasks, stopping));
+        let ending_too = ending.clone();
+        let family = Self { instance, card, hub, pass_env, agent_socket, talks, ending: ending_too };
         (Arc::new(family), ending)
     }
 }
@@ -51,6 +65,24 @@ impl House for Family {
                 tracing::info!(%error, "an agent's connection broke");
             }
         })
+    }
+
+    fn answer_agent(&self, asked: AgentAsks) -> Answering {
+        let talks = self.talks.clone();
+        Box::pin(async move {
+            let AgentAsks { request, credential, over } = asked;
+            talks.answer(request, Pass { credential, over }).await.map(Body::new)
+        })
+    }
+
+    fn agent_socket(&self) -> Option<PathBuf> {
+        self.agent_socket.clone()
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        let said = std::fs::read_to_string("/proc/self/status").ok()?;
+        let kib = said.lines().find_map(|it| it.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?.trim();
+        kib.parse::<u64>().ok().map(|it| it * 1024)
     }
 
     fn about(&self) -> api::Daemon {

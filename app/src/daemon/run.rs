@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hosts::engines::Driving;
 use cotty_engine::hosts::{HostsSettings, Look, OpenSsh};
 use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
@@ -15,6 +16,7 @@ use cotty_host::holder::client::HolderProgram;
 use cotty_host::local::account::Account;
 use cotty_host::local::lean;
 use cotty_host::native::settings::Limits;
+use cotty_host::native::swept;
 use cotty_host::state_dir::Lock;
 use cotty_web::door::{Door, Listen};
 use cotty_web::house::House;
@@ -27,6 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::askpass;
 use crate::config::environment::{self, Surroundings};
 use crate::config::{self, Config, Timeouts};
 use crate::daemon::house::{Family, own_card};
@@ -184,6 +187,8 @@ async fn live(
     foreground: Option<&Foreground>,
 ) -> Result<(), Refusal> {
     let internal = |error: io::Error| Refusal::Internal { what: error.to_string() };
+    // A daemon that was killed could not end the connections that programs held for it.
+    swept::sweep(&instance.state).await;
     let hub = Hub::open(settings(instance, config, look)?).await?;
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
     listener.set_nonblocking(true).map_err(internal)?;
@@ -192,11 +197,13 @@ async fn live(
     let json =
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
-    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config);
+    let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let ends = (tasks.clone(), stopping.clone());
+    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config, ends);
     let logins = Arc::new(Logins::open(house.clone() as Arc<dyn House>));
     let (door, listeners) = Door::new(config.listen);
-    let (door, tasks) = (Arc::new(door), TaskTracker::new());
-    let served = Served { hub, house, logins, door, tasks, stopping: CancellationToken::new() };
+    let door = Arc::new(door);
+    let served = Served { hub, house, logins, counts: Arc::default(), door, tasks, stopping };
     drop(served.tasks.spawn(server::serve_tcp(listeners, served.clone())));
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
@@ -300,13 +307,13 @@ fn settings(instance: &Instance, config: &Config, look: Look) -> Result<HubSetti
             quota_bytes: config.limits.quota_bytes,
             sessions_max: config.limits.sessions_max,
         },
-        hosts: hosts(config),
+        hosts: hosts(instance, config),
         look,
         workspaces: projects::workspaces(instance.state.clone()),
     })
 }
 
-fn hosts(config: &Config) -> HostsSettings {
+fn hosts(instance: &Instance, config: &Config) -> HostsSettings {
     // A number without a name, as in some containers, has no files of ssh's either.
     let account = Account::of_this_user().ok();
     let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
@@ -334,6 +341,8 @@ fn hosts(config: &Config) -> HostsSettings {
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),
         targets: config.targets,
+        engine: config.engine,
+        driving: askpass::program().map(|askpass| Driving { state: instance.state.clone(), askpass }),
         wrong: None,
         idle_max: None,
         notes: Vec::new(),

@@ -30,6 +30,7 @@ mod kinds;
 mod keys;
 mod ladder;
 mod parking;
+mod peers;
 mod giving_up;
 mod strangers;
 mod retry;
@@ -50,6 +51,9 @@ mod fork;
 mod broken;
 mod up_host;
 mod openssh;
+mod users_ssh;
+mod engines;
+mod kerberos;
 mod ssh_words;
 mod bad_input;
 
@@ -64,6 +68,10 @@ mod principal;
 mod socket;
 
 mod http;
+mod talk;
+mod by_http;
+mod watched;
+mod resources;
 mod access;
 mod guarded;
 mod stalled;

@@ -30,6 +30,8 @@ pub struct Device {
     pub forward_agent: bool,
     /// It is so old that it needs algorithms that nobody else should use.
     pub legacy: bool,
+    /// Which engine connects there, where it is said for this host.
+    pub engine: Option<Choice>,
     /// The password for `sudo` there. Nothing uses it yet.
     pub sudo: Option<SecretFrom>,
     /// The password for `enable` there. Nothing uses it yet.
@@ -110,6 +112,33 @@ pub struct Defaults {
     pub startup: Option<String>,
     /// Its sessions are the default ones.
     pub default: Option<bool>,
+}
+
+/// Which engine connects: a person's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The user's ssh where nothing else would do, else our own.
+    #[default]
+    Auto,
+    /// Our own.
+    Native,
+    /// The user's ssh.
+    OpenSsh,
+}
+
+impl Choice {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Native, Self::OpenSsh];
+
+    /// Returns the word of the config.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::OpenSsh => "openssh",
+        }
+    }
 }
 
 /// What agents may name at all: a person's choice. The narrower is the greater.

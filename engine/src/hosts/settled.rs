@@ -14,6 +14,7 @@ use cotty_host::openssh::reader::Read;
 use cotty_host::openssh::{AgentChoice, Answer, NewKeys};
 
 use super::device::{Auth, Defaults, Keep, SecretFrom};
+use super::engines::{self, Needs};
 use super::honoured::{self, Asked};
 use super::lore::{Lore, Told, WhyRead};
 use super::secrets::{Purpose, Use};
@@ -39,6 +40,15 @@ struct Settling<'a> {
     wanted_for: Use,
 }
 
+/// The hosts on the way to one.
+struct Hops {
+    jump: Option<Box<Jump>>,
+    /// The way, named.
+    way: String,
+    /// What of it needs the user's ssh.
+    needs: Option<String>,
+}
+
 /// How a host on the way came to be named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hop {
@@ -54,6 +64,7 @@ struct Settled {
     agent: AgentChoice,
     identity: String,
     asked: Asked,
+    needs: Needs,
     notes: Vec<String>,
 }
 
@@ -69,7 +80,11 @@ pub(super) async fn settle(
 ) -> Result<Resolved, Refusal> {
     let settling = Settling { house, lore, names, caller, wanted_for: Use::Login };
     let settled = settling.host(wanted, HOPS_MAX).await?;
-    Ok(settling.finished(wanted, settled))
+    let engine = engines::choose(house, wanted, &settled.needs);
+    let by = engines::engine(house, wanted, caller, &settled.needs, &engine)?;
+    let mut resolved = settling.finished(wanted, settled);
+    resolved.settings.engine = by;
+    Ok(resolved)
 }
 
 /// Makes settings of a name of which nothing was asked yet, and asks nobody.
@@ -96,7 +111,8 @@ pub(super) fn lend(lore: &Lore, wanted: &Wanted<'_>, caller: &Caller, resolved: 
 impl Settling<'_> {
     /// Adds what the configuration says of the name.
     fn finished(&self, wanted: &Wanted<'_>, settled: Settled) -> Resolved {
-        let Settled { mut settings, agent, mut identity, asked, mut notes } = settled;
+        let Settled { mut settings, agent, mut identity, asked, needs, mut notes } = settled;
+        let engine = engines::choose(self.house, wanted, &needs);
         if let Some((name, auth)) = wanted.auth() {
             log_in_with(self.lore, self.caller, &mut settings, auth, wanted, self.wanted_for);
             if auth.password.is_some() && !wanted.target.is_plain() {
@@ -117,6 +133,12 @@ impl Settling<'_> {
             // Whoever does not say so shares no such connection.
             identity += " with old algorithms";
         }
+        if engine.is_openssh {
+            // A connection of one engine is not the other's.
+            identity += " by the user's ssh";
+            notes.retain(|it| !it.starts_with(honoured::UNHONOURED));
+            notes.push(format!("engine {engine}"));
+        }
         if let Some(origin) = wanted.origin() {
             // Another project's device of that name is another one.
             identity += &format!(" of {}", origin.display());
@@ -135,7 +157,20 @@ impl Settling<'_> {
         let keep = wanted.auth().map_or_else(Keep::default, |(_, auth)| auth.keep);
         let typed = wanted.target.to_string();
         let (origin, idle_max) = (wanted.origin().map(Path::to_owned), self.house.idle_max);
-        Resolved { typed, target, identity, settings, agent, asked, defaults, keep, origin, idle_max, notes }
+        Resolved {
+            typed,
+            target,
+            identity,
+            settings,
+            engine,
+            agent,
+            asked,
+            defaults,
+            keep,
+            origin,
+            idle_max,
+            notes,
+        }
     }
 
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
@@ -166,7 +201,8 @@ impl Settling<'_> {
         };
         let identity = identity(&settings);
         let agent = AgentChoice::Callers;
-        Ok(Settled { settings, agent, identity, asked: Asked::default(), notes: vec![why] })
+        let (asked, needs) = (Asked::default(), Needs::default());
+        Ok(Settled { settings, agent, identity, asked, needs, notes: vec![why] })
     }
 
     /// Takes what we read of a name that nobody has said but an agent, or where there is no ssh. For the first nothing is
@@ -192,6 +228,8 @@ impl Settling<'_> {
             (answer.new_keys, hop) = (NewKeys::Asked, Hop::LedTo);
         }
         let mut settled = self.as_ssh_says(wanted, &answer, hops_left, hop).await?;
+        settled.needs =
+            Needs { read: Some(why), takes_new_keys: settled.needs.takes_new_keys, ..Needs::default() };
         notes.append(&mut settled.notes);
         Ok(Settled { notes, ..settled })
     }
@@ -206,7 +244,8 @@ impl Settling<'_> {
         let answer = &as_device_says(self.lore, wanted, answer);
         honoured::check(wanted, answer)?;
         let mut notes = honoured::notes(wanted, answer, self.caller);
-        let (jump, way) = self.way(wanted, answer, hops_left, hop, &mut notes).await?;
+        let Hops { jump, way, needs: on_the_way } =
+            self.way(wanted, answer, hops_left, hop, &mut notes).await?;
         let names = if answer.hash_known_hosts { Names::Hashed } else { Names::Plain };
         let settings = Settings {
             host_key_alias: answer.host_key_alias.clone(),
@@ -228,7 +267,10 @@ impl Settling<'_> {
             Some(command) => format!("{identity} running {}", one_line(command)),
             None => identity,
         };
-        Ok(Settled { settings, agent, identity, asked, notes })
+        let mut needs =
+            engines::needs(&self.house.ssh, wanted, answer, &settings, self.caller, &mut notes).await;
+        needs.word = needs.word.or(on_the_way);
+        Ok(Settled { settings, agent, identity, asked, needs, notes })
     }
 
     /// Settles the hosts on the way, each reached through the one before it, and names the way.
@@ -239,8 +281,8 @@ impl Settling<'_> {
         hops_left: usize,
         hop: Hop,
         notes: &mut Vec<String>,
-    ) -> Result<(Option<Box<Jump>>, String), Refusal> {
-        let (mut jump, mut way) = (None::<Box<Jump>>, String::new());
+    ) -> Result<Hops, Refusal> {
+        let (mut jump, mut way, mut needs) = (None::<Box<Jump>>, String::new(), None);
         if answer.jumps.len() > hops_left {
             return Err(wrong(wanted, "ProxyJump leads through too many hosts, or in a circle"));
         }
@@ -265,9 +307,10 @@ impl Settling<'_> {
             }
             way = format!(" via {}{way}", settled.identity);
             notes.append(&mut settled.notes);
+            needs = needs.or(settled.needs.word);
             jump = Some(Box::new(Jump { typed: typed.clone(), settings: settled.settings }));
         }
-        Ok((jump, way))
+        Ok(Hops { jump, way, needs })
     }
 }
 

@@ -14,7 +14,7 @@ use cotty_host::native::settings::NoSecret;
 
 use super::device::{Auth, Keep, SecretFrom};
 use super::*;
-use crate::report::Secret;
+use crate::report::{Opens, Secret};
 
 pub(super) fn caller(role: Role) -> Caller {
     Caller {
@@ -24,6 +24,7 @@ pub(super) fn caller(role: Role) -> Caller {
         env: vec![("SSH_AUTH_SOCK".into(), "/run/agent".into())],
         secrets: vec![("SHOP".to_owned(), Secret::new("hunter2".to_owned()))],
         whole_env: None,
+        opens: Opens::Everywhere,
     }
 }
 
@@ -55,6 +56,8 @@ fn hosts(targets: Targets) -> Hosts {
         limits: Limits::default(),
         devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
         targets,
+        engine: Choice::Auto,
+        driving: None,
         wrong: None,
         idle_max: None,
         notes: Vec::new(),
@@ -180,6 +183,8 @@ impl Asked {
             limits,
             devices,
             targets,
+            engine: Choice::Auto,
+            driving: None,
             wrong: None,
             idle_max: None,
             notes: Vec::new(),

@@ -283,6 +283,9 @@ impl Hub {
         person: Option<&Person>,
         copy: Option<Copy>,
     ) -> Result<(SessionHandle, oneshot::Receiver<Result<SessionStatus, Refusal>>), Refusal> {
+        if !matches!(wanted, Wanted::Remote(_)) {
+            caller.opens_here()?;
+        }
         let (count, count_max) = (self.handles().len(), self.0.defaults.sessions_max);
         if count >= count_max {
             return Err(Refusal::TooMany { what: "sessions", count, count_max });

@@ -177,6 +177,12 @@ impl Hub {
         Ok(Waited { met: report.state.is_settled(), report: Some(report), shown, next_offset })
     }
 
+    /// Returns how many handles were given to commands in the life of this instance.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.newest()
+    }
+
     pub(super) fn newest(&self) -> u64 {
         self.0.store.newest_number()
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::native::algorithms::Algorithms;
+use crate::native::engine::Engine;
 use crate::native::host_key::HostKey;
 use crate::native::known_hosts::{Elsewhere, Names, Place, Verdict};
 use crate::native::program::{Overheard, Program};
@@ -40,6 +41,8 @@ pub type Met = Arc<Mutex<BTreeSet<IpAddr>>>;
 /// What is needed to connect to a host.
 #[derive(Clone)]
 pub struct Settings {
+    /// Which engine connects.
+    pub engine: Engine,
     /// The name or address that is connected to.
     pub host: String,
     /// Its port.
@@ -198,6 +201,7 @@ impl Settings {
     /// Begins with a host on which nothing is known and nothing can be used: every key is refused.
     pub fn new(host: impl Into<String>, port: u16, user: impl Into<String>) -> Self {
         Self {
+            engine: Engine::Native,
             host: host.into(),
             port,
             user: user.into(),

@@ -1,11 +1,12 @@
 //! What is said of hosts: the keys of theirs that a person accepts, and those that the configuration names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Failure, Who};
 
 /// A key of a host that a person accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trusted {
     /// The name under which it is kept: `web1`, `[web1]:2222`, or ssh's alias of it.
     pub name: String,
@@ -20,7 +21,7 @@ pub struct Trusted {
 }
 
 /// Lets the file of a project say more than it may of itself: `POST /api/v1/allow`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowOrder {
     /// The file.
@@ -31,7 +32,7 @@ pub struct AllowOrder {
 }
 
 /// What is allowed now.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Allowed {
     /// The file.
     pub path: String,
@@ -41,14 +42,14 @@ pub struct Allowed {
 }
 
 /// The answer of `GET /api/v1/devices`: the hosts that the configuration names, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Devices {
     /// Each of them.
     pub devices: Vec<Device>,
 }
 
 /// A host that the configuration names, as it is written there. Nobody was asked about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Its name.
     pub name: String,
@@ -75,7 +76,7 @@ pub struct Device {
 }
 
 /// Where a login finds what it needs. No secret is in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceLogin {
     /// The file of the private key.
     pub key: Option<String>,
@@ -86,7 +87,7 @@ pub struct DeviceLogin {
 }
 
 /// Tries a host: `POST /api/v1/device-test`. It is connected to until it shows its key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TestOrder {
     /// A device, or a host as it may be named anywhere.
@@ -97,7 +98,7 @@ pub struct TestOrder {
 }
 
 /// What a host that was tried came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceTest {
     /// As it was named.
     pub target: String,
@@ -133,7 +134,7 @@ pub struct DeviceTest {
 }
 
 /// A step on the way to a host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TestStep {
     /// The host, as it is named.
     pub host: String,
@@ -144,14 +145,14 @@ pub struct TestStep {
 }
 
 /// The answer of `GET /api/v1/cards`: what waits for a person, the oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cards {
     /// Each of them.
     pub cards: Vec<Card>,
 }
 
 /// A question of an attempt to connect that only a person may answer. What stands on it is an operator's to read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Card {
     /// `q7`
     pub id: String,
@@ -188,14 +189,14 @@ pub struct Card {
 }
 
 /// The answer of `GET /api/v1/secrets`: what people gave and what is kept of it in memory. No secret is in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Secrets {
     /// Each of them.
     pub secrets: Vec<KeptSecret>,
 }
 
 /// That a secret is kept, and for whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptSecret {
     /// What was named when it was given.
     pub target: String,
@@ -213,7 +214,7 @@ pub struct KeptSecret {
 }
 
 /// Forgets secrets: `POST /api/v1/secrets`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForgetOrder {
     /// Those of one target; all of them without it.
@@ -222,7 +223,7 @@ pub struct ForgetOrder {
 }
 
 /// How many were forgotten.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forgotten {
     /// So many.
     pub count: usize,

@@ -8,7 +8,9 @@ use cotty_engine::hosts::device::{Auth, Keep, NewKeys, OPTIONS, SecretFrom, chec
 use toml_edit::{Item, TableLike};
 
 use super::draft::Draft;
-use super::values::{Fault, boolean, duration, fault, inner, known, names, number, path, text, variable};
+use super::values::{
+    Fault, boolean, duration, engine, fault, inner, known, names, number, path, text, variable,
+};
 
 const DEVICE: &[&str] = &[
     "group",
@@ -17,6 +19,7 @@ const DEVICE: &[&str] = &[
     "user",
     "auth",
     "legacy",
+    "engine",
     "forward_agent",
     "hide",
     "known_hosts",
@@ -131,6 +134,7 @@ fn device(prefix: &str, table: &dyn TableLike, not: &[&str]) -> Result<Draft, Fa
             "user" => device.user = Some(user(key, item)?),
             "forward_agent" => device.forward_agent = Some(boolean(key, item)?),
             "hide" => device.hide = Some(boolean(key, item)?),
+            "engine" => device.engine = Some(engine(key, item)?),
             "legacy" => device.legacy = Some(boolean(key, item)?),
             "auth" => device.auth = Some(auth(prefix, inner(key, item)?)?),
             "known_hosts" => device.known_hosts = Some(path(key, item)?),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cotty_engine::hosts::device::{Auth, Defaults, Device, NewKeys};
+use cotty_engine::hosts::device::{Auth, Choice, Defaults, Device, NewKeys};
 
 /// What is written of a device, of a connection of it, of a group, or for all devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub struct Draft {
     pub tags: Vec<String>,
     /// `forward_agent`
     pub forward_agent: Option<bool>,
+    /// `engine`
+    pub engine: Option<Choice>,
     /// `legacy`
     pub legacy: Option<bool>,
     /// `hide`
@@ -57,6 +59,7 @@ impl Draft {
             auth: self.auth.or_else(|| below.auth.clone()),
             tags: joined(self.tags, &below.tags),
             forward_agent: self.forward_agent.or(below.forward_agent),
+            engine: self.engine.or(below.engine),
             legacy: self.legacy.or(below.legacy),
             hide: self.hide.or(below.hide),
             known_hosts: self.known_hosts.or_else(|| below.known_hosts.clone()),
@@ -86,6 +89,7 @@ impl Draft {
             auth: self.auth,
             tags: self.tags,
             forward_agent: self.forward_agent.unwrap_or_default(),
+            engine: self.engine,
             legacy: self.legacy.unwrap_or_default(),
             hide: self.hide.unwrap_or_default(),
             known_hosts: self.known_hosts,
