@@ -12,6 +12,7 @@ use crate::report::{
     Waited,
 };
 use crate::seats::Seat;
+use crate::viewer::{How, Typed};
 
 /// Where an answer goes. A dropped receiver is a caller that has gone.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -96,8 +97,8 @@ pub(crate) enum Request {
         seat: u64,
         sequence: u64,
         bytes: Bytes,
-        paste: bool,
-        reply: Reply<()>,
+        how: How,
+        reply: Reply<Typed>,
     },
     SeatSize {
         seat: u64,

@@ -42,7 +42,8 @@ const acts = {
   wait: (it, { script }) => wait(it, script),
   type: async (it, { text }) => void (await it.keyboard.type(text)),
   press: async (it, { key }) => void (await it.keyboard.press(key)),
-  click: async (it, { target }) => void (await it.click(target, { timeout: WAIT_MS })),
+  // A page behind another one draws nothing, and waits for its next frame for good.
+  click: async (it, { target }) => (await it.bringToFront(), void (await it.click(target, { timeout: WAIT_MS }))),
   tap: async (it, { target }) => void (await it.locator(target).first().dispatchEvent("pointerdown")),
   shot: async (it, { path }) => void (await it.screenshot({ path })),
   offline: async (_, { yes }) => void (await context.setOffline(yes)),

@@ -13,7 +13,7 @@ use cotty_wire::api;
 
 mod asked;
 
-pub(crate) use asked::{card, cards, kept};
+pub(crate) use asked::{Eyes, card, cards, kept};
 
 pub(crate) fn who(principal: &Principal) -> api::Who {
     api::Who { role: principal.role.to_string(), label: principal.label.clone() }

@@ -13,7 +13,8 @@ pub use access::{
     RevokeOrder, Revoked, Token, TokenOrder,
 };
 pub use hosts::{
-    Card, Cards, Device, DeviceLogin, Devices, ForgetOrder, Forgotten, KeptSecret, Secrets, Trusted,
+    Card, CardAnswer, Cards, Device, DeviceLogin, Devices, EndedCard, ForgetOrder, Forgotten, KeptSecret,
+    Secrets, Trusted,
 };
 
 /// Why not, and what to do about it.

@@ -47,6 +47,8 @@ impl Notice {
             FromServer::Gap { reason, .. } => self.said = Some(format!("output is missing: {reason}")),
             FromServer::Size { .. }
             | FromServer::Echo { .. }
+            | FromServer::PasteAsks { .. }
+            | FromServer::Cards { .. }
             | FromServer::Refused { .. }
             | FromServer::Closed { .. }
             | FromServer::Progress { .. }

@@ -64,4 +64,5 @@ mod guarded;
 mod stalled;
 mod bound;
 mod viewer;
+mod viewer_cards;
 mod viewer_built;

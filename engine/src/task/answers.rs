@@ -11,6 +11,7 @@ use cotty_core::run::RunState;
 use cotty_core::session::{Input, Stage};
 use cotty_host::holder::frame::{Order, Process};
 
+use super::pasted::{Pasted, pasted};
 use super::typed::Keys;
 use super::waiting::{Killed, Waiter};
 use super::{Owner, Startup};
@@ -21,6 +22,7 @@ use crate::report::{Connect, Enter, RunOrder, RunReport, SendOrder};
 use crate::request::{Reply, Request};
 use crate::seats::{Seat, ViewEvent};
 use crate::store::{CallRow, RunRow};
+use crate::viewer::{How, Typed};
 
 /// So much older than its command may a process seem that the command started.
 const START_BLUR: Duration = Duration::from_millis(20);
@@ -70,8 +72,8 @@ impl Owner {
             Request::LetGo => self.let_go(),
             Request::View { seat, reply } => self.take_seat(seat, reply),
             Request::Repaint { seat } => self.repaint_for(seat),
-            Request::Keys { seat, sequence, bytes, paste, reply } => {
-                drop(reply.send(self.type_for(now, seat, sequence, bytes, paste)));
+            Request::Keys { seat, sequence, bytes, how, reply } => {
+                drop(reply.send(self.type_for(now, seat, sequence, bytes, how)));
             }
             Request::SeatSize { seat, cols, rows } => self.resize_seat(seat, cols, rows),
             Request::Leave { seat } => self.leave_seat(seat),
@@ -414,15 +416,20 @@ impl Owner {
         seat: u64,
         sequence: u64,
         bytes: Bytes,
-        paste: bool,
-    ) -> Result<(), Refusal> {
+        how: How,
+    ) -> Result<Typed, Refusal> {
         let Some(sitting) = self.viewers.get(seat) else {
             return Err(Refusal::Internal { what: "keys came from a viewer that had left".into() });
         };
         let (who, size) = (sitting.who.clone(), sitting.size);
-        let bracketed = paste && self.session.screen().modes().bracketed_paste;
-        let keys =
-            if bracketed { [b"\x1b[200~", bytes.as_ref(), b"\x1b[201~"].concat().into() } else { bytes };
+        let bracketed = how != How::Typed && self.session.screen().modes().bracketed_paste;
+        let keys = match how {
+            How::Typed => bytes,
+            How::Pasted | How::Confirmed => match pasted(&bytes, bracketed, how)? {
+                Pasted::Keys(keys) => keys,
+                Pasted::Asks { lines } => return Ok(Typed::Asks { lines }),
+            },
+        };
         let input = Input::Keys(keys.clone());
         let accepted = match who.role {
             Role::Operator => self.session.submit(now, &who, input)?,
@@ -438,7 +445,7 @@ impl Owner {
         if let Some((cols, rows)) = size {
             self.session.resize(cols, rows); // The size is that of whoever typed last.
         }
-        Ok(())
+        Ok(Typed::Done)
     }
 
     pub(super) fn note(&mut self, who: &Principal, what: &str) {

@@ -21,9 +21,13 @@ export interface Known {
   next_try: number;
   took: boolean;
   lines_up: number;
+  /** The card that waits for a person here: who asks, what it is, and whether it is before their eyes. */
+  card: { who: string; title: string; key: boolean; open: boolean; focus: boolean } | undefined;
+  /** Its terminal is still to come. */
+  coming: boolean;
 }
 
-export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell";
+export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell" | "answer" | "compare" | "stop_opening";
 
 /** What the bar says. */
 export interface Bar {
@@ -47,7 +51,7 @@ export function holder(pen: string | null): { id?: string; who: string; draft: b
 }
 
 export function bar(known: Known, now: number): Bar {
-  return over(known) ?? away(known, now) ?? reading(known) ?? waits(known, now) ?? held(known, now);
+  return over(known) ?? away(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
 }
 
 function over(known: Known): Bar | undefined {
@@ -71,6 +75,17 @@ function away(known: Known, now: number): Bar | undefined {
 function reading(known: Known): Bar | undefined {
   if (known.lines_up <= 0) return undefined;
   return { actor: "you", attention: false, said: say("reading_up", { n: known.lines_up }), keys: say("a_key_brings_back"), acts: [{ act: "back" }] };
+}
+
+/** A card waits, or the terminal is still to come. */
+function asked(known: Known): Bar | undefined {
+  const { card } = known;
+  if (!card && !known.coming) return undefined;
+  const acts: Bar["acts"] = card && !card.open ? [{ act: card.key ? "compare" : "answer", primary: true }] : [];
+  if (!card && governs(known.role)) acts.push({ act: "stop_opening" });
+  const to = card?.focus ? say("keys_card") : known.coming ? NOWHERE() : keys(known);
+  if (!card) return { actor: "system", attention: false, said: say("not_open_yet"), keys: to, acts };
+  return { actor: "agent", attention: true, said: say("waits_for_you", { who: card.who }), soft: card.title, keys: to, acts };
 }
 
 function program(known: Known): string {

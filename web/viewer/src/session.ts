@@ -2,6 +2,8 @@
 
 import { get } from "./access";
 import { fill, h, icon, remote } from "./dom";
+import { title } from "./asked";
+import { Cards } from "./cards";
 import { draw_pen, draw_presence } from "./frame";
 import type { Message } from "./frame";
 import { KeyBar } from "./keybar";
@@ -14,7 +16,7 @@ import { Socket } from "./socket";
 import { Screen } from "./terminal";
 import { writes } from "./wire";
 import type { Frame, FromServer, Me, Session } from "./wire";
-import { say } from "./words";
+import { say, say_with } from "./words";
 
 /** A message takes the bar's place for this long. */
 const SAID_MS = 4000;
@@ -25,6 +27,10 @@ export class SessionPage {
   private readonly socket: Socket;
   private readonly side: Side;
   private readonly keybar: KeyBar;
+  private readonly cards: Cards;
+  private readonly opening = h("div", { class: "opening" });
+  /** The card that the address names. */
+  private wanted = /^#(q\d+)$/.exec(location.hash)?.[1];
   private readonly frame_element: HTMLElement;
   private readonly address = h("span", { class: "addr mono" });
   private readonly presence = h("ul", { class: "presence", "aria-label": say("here_now") });
@@ -44,19 +50,28 @@ export class SessionPage {
   constructor(private readonly name: string, private readonly me: Me) {
     this.known = {
       role: me.role, me: me.label, mode: "human-first", pen: null, state: "opening", detail: null, run: undefined, shell: name,
-      live: false, lost_at: undefined, tries: 0, next_try: 0, took: sessionStorage.getItem(`cotty.took.${name}`) === "yes", lines_up: 0,
+      live: false, lost_at: undefined, tries: 0, next_try: 0, took: sessionStorage.getItem(`cotty.took.${name}`) === "yes", lines_up: 0, card: undefined, coming: false,
     };
     const stage = h("div", { class: "term" });
     const more = h("button", { class: "bare", "aria-label": say("more"), "aria-pressed": "false", onclick: () => this.toggle_side() }, icon("more"));
     const back = me.session ? null : h("a", { class: "button bare", href: "/" }, icon("back"), h("span", { class: "wide-only" }, say("sessions")));
     this.side = new Side(this, more);
+    this.cards = new Cards({
+      session: name,
+      role: me.role,
+      speak: (said, at_once) => this.speak(said, at_once),
+      changed: () => this.cards && this.card_changed(),
+      leave: (dropped, did) => this.leave_card(dropped, did),
+    });
     this.keybar = new KeyBar((keys) => this.type(keys), (text) => this.paste(text), () => this.screen.xterm.textarea);
     this.frame_element = h("div", { class: "frame no-side" },
       h("header", { class: "top" }, back, back && h("span", { class: "rule" }), h("h1", {}, remote(name, "")), this.address,
         h("span", { class: "grow" }), this.presence, h("span", { class: "rule wide-only" }), more),
-      h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage),
+      h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage, this.opening),
       this.pen, this.keybar.element, this.side.element, this.spoken);
     document.body.replaceChildren(this.frame_element);
+    this.place_cards();
+    matchMedia("(max-width: 767px)").addEventListener("change", () => this.place_cards());
     document.title = `${name} · cotty`;
     this.screen = new Screen(stage, {
       key: (keys) => this.type(this.keybar.with_held(keys)),
@@ -77,11 +92,11 @@ export class SessionPage {
     addEventListener("resize", () => this.fit());
     document.addEventListener("visibilitychange", () => this.title());
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.screen.dress());
-    setInterval(() => this.draw(), 1000);
+    setInterval(() => { this.cards.tick(); this.draw(); }, 1000);
     void this.socket.open();
     void this.look();
     this.draw();
-    this.screen.xterm.focus();
+    if (!this.wanted) this.screen.xterm.focus();
   }
 
   // What the side and others ask of the page.
@@ -129,7 +144,7 @@ export class SessionPage {
   // Keys.
 
   private may_type(): boolean {
-    return writes(this.known.role) && !["exited", "lost", "closed"].includes(this.known.state);
+    return !this.known.coming && writes(this.known.role) && !["exited", "lost", "closed"].includes(this.known.state);
   }
 
   private type(keys: string): void {
@@ -143,14 +158,18 @@ export class SessionPage {
     if (!this.may_type() || !text) return;
     const clean = text.replace(/\r\n?/g, "\n");
     if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(clean)) return this.tell({ said: say("paste_refused") });
-    const lines = clean.split("\n").filter((it, at, all) => it || at < all.length - 1).length;
-    const paste = () => {
+    this.socket.paste(clean.replace(/\n/g, "\r"));
+  }
+
+  /** The daemon knows what the program takes at this moment, and asks where it would take each line at once. */
+  private ask_paste(paste: number, lines: number): void {
+    const answer = (yes: boolean) => () => {
       this.untell();
-      this.socket.paste(clean.replace(/\n/g, "\r"));
+      this.socket.confirm(paste, yes);
       this.focus();
     };
-    if (!clean.includes("\n") || this.screen.xterm.modes.bracketedPasteMode) return paste();
-    this.tell({ said: say("paste_ask", { n: lines }), acts: [{ word: say("paste"), does: paste }, { word: say("do_not"), does: () => this.untell() }] }, 0);
+    const said = lines === 1 ? say("paste_ask_one") : say("paste_ask", { n: lines });
+    this.tell({ said, acts: [{ word: say("paste"), does: answer(true) }, { word: say("do_not"), does: answer(false) }] }, 0);
   }
 
   private copy(): void {
@@ -194,6 +213,7 @@ export class SessionPage {
     const acts = bar(this.known, Date.now()).acts.map((it) => it.act);
     if (letter === "k" && event.ctrlKey) this.type("\x0b");
     else if (letter === "p") this.act(acts.find((it) => it === "release" || it === "take" || it === "take_over"));
+    else if (letter === "a") this.act("answer");
     else if (letter === "i") this.act("interrupt");
     else if (letter === "g") this.act("back");
     else if (letter === "s" && !this.me.session) location.assign("/");
@@ -236,6 +256,8 @@ export class SessionPage {
       this.screen.xterm.scrollToBottom();
       this.scrolled(0);
     } else if (act === "new_shell") void this.again();
+    else if (act === "stop_opening") void this.close();
+    else if (act === "answer" || act === "compare") return this.show_card();
     this.focus();
   }
 
@@ -270,6 +292,9 @@ export class SessionPage {
       known.run = open ? { id: it.id, state: it.state, input: it.input, since } : undefined;
       if (it.state === "completed") this.speak(say("spoken_ended", { id: it.id, exit: 0, n: it.exit ?? "" }));
       void this.look();
+    } else if (it.type === "cards") {
+      this.cards.heard(it.cards, it.ended ?? []);
+      if (this.wanted && this.cards.open) this.show_card();
     } else if (it.type === "presence") {
       this.viewers = it.who;
       this.side.draw();
@@ -281,6 +306,8 @@ export class SessionPage {
       void this.look();
     } else if (it.type === "gap") {
       this.skipped = say("hole", { reason: it.reason });
+    } else if (it.type === "paste_asks") {
+      this.ask_paste(it.seq, it.lines);
     } else if (it.type === "refused") {
       this.tell({ said: it.failure.what });
     }
@@ -378,6 +405,40 @@ export class SessionPage {
     if (again) void this.look();
   }
 
+  // Cards.
+
+  /** On a phone a card is a sheet in the place of the keys; elsewhere it stands at the foot of the side. */
+  private place_cards(): void {
+    (is_phone() ? this.frame_element : this.side.element).append(this.cards.element);
+    this.card_changed();
+  }
+
+  /** A person wants the card before their eyes. */
+  private show_card(): void {
+    this.wanted = undefined;
+    if (is_phone()) this.frame_element.classList.add("sheet");
+    else if (this.frame_element.classList.contains("no-side")) this.toggle_side();
+    this.cards.focus();
+    this.card_changed();
+  }
+
+  private leave_card(dropped: number, did?: string): void {
+    if (did || this.cards.is_empty) this.frame_element.classList.remove("sheet");
+    if (did && is_phone()) this.tell({ said: did });
+    if (dropped) this.tell({ said: say("keys_dropped", { n: dropped }) });
+    this.card_changed();
+    this.focus();
+  }
+
+  private card_changed(): void {
+    const card = this.cards.open;
+    const shown = this.frame_element.classList;
+    const open = is_phone() ? shown.contains("sheet") : !shown.contains("no-side");
+    this.known.card = card && { who: card.asked_by.label, title: title(card), key: card.kind === "host-key", open, focus: this.cards.has_focus };
+    this.title();
+    this.draw();
+  }
+
   // The stage.
 
   /** The size that is asked for: a phone in portrait never shrinks a session, and who only watches asks for none. */
@@ -397,6 +458,7 @@ export class SessionPage {
     this.side.shown(!open);
     if (is_wide()) this.fit();
     else this.screen.follow_cursor();
+    this.card_changed();
     if (open) this.focus();
   }
 
@@ -415,7 +477,8 @@ export class SessionPage {
     this.draw();
   }
 
-  private speak(said: string): void {
+  private speak(said: string, at_once = false): void {
+    this.spoken.setAttribute("aria-live", at_once ? "assertive" : "polite");
     this.spoken.textContent = said;
   }
 
@@ -427,7 +490,22 @@ export class SessionPage {
   private title(): void {
     if (!document.hidden) this.rung = false;
     const waits = this.known.run?.state === "needs_input" && this.known.run.id.startsWith("c");
+    const { card } = this.known;
+    if (card) {
+      document.title = `(1) ${card.title} · ${this.name} · cotty`;
+      return;
+    }
     document.title = `${waits ? "(1) " : this.rung ? "• " : ""}${this.name} · cotty`;
+  }
+
+  /** Before there is a terminal the stage says what it waits for, on the page's own surface. */
+  private draw_opening(): void {
+    const { known, status } = this;
+    known.coming = known.state === "opening" && !!status?.account;
+    this.frame_element.classList.toggle("coming", known.coming);
+    if (!known.coming) return;
+    const when = known.card ? say(known.card.key ? "opens_when_trusted" : "opens_when_answered") : "";
+    fill(this.opening, h("h2", {}, ...say_with("opening", { name: remote(this.name, "") })), when ? h("p", {}, when) : null, h("p", { class: "quiet" }, remote(status?.health_why ?? "", "")));
   }
 
   private draw(): void {
@@ -437,6 +515,7 @@ export class SessionPage {
     const said = bar(this.known, now);
     const stale = !this.known.live && (this.is_over || (this.known.lost_at !== undefined && now - this.known.lost_at >= 2000));
     this.frame_element.classList.toggle("stale", stale);
+    this.draw_opening();
     draw_pen(this.pen, said, this.message, this.known, (act) => this.act(act));
     this.keybar.draw(this.known.run);
     if (this.status) fill(this.address, remote(this.status.account ?? say("on_this_machine", { shell: this.known.shell }), "remote"));

@@ -28,6 +28,7 @@ const MODE_WORDS = { common: "mode_common", "human-first": "mode_human_first", "
 
 export class Side {
   readonly element = h("aside", { class: "side", "aria-label": say("more") });
+  private readonly blocks = this.element.appendChild(h("div", { class: "scrolls" }));
   private open = false;
 
   constructor(private readonly page: Page, private readonly button: HTMLElement) {}
@@ -40,7 +41,7 @@ export class Side {
 
   draw(): void {
     if (!this.open) return;
-    fill(this.element, h("div", { class: "blocks" }, this.modes(), this.here(), this.diagnostics(), this.settings(), this.ways_out()));
+    fill(this.blocks, h("div", { class: "blocks" }, this.modes(), this.here(), this.diagnostics(), this.settings(), this.ways_out()));
   }
 
   private modes(): HTMLElement {
@@ -90,14 +91,21 @@ export class Side {
     const reader = h("button", {
       class: `choice${now.reader ? " on" : ""}`, "aria-pressed": String(now.reader), onclick: () => this.prefer("reader", now.reader ? "no" : "yes"),
     }, say("screen_reader"));
+    const notify = h("button", { class: `choice${now.notify ? " on" : ""}`, "aria-pressed": String(now.notify), onclick: () => void this.notify(!now.notify) }, say("notifications"));
     return h("section", {}, h("h2", {}, say("settings")), h("h3", {}, say("theme")), h("div", { class: "choices" }, ...themes),
-      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader));
+      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader, notify));
   }
 
-  private prefer(name: "theme" | "size" | "reader", value: string): void {
+  private prefer(name: "theme" | "size" | "reader" | "notify", value: string): void {
     choose(name, value);
     this.page.dress();
     this.draw();
+  }
+
+  /** The browser asks once; what it was told is its own. */
+  private async notify(wanted: boolean): Promise<void> {
+    const may = wanted && "Notification" in globalThis && await Notification.requestPermission() === "granted";
+    this.prefer("notify", may ? "yes" : "no");
   }
 
   private ways_out(): HTMLElement {

@@ -110,6 +110,8 @@ export class Socket {
       this.hears.back(dropped);
     } else if (message.type === "echo") {
       this.unanswered = this.unanswered.filter((it) => it > message.seq);
+    } else if (message.type === "paste_asks") {
+      this.unanswered = this.unanswered.filter((it) => it !== message.seq);
     } else if (message.type === "refused") {
       this.refused = message.failure.what;
       this.unanswered = this.unanswered.filter((it) => it !== message.seq);
@@ -179,6 +181,12 @@ export class Socket {
       }
     }
     this.unanswered.push(seq);
+  }
+
+  /** Says what becomes of a paste that the daemon asks about. */
+  confirm(paste: number, yes: boolean): void {
+    if (this.tell({ type: "confirm", seq: this.seq + 1, paste, yes })) this.seq += 1;
+    if (yes) this.unanswered.push(this.seq);
   }
 
   resize(cols: number, rows: number): void {

@@ -17,12 +17,24 @@ export interface Session {
   warnings: string[]; next_offset: string;
 }
 
+export interface Card {
+  id: string; kind: "host-key" | "passphrase" | "password" | "challenge"; session: string; target: string; wants: string;
+  account?: string; key?: string; algorithm?: string; host?: string; file?: string; words?: string; why?: string; echo: boolean;
+  asked_by: Who; attempt: number; left_ms: number;
+  /** When it ends, on this page's own clock. */
+  ends?: number;
+}
+
+export interface EndedCard { id: string; how: string }
+
 export interface Device { name: string; host: string; user?: string; port?: number; label?: string }
 
 export type FromServer =
   | { type: "welcome"; you: Who; session: string; cols: number; rows: number; build: string }
   | { type: "gap"; from: string; to: string; reason: string }
   | { type: "echo"; seq: number; echo: "on" | "off" | "unknown" }
+  | { type: "paste_asks"; seq: number; lines: number }
+  | { type: "cards"; cards: Card[]; ended?: EndedCard[] }
   | { type: "presence"; who: string[] }
   | ({ type: "run" } & Omit<Run, "took_ms">)
   | { type: "gate"; mode: string; pen: string | null }

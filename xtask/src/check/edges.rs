@@ -98,6 +98,7 @@ const HOUSE: &[Room] = &[
             "tokio-util",
             "tower",
             "tracing",
+            "zeroize",
         ]),
     },
     Room {
