@@ -1,6 +1,7 @@
 //! What can be asked of the engine and what it answers, as plain data: the words that both faces share.
 
 mod closing;
+mod pen;
 mod standing;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ pub use cotty_core::run::RunState;
 pub use cotty_host::native::secret::Secret;
 
 pub use closing::{Closed, ClosedSession, GivenUp};
+pub use pen::Holds;
 pub use standing::{HostStatus, Standing};
 
 /// Who calls, and what is theirs. Made once a connection, from the peer's process and its hello.
@@ -467,6 +469,8 @@ pub struct SessionStatus {
     pub mode: Mode,
     /// Who holds the pen now (`c7 (claude-code)`, `a person at attach pts/3`), where anybody does.
     pub pen: Option<String>,
+    /// The same, in its parts.
+    pub holds: Holds,
     /// The command that runs, as it stands.
     pub running: Option<RunReport>,
     /// Columns and rows.

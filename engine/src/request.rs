@@ -12,7 +12,7 @@ use crate::report::{
     Waited,
 };
 use crate::seats::Seat;
-use crate::viewer::{How, Typed};
+use crate::viewer::{How, PenOrder, Typed};
 
 /// Where an answer goes. A dropped receiver is a caller that has gone.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -99,6 +99,12 @@ pub(crate) enum Request {
         bytes: Bytes,
         how: How,
         reply: Reply<Typed>,
+    },
+    /// A person takes the pen for themselves, from another person too where that is theirs to do, or puts it down.
+    Pen {
+        who: Principal,
+        order: PenOrder,
+        reply: Reply<()>,
     },
     SeatSize {
         seat: u64,

@@ -24,6 +24,17 @@ pub enum How {
     Confirmed,
 }
 
+/// What a person does about the pen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PenOrder {
+    /// They take it, where no other person has it.
+    Take,
+    /// They take it, whoever has it.
+    TakeOver,
+    /// They put it down.
+    Release,
+}
+
 /// What became of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Typed {
@@ -140,6 +151,17 @@ impl Viewer {
         caller.is_person_for("choosing who may write")?;
         let who = caller.principal.clone();
         self.session.ask(|reply| Request::SetMode { who, mode, reply }).await
+    }
+
+    /// Takes the pen for the person who watches here, or puts it down.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents, and whoever may not take it from another person.
+    pub async fn pen(&self, caller: &Caller, order: PenOrder) -> Result<(), Refusal> {
+        caller.is_person_for("taking the pen")?;
+        let who = caller.principal.clone();
+        self.session.ask(|reply| Request::Pen { who, order, reply }).await
     }
 
     async fn type_in(&self, sequence: u64, bytes: Bytes, how: How) -> Result<Typed, Refusal> {

@@ -10,7 +10,7 @@ use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
 use cotty_engine::report::{Caller, SessionStatus, Which};
 use cotty_engine::seats::ViewEvent;
-use cotty_engine::viewer::{How, Typed, Viewer};
+use cotty_engine::viewer::{How, PenOrder, Typed, Viewer};
 use cotty_wire::api::{Failure, Who};
 use cotty_wire::socket::{
     Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, MESSAGE_BYTES_MAX, NAME, PASTE_BYTES_MAX, close,
@@ -202,6 +202,7 @@ impl Seat<'_> {
                 FromClient::Key { .. }
                 | FromClient::Paste { .. }
                 | FromClient::Confirm { .. }
+                | FromClient::Pen { .. }
                 | FromClient::Resize { .. },
             ) if !self.admitted.grant.writes() => Err((close::NOT_ALLOWED, "whoever watches types nothing")),
             Some(FromClient::Control { .. }) if !self.may_choose() => {
@@ -224,6 +225,15 @@ impl Seat<'_> {
             Some(FromClient::Seen { offset }) => {
                 self.seen = Some(offset.parse().map_err(|_| (close::MALFORMED, "seen is no offset"))?);
                 Ok(())
+            }
+            Some(FromClient::Pen { take }) => {
+                let order = match (take, self.may_choose()) {
+                    (false, _) => PenOrder::Release,
+                    (true, false) => PenOrder::Take,
+                    (true, true) => PenOrder::TakeOver,
+                };
+                let passed = self.viewer.pen(&self.caller, order).await;
+                self.refuse(None, passed).await
             }
             Some(FromClient::Control { mode }) => {
                 let mode = mode.parse().map_err(|_| (close::MALFORMED, "no such mode"))?;
@@ -324,7 +334,10 @@ impl Seat<'_> {
                 };
                 FromServer::Echo { seq: sequence, echo }
             }
-            ViewEvent::Gate { mode, pen } => FromServer::Gate { mode: mode.to_string(), pen },
+            ViewEvent::Gate { mode, pen, holds } => {
+                FromServer::Gate { mode: mode.to_string(), pen, holds: words::holds(holds) }
+            }
+            ViewEvent::Wrote { who } => FromServer::Wrote { who: words::who(&who) },
             ViewEvent::Run { run, command, state } => {
                 FromServer::Run { id: run.to_string(), command, state: words::run_state(&state) }
             }

@@ -6,8 +6,8 @@ use cotty_core::names::{Offset, Principal};
 use cotty_engine::hosts::device::SecretFrom;
 use cotty_engine::hub::devices::DeviceStatus;
 use cotty_engine::report::{
-    Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, Proof, RunReport, RunState, RunSummary,
-    ScreenView, SessionState, SessionStatus, Step, Trusted,
+    Closed, Connected, Excerpt, HistoryEntry, HistoryKind, Holds, How, Proof, RunReport, RunState,
+    RunSummary, ScreenView, SessionState, SessionStatus, Step, Trusted,
 };
 use cotty_wire::api;
 
@@ -80,6 +80,7 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         cwd: status.cwd,
         mode: status.mode.to_string(),
         pen: status.pen,
+        holds: holds(status.holds),
         running: status.running.map(run),
         cols: status.size.0,
         rows: status.size.1,
@@ -91,6 +92,17 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         warnings: status.warnings,
         follow: status.follow,
         next_offset: status.next_offset.to_string(),
+    }
+}
+
+pub(crate) fn holds(holds: Holds) -> api::Holds {
+    let Holds { run, draft, parked, taken } = holds;
+    api::Holds {
+        run: run.as_ref().map(|(id, _)| id.to_string()),
+        run_by: run.map(|(_, by)| who(&by)),
+        draft: draft.as_ref().map(who),
+        parked: parked.as_ref().map(who),
+        taken: taken.map(|(by, left)| api::Taken { who: who(&by), left_ms: millis(left) }),
     }
 }
 

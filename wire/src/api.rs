@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 mod access;
 mod hosts;
+mod pen;
 
 pub use access::{
     Credential, Credentials, Link, LinkOrder, Listening, LoggedIn, LoginOrder, LogoutOrder, Me, Proof, Prove,
@@ -16,6 +17,7 @@ pub use hosts::{
     Card, CardAnswer, Cards, Device, DeviceLogin, Devices, EndedCard, ForgetOrder, Forgotten, KeptSecret,
     Secrets, Trusted,
 };
+pub use pen::{Holds, Taken};
 
 /// Why not, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +135,9 @@ pub struct Session {
     pub mode: String,
     /// Who holds the pen.
     pub pen: Option<String>,
+    /// The same, in its parts.
+    #[serde(default)]
+    pub holds: Holds,
     /// The command that runs.
     pub running: Option<Run>,
     /// Columns.

@@ -6,7 +6,7 @@ use cotty_core::names::{Epoch, Offset};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::api::{Card, Cards, Connect, Connected, Failure, KeptSecret, State, Trusted, Who};
+use crate::api::{Card, Cards, Connect, Connected, Failure, Holds, KeptSecret, State, Trusted, Who};
 
 /// The subprotocol's name, asked for at the upgrade.
 pub const NAME: &str = "cotty.1";
@@ -156,6 +156,11 @@ pub enum FromClient {
         /// `EPOCH:BYTE`.
         offset: String,
     },
+    /// Takes the pen, or puts it down. A person's.
+    Pen {
+        /// They take it.
+        take: bool,
+    },
     /// Chooses who may write. A person's.
     Control {
         /// `common`, `human-first`, `human-only` or `agent-only`.
@@ -279,6 +284,14 @@ pub enum FromServer {
         mode: String,
         /// Who holds the pen.
         pen: Option<String>,
+        /// The same, in its parts.
+        #[serde(default)]
+        holds: Holds,
+    },
+    /// Somebody else has typed a moment ago; told a few times a second at most.
+    Wrote {
+        /// Who.
+        who: Who,
     },
     /// The session has another size.
     Size {

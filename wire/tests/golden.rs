@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use cotty_core::names::{Epoch, Offset};
 use cotty_core::refusal::Refusal;
 use cotty_wire::api::{
-    Card, Cards, Connect, EndedCard, Failed, Failure, KeptSecret, Run, State, Trusted, Who,
+    Card, Cards, Connect, EndedCard, Failed, Failure, Holds, KeptSecret, Run, State, Taken, Trusted, Who,
 };
 use cotty_wire::hello::{Hello, Terminal, to_header};
 use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, Hidden, Kind, close};
@@ -51,6 +51,7 @@ fn what_a_viewer_says() {
         FromClient::Confirm { seq: 3, paste: 2, yes: true },
         FromClient::Resize { cols: 80, rows: 24 },
         FromClient::Seen { offset: "1:48300".to_owned() },
+        FromClient::Pen { take: true },
         FromClient::Control { mode: "human-only".to_owned() },
         FromClient::Open {
             order: Box::new(Connect {
@@ -99,7 +100,20 @@ fn what_the_daemon_says() {
         },
         FromServer::Presence { who: vec!["attach pts/3".to_owned()] },
         FromServer::Run { id: "c7".to_owned(), command: "sudo true".to_owned(), state },
-        FromServer::Gate { mode: "human-first".to_owned(), pen: Some("c7 (codex)".to_owned()) },
+        FromServer::Gate {
+            mode: "human-first".to_owned(),
+            pen: Some("c7 (codex)".to_owned()),
+            holds: Holds {
+                run: Some("c7".to_owned()),
+                run_by: Some(Who { role: "agent".to_owned(), label: "codex".to_owned() }),
+                taken: Some(Taken {
+                    who: Who { role: "operator".to_owned(), label: "browser b1".to_owned() },
+                    left_ms: 60_000,
+                }),
+                ..Holds::default()
+            },
+        },
+        FromServer::Wrote { who: Who { role: "agent".to_owned(), label: "codex".to_owned() } },
         FromServer::Size { cols: 80, rows: 23 },
         FromServer::State { session: "ready".to_owned(), detail: None },
         FromServer::Refused { seq: Some(4), failure: failure() },

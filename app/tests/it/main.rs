@@ -65,4 +65,6 @@ mod stalled;
 mod bound;
 mod viewer;
 mod viewer_cards;
+mod viewer_pen;
+mod viewer_predicts;
 mod viewer_built;

@@ -39,7 +39,7 @@ impl Scene {
     }
 
     /// Opens the page of the session, as an operator, and waits until it is live.
-    fn at_session(story: &str) -> Option<Self> {
+    pub(crate) fn at_session(story: &str) -> Option<Self> {
         let mut scene = Self::open(story)?;
         scene.enter(&["--role", "operator"]);
         scene.is_live();
@@ -59,7 +59,7 @@ impl Scene {
         self.browser.wait("/[#$%>]/.test(document.querySelector('.xterm-rows').innerText)");
     }
 
-    fn kill_daemon(&self) {
+    pub(crate) fn kill_daemon(&self) {
         let pid = self.door.home.daemon_pid().unwrap();
         kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
     }

@@ -2,7 +2,6 @@
 
 import { Refused, Stranger, get } from "./access";
 import { age, clock, fill, h, icon, remote, shape } from "./dom";
-import { holder } from "./pen";
 import { note } from "./note";
 import { log_out } from "./side";
 import { governs } from "./wire";
@@ -111,10 +110,10 @@ export class HomePage {
   }
 
   private asks(it: Session): HTMLElement {
-    const pen = holder(it.pen);
+    const by = it.holds.run_by;
     const run = it.running;
     return h("div", { class: "ask" }, h("span", { class: "agent by" }, shape("agent")),
-      h("div", {}, h("div", { class: "name" }, remote(it.name, "")), h("div", { class: "sub" }, remote(pen?.who ?? "", ""))),
+      h("div", {}, h("div", { class: "name" }, remote(it.name, "")), h("div", { class: "sub" }, remote(by?.label ?? "", ""))),
       h("div", {}, h("div", {}, say(needs(run?.input ?? "line"), { program: run?.id ?? "" })), h("div", { class: "sub" }, remote(run?.asks ?? run?.command ?? ""))),
       h("span", { class: "left" }, clock(run?.took_ms ?? 0)),
       h("a", { class: "button primary", href: address(it) }, say("answer")));
@@ -146,10 +145,10 @@ export class HomePage {
 
   private holder(it: Session): HTMLElement {
     if (over(it)) return h("span", { class: "holder quiet" }, say("no_shell_left"));
-    const pen = holder(it.pen);
-    if (!pen) return h("span", { class: "holder quiet" }, say("free"));
-    const actor = pen.id?.startsWith("c") ? "agent" : pen.who === this.me.label ? "you" : "person";
-    return h("span", { class: `holder ${actor}` }, shape(actor), actor === "you" ? say("you") : remote(pen.who, ""));
+    const by = it.holds.taken?.who ?? it.holds.run_by ?? it.holds.draft;
+    if (!by) return h("span", { class: "holder quiet" }, say("free"));
+    const actor = by.role === "agent" ? "agent" : by.label === this.me.label ? "you" : "person";
+    return h("span", { class: `holder ${actor}` }, shape(actor), actor === "you" ? say("you") : remote(by.label, ""));
   }
 
   private draw_openers(): void {

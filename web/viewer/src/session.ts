@@ -7,15 +7,16 @@ import { Cards } from "./cards";
 import { draw_pen, draw_presence } from "./frame";
 import type { Message } from "./frame";
 import { KeyBar } from "./keybar";
-import { bar, holder } from "./pen";
+import { bar } from "./pen";
 import type { Act, Known } from "./pen";
 import { fetch_printed } from "./printed";
+import { Predicting } from "./predicting";
 import { is_phone, is_wide } from "./settings";
 import { Side } from "./side";
 import { Socket } from "./socket";
 import { Screen } from "./terminal";
 import { writes } from "./wire";
-import type { Frame, FromServer, Me, Session } from "./wire";
+import type { Frame, FromServer, Holds, Me, Session } from "./wire";
 import { say, say_with } from "./words";
 
 /** A message takes the bar's place for this long. */
@@ -28,6 +29,7 @@ export class SessionPage {
   private readonly side: Side;
   private readonly keybar: KeyBar;
   private readonly cards: Cards;
+  private readonly predicting: Predicting;
   private readonly opening = h("div", { class: "opening" });
   /** The card that the address names. */
   private wanted = /^#(q\d+)$/.exec(location.hash)?.[1];
@@ -49,8 +51,8 @@ export class SessionPage {
 
   constructor(private readonly name: string, private readonly me: Me) {
     this.known = {
-      role: me.role, me: me.label, mode: "human-first", pen: null, state: "opening", detail: null, run: undefined, shell: name,
-      live: false, lost_at: undefined, tries: 0, next_try: 0, took: sessionStorage.getItem(`cotty.took.${name}`) === "yes", lines_up: 0, card: undefined, coming: false,
+      role: me.role, me: me.label, mode: "human-first", holds: {}, taken_until: 0, state: "opening", detail: null, run: undefined, shell: name,
+      live: false, lost_at: undefined, tries: 0, next_try: 0, lines_up: 0, card: undefined, coming: false,
     };
     const stage = h("div", { class: "term" });
     const more = h("button", { class: "bare", "aria-label": say("more"), "aria-pressed": "false", onclick: () => this.toggle_side() }, icon("more"));
@@ -82,6 +84,7 @@ export class SessionPage {
       points_at: (url) => url ? this.tell({ said: say("link_hint", { url: url.slice(0, 120) }) }) : this.untell(),
       bell: () => this.ring(),
     });
+    this.predicting = new Predicting(this.screen);
     this.socket = new Socket(name, {
       message: (it) => this.heard(it),
       frame: (it) => this.printed(it),
@@ -114,7 +117,6 @@ export class SessionPage {
   }
 
   choose(mode: string): void {
-    this.took(false);
     this.socket.mode(mode);
   }
 
@@ -150,7 +152,8 @@ export class SessionPage {
   private type(keys: string): void {
     if (!this.may_type()) return;
     this.screen.xterm.scrollToBottom();
-    this.socket.key(keys);
+    const seq = this.socket.key(keys);
+    if (seq) this.predicting.typed(seq, keys);
     if (!this.socket.is_live()) this.draw();
   }
 
@@ -244,13 +247,10 @@ export class SessionPage {
   }
 
   private act(act: Act | undefined): void {
-    if (act === "take" || act === "take_over") {
-      this.took(true);
-      this.socket.mode("human-only");
-    } else if (act === "release") {
-      this.took(false);
-      this.socket.mode("human-first");
-    } else if (act === "interrupt") this.type("\x03");
+    if (act === "take" || act === "take_over") this.socket.pen(true);
+    else if (act === "release" && this.has_pen()) this.socket.pen(false);
+    else if (act === "release") this.socket.mode("human-first");
+    else if (act === "interrupt") this.type("\x03");
     else if (act === "try_now") this.socket.now();
     else if (act === "back") {
       this.screen.xterm.scrollToBottom();
@@ -261,9 +261,18 @@ export class SessionPage {
     this.focus();
   }
 
-  private took(it: boolean): void {
-    this.known.took = it;
-    sessionStorage.setItem(`cotty.took.${this.name}`, it ? "yes" : "no");
+  private has_pen(): boolean {
+    return this.known.holds.taken?.who.label === this.known.me;
+  }
+
+  /** Who may write, as the daemon has it. */
+  private held(mode: string, holds: Holds): void {
+    const { known } = this;
+    const before = (known.holds.taken?.who ?? known.holds.run_by)?.label;
+    [known.mode, known.holds] = [mode, holds];
+    known.taken_until = Date.now() + (holds.taken?.left_ms ?? 0);
+    const now = (holds.taken?.who ?? holds.run_by)?.label;
+    if (now && now !== before) this.speak(say("spoken_pen", { who: now === known.me ? say("you") : now }));
   }
 
   private async again(): Promise<void> {
@@ -278,13 +287,13 @@ export class SessionPage {
     if (it.type === "welcome") {
       known.role = it.you.role;
       known.me = it.you.label;
+      this.predicting.it.begin(this.socket.last);
       this.screen.resize(it.cols, it.rows);
     } else if (it.type === "gate") {
-      const before = holder(known.pen)?.who;
-      [known.mode, known.pen] = [it.mode, it.pen];
-      if (it.mode !== "human-only") this.took(false);
-      const now = holder(it.pen)?.who;
-      if (now && now !== before) this.speak(say("spoken_pen", { who: now === known.me ? say("you") : now }));
+      // A daemon that was killed knows nothing of who had it; nobody else has taken it since.
+      if (this.had_pen && !it.holds.taken) this.socket.pen(true);
+      this.had_pen = false;
+      this.held(it.mode, it.holds);
       this.side.draw();
     } else if (it.type === "run") {
       const since = known.run?.id === it.id ? known.run.since : Date.now();
@@ -295,13 +304,22 @@ export class SessionPage {
     } else if (it.type === "cards") {
       this.cards.heard(it.cards, it.ended ?? []);
       if (this.wanted && this.cards.open) this.show_card();
+    } else if (it.type === "echo") {
+      this.predicting.it.echo(it.seq, it.echo, performance.now());
+      return this.predicting.draw();
+    } else if (it.type === "wrote") {
+      this.predicting.it.wrote(performance.now());
+      return this.predicting.draw();
     } else if (it.type === "presence") {
       this.viewers = it.who;
       this.side.draw();
     } else if (it.type === "size") {
       this.screen.resize(it.cols, it.rows);
+      this.predicting.drop();
     } else if (it.type === "state") {
       [known.state, known.detail] = [it.session, it.detail];
+      this.predicting.it.stands(it.session === "ready");
+      this.predicting.draw();
       if (it.session === "ready") known.run = undefined;
       void this.look();
     } else if (it.type === "gap") {
@@ -327,9 +345,11 @@ export class SessionPage {
     } else {
       await this.screen.write(it.bytes);
     }
+    this.predicting.printed();
     this.screen.follow_cursor();
   }
 
+  private had_pen = false;
   private dropped = 0;
   private is_resumed = false;
 
@@ -352,7 +372,9 @@ export class SessionPage {
   }
 
   private away(tries: number, next_ms: number): void {
+    if (this.known.live) this.had_pen = this.has_pen();
     this.known.live = false;
+    this.predicting.drop();
     this.known.lost_at ??= Date.now();
     this.known.tries = tries;
     this.known.next_try = Date.now() + next_ms;
@@ -389,7 +411,8 @@ export class SessionPage {
       const status = await get<Session>(`/api/v1/status?session=${encodeURIComponent(this.name)}`);
       this.status = status;
       const { known } = this;
-      [known.mode, known.pen, known.state, known.detail] = [status.mode, status.pen, status.state, status.detail];
+      this.held(status.mode, status.holds);
+      [known.state, known.detail] = [status.state, status.detail];
       known.shell = status.shell.split("/").pop() || this.name;
       const run = status.running;
       known.run = run ? { id: run.id, state: run.state, input: run.input, since: Date.now() - run.took_ms } : undefined;

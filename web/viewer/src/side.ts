@@ -2,7 +2,6 @@
 
 import { Refused, Stranger, forget, get } from "./access";
 import { age, fill, h, remote, shape } from "./dom";
-import { holder } from "./pen";
 import type { Known } from "./pen";
 import { choose, settings } from "./settings";
 import { governs } from "./wire";
@@ -56,12 +55,12 @@ export class Side {
 
   private here(): HTMLElement {
     const { viewers, known } = this.page.seen;
-    const pen = holder(known.pen);
+    const by = known.holds.run_by;
     const own = viewers.indexOf(known.me);
     const people = viewers.map((who, at) => at === own
       ? h("li", { class: "you" }, shape("you"), say("you"))
       : h("li", { class: "person" }, shape("person"), remote(who, "")));
-    const agent = pen?.id?.startsWith("c") ? h("li", { class: "agent" }, shape("agent"), remote(pen.who, "")) : null;
+    const agent = by?.role === "agent" ? h("li", { class: "agent" }, shape("agent"), remote(by.label, "")) : null;
     return h("section", {}, h("h2", {}, say("here_now")), h("ul", { class: "here" }, agent, ...people));
   }
 
@@ -91,12 +90,15 @@ export class Side {
     const reader = h("button", {
       class: `choice${now.reader ? " on" : ""}`, "aria-pressed": String(now.reader), onclick: () => this.prefer("reader", now.reader ? "no" : "yes"),
     }, say("screen_reader"));
+    const predict = h("button", {
+      class: `choice${now.predict ? " on" : ""}`, "aria-pressed": String(now.predict), onclick: () => this.prefer("predict", now.predict ? "no" : "yes"),
+    }, say("predict_typing"));
     const notify = h("button", { class: `choice${now.notify ? " on" : ""}`, "aria-pressed": String(now.notify), onclick: () => void this.notify(!now.notify) }, say("notifications"));
     return h("section", {}, h("h2", {}, say("settings")), h("h3", {}, say("theme")), h("div", { class: "choices" }, ...themes),
-      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader, notify));
+      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader, notify, predict));
   }
 
-  private prefer(name: "theme" | "size" | "reader" | "notify", value: string): void {
+  private prefer(name: "theme" | "size" | "reader" | "notify" | "predict", value: string): void {
     choose(name, value);
     this.page.dress();
     this.draw();

@@ -10,9 +10,12 @@ export interface Run {
   reason?: string; took_ms: number; asks?: string;
 }
 
+/** What keeps others from writing. */
+export interface Holds { run?: string; run_by?: Who; draft?: Who; parked?: Who; taken?: { who: Who; left_ms: number } }
+
 export interface Session {
   name: string; target: string; account?: string; health: string; health_why?: string; label: string | null;
-  state: string; detail: string | null; shell: string; cwd: string | null; mode: string; pen: string | null;
+  state: string; detail: string | null; shell: string; cwd: string | null; mode: string; holds: Holds;
   running: Run | null; cols: number; rows: number; viewers: string[]; opened_by: Who; idle_ms: number;
   warnings: string[]; next_offset: string;
 }
@@ -37,7 +40,8 @@ export type FromServer =
   | { type: "cards"; cards: Card[]; ended?: EndedCard[] }
   | { type: "presence"; who: string[] }
   | ({ type: "run" } & Omit<Run, "took_ms">)
-  | { type: "gate"; mode: string; pen: string | null }
+  | { type: "gate"; mode: string; holds: Holds }
+  | { type: "wrote"; who: Who }
   | { type: "size"; cols: number; rows: number }
   | { type: "state"; session: string; detail: string | null }
   | { type: "refused"; seq?: number; failure: Failure }
