@@ -222,7 +222,13 @@ fn of_the_house() -> Vec<Route> {
         told("/api/v1/secrets", PERSON, post(answering::forget))
             .takes::<wire::ForgetOrder>()
             .answers::<wire::Forgotten>(),
-        asked("/api/v1/cards", EVERYONE, get(answering::cards)).answers::<wire::Cards>(),
+        asked("/api/v1/cards", EVERYONE, get(answering::cards))
+            .by_tcp(&Grant::ALL, Names::InQuery)
+            .queried()
+            .answers::<wire::Cards>(),
+        told("/api/v1/cards/{card}/answer", PERSON, post(answering::settle))
+            .by_tcp(PERSON, Names::InQuery)
+            .takes::<wire::CardAnswer>(),
         asked("/api/v1/devices", EVERYONE, get(api::devices))
             .by_tcp(ADMINS, Names::Otherwise)
             .answers::<wire::Devices>(),
