@@ -52,7 +52,7 @@ pub enum HostRefusal {
         word: &'static str,
     },
     /// Nobody knows the host's key yet.
-    #[error("the key of {name} is not known yet: {shown}; no credential was sent")]
+    #[error("the key of {name} is not known yet: {shown}{}; no credential was sent", elsewhere.as_ref().map(|it| format!("; {it}")).unwrap_or_default())]
     UnknownKey {
         /// What was named.
         target: String,
@@ -60,6 +60,8 @@ pub enum HostRefusal {
         name: String,
         /// The key it showed.
         shown: Fingerprint,
+        /// Under which other names this very key is known, in words, if it is.
+        elsewhere: Option<String>,
     },
     /// Another key is known.
     #[error(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::native::algorithms::Algorithms;
 use crate::native::engine::Engine;
 use crate::native::host_key::HostKey;
-use crate::native::known_hosts::{Names, Place, Verdict};
+use crate::native::known_hosts::{Elsewhere, Names, Place, Verdict};
 use crate::native::program::{Overheard, Program};
 use crate::native::secret::{Bound, Secret};
 
@@ -193,6 +193,8 @@ pub struct ShownKey {
     pub verdict: Verdict,
     /// Lines of the files that were skipped because they cannot be read.
     pub bad_lines: Vec<Place>,
+    /// Where the files hold this very key under other names; looked for where none has it under this one.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 impl Settings {

@@ -77,6 +77,7 @@ pub(crate) fn card(card: Card, eyes: Eyes<'_>) -> api::Card {
         host: facts.host,
         file: facts.file,
         words: facts.words,
+        helps: facts.helps,
         why: why.filter(|_| is_seen),
         echo: question.echoes(),
         asked_by: who(&asks),
@@ -94,13 +95,18 @@ struct Facts {
     host: Option<String>,
     file: Option<String>,
     words: Option<String>,
+    helps: Vec<String>,
 }
 
 fn facts(question: &Question) -> Facts {
     match question.clone() {
-        Question::HostKey { name, shown, file } => {
-            Facts { algorithm: Some(shown.algorithm), host: Some(name), file: Some(file), words: None }
-        }
+        Question::HostKey { name, shown, file, about } => Facts {
+            algorithm: Some(shown.algorithm),
+            host: Some(name),
+            file: Some(file),
+            words: None,
+            helps: about,
+        },
         Question::Passphrase { file, .. } => Facts { file: Some(file), ..Facts::default() },
         Question::Password { .. } => Facts::default(),
         Question::Challenge { words, .. } => Facts { words: Some(words), ..Facts::default() },

@@ -209,6 +209,9 @@ pub struct Card {
     /// The server's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
+    /// What helps to judge a key, a line each: its picture, and under which other names it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helps: Vec<String>,
     /// What was tried before, and what could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
