@@ -65,6 +65,7 @@ pub(crate) const CHARS: Param = Param::optional("max_chars", Kind::Integer, "Def
 pub(crate) const OFFSET: Param = Param::optional("offset", Kind::Text, "From here, as 1:482");
 
 /// A call understood: its tool, and arguments of the kinds that the tool takes.
+#[derive(Clone)]
 pub struct Order {
     definition: &'static Definition,
     arguments: Result<Arguments, Refusal>,
@@ -87,11 +88,16 @@ impl Order {
 
     /// Carries it out. What is refused is a result as well, so that the model reads what to do next.
     pub async fn carry_out(self, call: &Call) -> CallToolResult {
-        let done = match self.arguments {
-            Ok(arguments) => dispatch(self.definition.name, call, arguments).await,
-            Err(refusal) => Err(refusal),
-        };
-        done.unwrap_or_else(|refusal| render::refused(&refusal))
+        self.done(call).await.unwrap_or_else(|refusal| render::refused(&refusal))
+    }
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    ///
+    /// Passes on why it was refused.
+    pub async fn done(self, call: &Call) -> Result<CallToolResult, Refusal> {
+        dispatch(self.definition.name, call, self.arguments?).await
     }
 }
 
