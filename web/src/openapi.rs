@@ -1,30 +1,21 @@
 //! The description of the API, made of the route table and the published types.
 
-use std::sync::OnceLock;
-
-use axum::Json;
 use cotty_wire::api;
 use cotty_wire::schema::{self, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::grant::Grant;
-use crate::routes::{Gives, Route, Shows, Takes, table};
+use crate::route::{Gives, Route, Takes};
+use crate::rule::Shows;
 
 /// What is described here; MCP and the socket have pages of their own.
 const DESCRIBED: [&str; 6] = ["/api/v1/", "/livez", "/readyz", "/health", "/metrics", "/openapi.json"];
 
-/// Returns the document.
-pub(crate) async fn document() -> Json<&'static Value> {
-    static MADE: OnceLock<Value> = OnceLock::new();
-    std::future::ready(Json(MADE.get_or_init(made))).await
-}
-
 /// Makes the document.
-#[must_use]
-pub fn made() -> Value {
+pub(crate) fn made(table: &[Route]) -> Value {
     let mut generator = schema::generator();
     let mut paths: Map<String, Value> = Map::new();
-    for route in table().iter().filter(|it| DESCRIBED.iter().any(|prefix| it.path.starts_with(prefix))) {
+    for route in table.iter().filter(|it| DESCRIBED.iter().any(|prefix| it.path.starts_with(prefix))) {
         let operation = operation(route, &mut generator);
         paths.entry(route.path).or_insert_with(|| json!({}))[route.method.as_str().to_lowercase()] =
             operation;
