@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hub::Hub;
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value};
 
