@@ -68,11 +68,11 @@ struct Shim {
 
 impl Shim {
     fn new(options: Options) -> Self {
-        let Options { instance, chosen } = options;
+        let Options { flags, chosen } = options;
         Self {
             client: Client::new(chosen),
             calls: Calls::default(),
-            pipe: Pipe::new(instance),
+            pipe: Pipe::new(flags),
             lines: Lines::default(),
             parent: Parent::watch(),
             until: None,

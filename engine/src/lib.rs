@@ -7,6 +7,7 @@ pub mod viewer;
 pub mod seats;
 pub mod report;
 mod caller;
+pub mod veils;
 pub mod pools;
 mod opening;
 mod isolated;

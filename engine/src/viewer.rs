@@ -13,6 +13,40 @@ use crate::report::Caller;
 use crate::request::Request;
 use crate::seats::{Backlog, Seat, ViewEvent, weight};
 
+/// How keys came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Key by key.
+    Typed,
+    /// As a paste that asks a person where each of its lines would be taken at once.
+    Pasted,
+    /// As a paste that a person was asked about.
+    Confirmed,
+}
+
+/// What a person does about the pen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PenOrder {
+    /// They take it, where no other person has it.
+    Take,
+    /// They take it, whoever has it.
+    TakeOver,
+    /// They put it down.
+    Release,
+}
+
+/// What became of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// They are on their way to the terminal.
+    Done,
+    /// Nothing was typed: the program takes each of so many lines at once, and a person has to say so.
+    Asks {
+        /// How many.
+        lines: usize,
+    },
+}
+
 /// A viewer, from the outside. Dropping it leaves the session.
 pub struct Viewer {
     session: SessionHandle,
@@ -86,16 +120,17 @@ impl Viewer {
     ///
     /// Says why they were not taken.
     pub async fn key(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
-        self.type_in(sequence, bytes, false).await
+        self.type_in(sequence, bytes, How::Typed).await.map(drop)
     }
 
-    /// Pastes a text: bracketed where the program asks for it.
+    /// Pastes a text: bracketed where the program asks for it at this moment. Where it does not, several lines are asked
+    /// about first; once that was said, [`How::Confirmed`] pastes them.
     ///
     /// # Errors
     ///
     /// Says why it was not taken.
-    pub async fn paste(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
-        self.type_in(sequence, bytes, true).await
+    pub async fn paste(&self, sequence: u64, bytes: Bytes, how: How) -> Result<Typed, Refusal> {
+        self.type_in(sequence, bytes, how).await
     }
 
     /// Says how large this viewer is.
@@ -118,9 +153,20 @@ impl Viewer {
         self.session.ask(|reply| Request::SetMode { who, mode, reply }).await
     }
 
-    async fn type_in(&self, sequence: u64, bytes: Bytes, paste: bool) -> Result<(), Refusal> {
+    /// Takes the pen for the person who watches here, or puts it down.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents, and whoever may not take it from another person.
+    pub async fn pen(&self, caller: &Caller, order: PenOrder) -> Result<(), Refusal> {
+        caller.is_person_for("taking the pen")?;
+        let who = caller.principal.clone();
+        self.session.ask(|reply| Request::Pen { who, order, reply }).await
+    }
+
+    async fn type_in(&self, sequence: u64, bytes: Bytes, how: How) -> Result<Typed, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let keys = Request::Keys { seat: self.seat, sequence, bytes, paste, reply };
+        let keys = Request::Keys { seat: self.seat, sequence, bytes, how, reply };
         self.session.tell(keys).await?;
         answer.await.map_err(|_| self.session.gone())?
     }

@@ -1,4 +1,5 @@
-//! SSH, spoken by ourselves: from a target to shells that look like local terminals. Only this folder knows the library.
+//! SSH, spoken by ourselves or by the user's own ssh: from a target to shells that look like local terminals. Only this
+//! folder knows the library.
 
 pub mod secret;
 
@@ -15,6 +16,8 @@ mod patterns;
 pub mod algorithms;
 
 pub mod program;
+
+pub mod engine;
 
 pub mod settings;
 
@@ -34,9 +37,17 @@ mod watcher;
 
 mod auth;
 
-pub mod connect;
+mod heard;
+
+mod spoken;
+
+mod driven;
+
+pub use driven::{joined, questions, swept};
 
 mod channel;
+
+pub mod connect;
 
 mod kin;
 

@@ -24,6 +24,7 @@ use crate::listener::Listener;
 use crate::logins::{Credential, SOCKETS_MAX, Shown, since_1970};
 use crate::rule::{Greeting, Names, Rule, Shows};
 use crate::served::Served;
+use crate::words::Eyes;
 use page::{Loads, Shut};
 
 pub(crate) mod headers;
@@ -50,6 +51,12 @@ impl Admitted {
     pub(crate) fn sees(&self, session: &str, opened_at_ms: u64) -> bool {
         let only = self.credential.as_ref().and_then(|it| it.only.as_ref());
         only.is_none_or(|it| it.session == session && since_1970(it.opened_at) == opened_at_ms)
+    }
+
+    /// Returns whose eyes they see cards with.
+    pub(crate) fn eyes(&self) -> Eyes<'_> {
+        let only = self.credential.as_ref().and_then(|it| it.only.as_ref());
+        Eyes { grant: self.grant, only: only.map(|it| it.session.as_str()) }
     }
 
     /// Returns when they are no longer let in; never on the unix socket.

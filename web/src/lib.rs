@@ -37,6 +37,7 @@ mod openapi;
 mod api;
 
 mod frames;
+mod veiled;
 
 mod viewer;
 
@@ -45,6 +46,7 @@ mod agents;
 mod asking;
 
 mod answering;
+pub mod allowing;
 
 mod words;
 

@@ -16,7 +16,10 @@ pub use crate::listener::Listener;
 pub use crate::route::{Described, Gives, Route, Takes};
 pub use crate::rule::{Greeting, Names, Shows};
 use crate::served::Served;
-use crate::{agents, answering, api, asking, guard, login, metrics, openapi, page, probes, rule, viewer};
+use crate::{
+    agents, allowing, answering, api, asking, guard, login, metrics, openapi, page, probes, rule, veiled,
+    viewer,
+};
 
 const EVERYONE: &[Grant] = &[Grant::Agent, Grant::Operator];
 const PERSON: &[Grant] = &[Grant::Operator];
@@ -129,10 +132,23 @@ fn of_the_house() -> Vec<Route> {
         told("/api/v1/secrets", PERSON, post(answering::forget))
             .takes::<wire::ForgetOrder>()
             .answers::<wire::Forgotten>(),
-        asked("/api/v1/cards", EVERYONE, get(answering::cards)).answers::<wire::Cards>(),
+        asked("/api/v1/cards", EVERYONE, get(answering::cards))
+            .by_tcp(&Grant::ALL, Names::InQuery)
+            .queried()
+            .answers::<wire::Cards>(),
+        told("/api/v1/cards/{card}/answer", PERSON, post(answering::settle))
+            .by_tcp(PERSON, Names::InQuery)
+            .takes::<wire::CardAnswer>()
+            .gives(Gives::Nothing),
         asked("/api/v1/devices", EVERYONE, get(api::devices))
             .by_tcp(ADMINS, Names::Otherwise)
             .answers::<wire::Devices>(),
+        told("/api/v1/device-test", EVERYONE, post(api::test))
+            .takes::<wire::TestOrder>()
+            .answers::<wire::DeviceTest>(),
+        told("/api/v1/allow", PERSON, post(allowing::allow))
+            .takes::<wire::AllowOrder>()
+            .answers::<wire::Allowed>(),
         asked("/api/v1/daemon", EVERYONE, get(api::daemon)).greeted(AnyProtocol).answers::<wire::Daemon>(),
         ends("/api/v1/stop", post(api::stop)).answers::<wire::Closed>(),
         ends("/api/v1/restart", post(api::restart)).answers::<wire::Daemon>(),
@@ -212,5 +228,6 @@ pub(crate) fn router(listener: Listener, served: Served) -> Router {
         Listener::Unix => router.fallback(guard::unknown).method_not_allowed_fallback(guard::unknown),
         Listener::Tcp => router.fallback(guard::unknown_tcp).method_not_allowed_fallback(guard::unknown_tcp),
     };
+    let router = router.layer(from_fn(veiled::veiled));
     router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(served)
 }

@@ -1,6 +1,5 @@
 //! What the web face asks of the daemon it runs in.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -27,7 +26,6 @@ pub(crate) struct Family {
     card: Card,
     hub: Hub,
     pass_env: Vec<String>,
-    secret_variables: BTreeSet<String>,
     agent_socket: Option<PathBuf>,
     talks: Arc<Talks<Server>>,
     /// Where browsers come in, once that is there.
@@ -47,7 +45,7 @@ impl Family {
         (tasks, stopping): (TaskTracker, CancellationToken),
     ) -> (Arc<Self>, CancellationToken) {
         let ending = CancellationToken::new();
-        let (pass_env, secret_variables) = (config.pass_env.clone(), config.secret_variables());
+        let pass_env = config.pass_env.clone();
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         let from_home =
             |it: &PathBuf| it.strip_prefix("~").map_or_else(|_| it.clone(), |rest| home.join(rest));
@@ -64,7 +62,6 @@ impl Family {
             card,
             hub,
             pass_env,
-            secret_variables,
             agent_socket,
             talks,
             door,
@@ -130,7 +127,8 @@ impl House for Family {
     }
 
     fn holds_a_secret(&self, variable: &str) -> bool {
-        self.secret_variables.contains(variable)
+        // The devices may have changed since the start.
+        self.hub.hosts().needs(variable)
     }
 
     fn kept(&self, name: &str) -> Option<Vec<u8>> {

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use cotty_mcp::chosen::{Chosen, Wish};
 
+use crate::instance::Flags;
+
 /// What stands for `--read-only`, `--toolsets` and `--tools`.
 const READ_ONLY: &str = "COTTY_MCP_READ_ONLY";
 const TOOLSETS: &str = "COTTY_MCP_TOOLSETS";
@@ -12,8 +14,8 @@ const TOOLS: &str = "COTTY_MCP_TOOLS";
 /// What it was told.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Options {
-    /// The instance; the default one without.
-    pub(super) instance: Option<String>,
+    /// Where cotty's own files are.
+    pub(super) flags: Flags,
     /// The tools that are offered, where these are not all.
     pub(super) chosen: Option<Chosen>,
 }
@@ -30,30 +32,32 @@ pub(super) fn read(
         Some(other) => return Err(format!("{READ_ONLY} is {other:?}, neither 1 nor 0")),
     };
     let mut wish = Wish { read_only, toolsets: variable(TOOLSETS), tools: variable(TOOLS) };
-    let mut instance = None;
+    let mut flags = Flags::default();
     let mut arguments = arguments.into_iter();
     while let Some(argument) = arguments.next() {
         let argument = text(argument)?;
         let (name, value) = match argument.split_once('=') {
-            Some((name, value)) => (name, Some(value.to_owned())),
+            Some((name, value)) => (name, Some(OsString::from(value))),
             None => (argument.as_str(), None),
         };
         let mut value = || match value.clone() {
             Some(value) => Ok(value),
-            None => arguments.next().map(text).unwrap_or_else(|| Err(format!("{name} needs a value"))),
+            None => arguments.next().ok_or_else(|| format!("{name} needs a value")),
         };
         match name {
-            "--instance" => instance = Some(value()?),
-            "--toolsets" => wish.toolsets = Some(value()?),
-            "--tools" => wish.tools = Some(value()?),
+            "--instance" => flags.instance = Some(text(value()?)?),
+            "--config" => flags.config = Some(value()?.into()),
+            "--env-file" => flags.env_file = Some(value()?.into()),
+            "--toolsets" => wish.toolsets = Some(text(value()?)?),
+            "--tools" => wish.tools = Some(text(value()?)?),
             "--read-only" if argument == name => wish.read_only = true,
             _ => {
-                let known = "--instance NAME, --read-only, --toolsets SETS, --tools TOOLS";
+                let known = "--instance NAME, --config FILE, --env-file FILE, --read-only, --toolsets SETS, --tools TOOLS";
                 return Err(format!("{argument} is not understood; it takes {known}"));
             }
         }
     }
-    Ok(Options { instance, chosen: Chosen::of(&wish)? })
+    Ok(Options { flags, chosen: Chosen::of(&wish)? })
 }
 
 fn text(argument: OsString) -> Result<String, String> {
@@ -73,7 +77,7 @@ mod tests {
     fn nothing_said_is_all_tools_of_the_default_instance() {
         assert_eq!(told(&[], &[]), Ok(Options::default()));
         assert_eq!(told(&["--toolsets", "all"], &[(READ_ONLY, "0"), (TOOLS, "")]), Ok(Options::default()));
-        assert_eq!(told(&["--instance=work"], &[]).unwrap().instance.as_deref(), Some("work"));
+        assert_eq!(told(&["--instance=work"], &[]).unwrap().flags.instance.as_deref(), Some("work"));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::remote::{self, target};
 use crate::trust::{own, stranger};
 use crate::up_host::stdout;
 
-const SECRET: &str = "card-canary-0815";
+pub(crate) const SECRET: &str = "card-canary-0815";
 
 fn ends(tty: &mut Tty, code: i32) -> String {
     let ended = tty.wait_exit().code();
@@ -24,7 +24,7 @@ fn ends(tty: &mut Tty, code: i32) -> String {
 }
 
 /// A home without a key of its own, an account with a password at the server, and how that is named.
-fn keyless(story: &str, sshd: &Sshd) -> Option<(Home, Account, String)> {
+pub(crate) fn keyless(story: &str, sshd: &Sshd) -> Option<(Home, Account, String)> {
     let account = Account::new(story, sshd, "/bin/bash")?;
     account.set_password(SECRET);
     let home = remote::home(&[sshd]);

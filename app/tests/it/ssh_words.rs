@@ -107,7 +107,7 @@ fn the_way_to_a_host_is_the_one_that_ssh_takes() {
     let Some(sshd) = Sshd::start("the_way_to_a_host_is_the_one_that_ssh_takes") else { return };
     let mut table = Table { sshd: &sshd, cases: Vec::new() };
     ways(&mut table);
-    table.compare();
+    table.compare_by_both();
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn algorithms_and_keys_of_hosts_are_those_that_ssh_takes() {
     let mut table = Table { sshd: &sshd, cases: Vec::new() };
     algorithms(&mut table);
     keys_of_hosts(&mut table);
-    table.compare();
+    table.compare_by_both();
 }
 
 #[test]

@@ -174,6 +174,28 @@ pub enum HostRefusal {
 }
 
 impl HostRefusal {
+    /// Returns the same with its words said in another way: what happened, and what would help. Names stay what they are.
+    #[must_use]
+    pub fn said(mut self, say: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::NotAllowed { why, .. }
+            | Self::OnlyAuthority { why, .. }
+            | Self::KnownHosts { why }
+            | Self::Unreached { why, .. }
+            | Self::SecretNeeded { why, .. }
+            | Self::Full { why, .. }
+            | Self::NotStarted { why, .. } => *why = say(why),
+            Self::Denied { why, remedy, .. } => (*why, *remedy) = (say(why), say(remedy)),
+            Self::Unfamiliar { .. }
+            | Self::UnknownKey { .. }
+            | Self::ChangedKey { .. }
+            | Self::RevokedKey { .. }
+            | Self::NotTrusted { .. }
+            | Self::GivenUp { .. } => {}
+        }
+        self
+    }
+
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             Self::NotAllowed { .. } | Self::Unfamiliar { .. } => FailureKind::PolicyBlocked,

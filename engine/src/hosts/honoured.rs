@@ -1,7 +1,6 @@
 //! What ssh's configuration asks for beyond host, account and key: the program on the way, variables, what is started, and
 //! what of it is said to the caller.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use cotty_core::refusal::Refusal;
@@ -13,6 +12,9 @@ use cotty_host::openssh::{Answer, NewKeys, OpenSsh};
 use super::lore::WhyRead;
 use super::wanted::{Wanted, wrong};
 use crate::report::Caller;
+
+/// How what our own engine does not honour is told.
+pub(super) const UNHONOURED: &str = "ssh's configuration sets";
 
 /// What every distribution passes on: nobody meant anything by it.
 const STOCK: [&str; 4] = ["LANG", "LC_*", "COLORTERM", "NO_COLOR"];
@@ -30,12 +32,7 @@ pub(crate) struct Asked {
 /// and what the config passes on.
 pub(super) fn program(ssh: &OpenSsh, answer: &Answer, caller: &Caller) -> Option<Program> {
     let line = answer.proxy_command.clone()?;
-    let mut env: Vec<(OsString, OsString)> = ssh.environment();
-    for (name, value) in &caller.env {
-        env.retain(|(known, _)| known != name);
-        env.push((name.clone(), value.clone()));
-    }
-    Some(Program { shell: ssh.shell.clone(), line, env })
+    Some(Program { shell: ssh.shell.clone(), line, env: super::engines::environment(ssh, caller) })
 }
 
 /// Returns what becomes of a key that no file knows.
@@ -61,7 +58,7 @@ pub(super) fn notes(wanted: &Wanted, answer: &Answer, caller: &Caller) -> Vec<St
     let mut notes = Vec::new();
     if !answer.unhonoured.is_empty() {
         let words = answer.unhonoured.join(", ");
-        notes.push(format!("ssh's configuration sets for {}, and it is not honoured: {words}", wanted.host));
+        notes.push(format!("{UNHONOURED} for {}, and it is not honoured: {words}", wanted.host));
     }
     let is_known = |name: &str| caller.env.iter().any(|(it, _)| it == name);
     let unknown = |name: &&String| {
@@ -75,8 +72,12 @@ pub(super) fn notes(wanted: &Wanted, answer: &Answer, caller: &Caller) -> Vec<St
         ));
     }
     if answer.new_keys == NewKeys::Taken {
+        let says = match wanted.device.and_then(|(_, device)| device.new_keys) {
+            Some(_) => "strict_host_keys of the config",
+            None => "StrictHostKeyChecking of ssh's configuration",
+        };
         notes.push(format!(
-            "StrictHostKeyChecking of ssh's configuration lets a key of {} be taken that no file knows; a changed one is refused",
+            "{says} lets a key of {} be taken that no file knows; a changed one is refused",
             wanted.host
         ));
     }

@@ -38,6 +38,7 @@ pub(super) async fn standing(resolved: &Resolved) -> Result<HostStatus, Refusal>
         fixes,
         target: resolved.typed.clone(),
         account: resolved.target.clone(),
+        engine: resolved.engine.to_string(),
         address: host_port(&settings.host, settings.port),
         via: way(settings).iter().map(|it| account(it)).collect(),
         timeouts: vec![

@@ -48,6 +48,16 @@ impl Watcher {
 }
 
 impl Ended {
+    /// Listens where it is told.
+    pub(super) fn told(told: watch::Receiver<Option<String>>) -> Self {
+        Self { told }
+    }
+
+    /// Says whether it has come.
+    pub(super) fn has_come(&self) -> bool {
+        self.told.borrow().is_some()
+    }
+
     /// Waits for the end.
     pub(super) async fn wait(&mut self) {
         drop(self.told.wait_for(Option::is_some).await);

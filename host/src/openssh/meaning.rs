@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::native::algorithms::Algorithms;
 use crate::native::secret::one_line;
 use crate::native::settings::Family;
+use crate::openssh::beyond::Beyond;
 use crate::openssh::tokens::Tokens;
 use crate::openssh::words::{HONOURED, WITHOUT_MEANING, written};
 use crate::openssh::{AgentChoice, Answer, NewKeys, OpenSsh, Question};
@@ -36,7 +37,7 @@ impl Said {
         self.first(word).and_then(|it| it.parse().ok())
     }
 
-    fn is_on(&self, word: &str) -> bool {
+    pub(super) fn is_on(&self, word: &str) -> bool {
         matches!(self.first(word), Some("yes" | "true"))
     }
 }
@@ -71,6 +72,7 @@ pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Sai
         send_env: said.all("sendenv").map(str::to_owned).collect(),
         set_env: set_env(said),
         remote_command: said.set("remotecommand").map(str::to_owned),
+        beyond: Beyond::of(ssh, said),
         unhonoured: unhonoured(said, plain),
         ..Answer::default()
     };

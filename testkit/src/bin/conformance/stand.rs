@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hosts::workspace::Workspaces;
 use cotty_engine::hosts::{HostsSettings, Look, OpenSsh};
 use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
@@ -115,8 +116,13 @@ fn settings(state: &Path) -> HubSettings {
             limits: Default::default(),
             devices: Default::default(),
             targets: Default::default(),
+            engine: Default::default(),
+            driving: None,
             wrong: None,
+            idle_max: None,
+            notes: Vec::new(),
         },
         look: Look(Arc::new(|| None)),
+        workspaces: Workspaces::default(),
     }
 }
