@@ -2,9 +2,10 @@
 //! asked there is never asked of the client, for it answers as the agent.
 
 use cotty_core::refusal::{CardRefusal, Refusal};
+use cotty_engine::veils;
 use rmcp::model::{
-    CallToolResponse, ElicitRequest, ElicitRequestParams, ElicitationAction, InputRequest, InputRequests,
-    InputRequiredResult,
+    CallToolResponse, CallToolResult, ElicitRequest, ElicitRequestParams, ElicitationAction, InputRequest,
+    InputRequests, InputRequiredResult,
 };
 use rmcp::service::{RequestContext, RoleServer};
 
@@ -16,13 +17,13 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// Returns it where a refusal waits for a person, the client can open addresses, and there is one.
+    /// Returns it where a call was refused since it waits for a person, the client can open addresses, and there is one.
     pub(crate) fn of(
-        refusal: &Refusal,
+        done: &Result<CallToolResult, Refusal>,
         address: Option<String>,
         context: &RequestContext<RoleServer>,
     ) -> Option<Self> {
-        let Refusal::Card(card) = refusal else { return None };
+        let Err(Refusal::Card(card)) = done else { return None };
         let CardRefusal::Waits { card, target, .. } = &**card else { return None };
         context.client_capabilities()?.elicitation?.url?;
         let card = card.to_string();
@@ -30,6 +31,7 @@ impl Question {
         let message = format!(
             "{target:?} waits for you: answer the card {card} on this page of cotty, or run: cotty answer {card}"
         );
+        let message = veils::own(&message).into_owned();
         let url = format!("{}?card={card}", address?);
         Some(Self { card, message, url })
     }
@@ -42,7 +44,7 @@ impl Question {
     }
 
     /// Asks a client of the older revisions; whether its person was shown that.
-    pub(crate) async fn is_shown(self, context: &RequestContext<RoleServer>) -> bool {
+    pub(crate) async fn show(self, context: &RequestContext<RoleServer>) -> bool {
         let asked = context.peer.create_elicitation(self.params()).await;
         asked.is_ok_and(|it| it.action == ElicitationAction::Accept)
     }

@@ -106,26 +106,19 @@ impl Server {
         is_first: bool,
     ) -> CallToolResponse {
         let (again, name, began) = (order.clone(), order.name(), Instant::now());
-        let refused = |refusal: &Refusal| tools::refused(&call.hub, name, refusal);
-        let refusal = match carried_out(order, call, context, CALL_MAX).await {
-            Ok(result) => return result.into(),
-            Err(refusal) => refusal,
-        };
+        let mut done = carried_out(order, call, context, CALL_MAX).await;
         // A client that comes again has shown it.
-        let question = if is_first { Question::of(&refusal, (self.address)(), context) } else { None };
-        match question {
-            Some(question) if is_stateless(context) => return question.required(),
-            Some(question) => {
-                let shown = tokio::time::timeout(SHOWN_WAIT, question.is_shown(context)).await;
-                if shown.unwrap_or(false) {
-                    let left = CALL_MAX.saturating_sub(began.elapsed());
-                    let result = carried_out(again, call, context, left).await;
-                    return result.unwrap_or_else(|refusal| refused(&refusal)).into();
-                }
+        if is_first && let Some(question) = Question::of(&done, (self.address)(), context) {
+            if is_stateless(context) {
+                return question.required();
             }
-            None => {}
+            let shown = tokio::time::timeout(SHOWN_WAIT, question.show(context)).await;
+            if shown.unwrap_or(false) {
+                let left = CALL_MAX.saturating_sub(began.elapsed());
+                done = carried_out(again, call, context, left).await;
+            }
         }
-        refused(&refusal).into()
+        tools::said(call, name, done).into()
     }
 
     fn call(&self, context: &RequestContext<RoleServer>) -> Result<Call, ErrorData> {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::hub::Hub;
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value};
 
@@ -91,7 +90,8 @@ impl Order {
     /// Carries it out. What is refused is a result as well, so that the model reads what to do next.
     pub async fn carry_out(self, call: &Call) -> CallToolResult {
         let name = self.definition.name;
-        self.done(call).await.unwrap_or_else(|refusal| refused(&call.hub, name, &refusal))
+        let done = self.done(call).await;
+        said(call, name, done)
     }
 
     /// Carries it out.
@@ -100,15 +100,13 @@ impl Order {
     ///
     /// Passes on why it was refused.
     pub async fn done(self, call: &Call) -> Result<CallToolResult, Refusal> {
-        let name = self.definition.name;
-        dispatch(name, call, self.arguments?).await.map(|reply| veiled(&call.hub, name, reply))
+        dispatch(self.definition.name, call, self.arguments?).await
     }
 }
 
-/// Says why a call was refused, as whoever asked may read it.
-#[must_use]
-pub fn refused(hub: &Hub, tool: &str, refusal: &Refusal) -> CallToolResult {
-    veiled(hub, tool, render::refused(refusal))
+/// Returns what is said of a call that was carried out, or was not.
+pub(crate) fn said(call: &Call, tool: &str, done: Result<CallToolResult, Refusal>) -> CallToolResult {
+    veiled(&call.hub, tool, done.unwrap_or_else(|refusal| render::refused(&refusal)))
 }
 
 /// Each tool waits in a box of its own: together they would make every call as large as the largest, and the protocol's

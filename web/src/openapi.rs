@@ -34,7 +34,12 @@ pub(crate) fn made(table: &[Route]) -> Value {
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
-    let name = route.path.trim_start_matches("/api/v1/").trim_matches('/').replace(['/', '.'], "_");
+    let name = route
+        .path
+        .trim_start_matches("/api/v1/")
+        .trim_matches('/')
+        .replace(['/', '.', '-'], "_")
+        .replace(['{', '}'], "");
     let mut operation = json!({
         "operationId": format!("{}_{name}", route.method.as_str().to_lowercase()),
         "responses": {"default": {"$ref": "#/components/responses/failed"}},
@@ -52,8 +57,17 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             operation["requestBody"] = json!({"required": true, "content": content});
         }
     }
+    let places = route.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+    for name in places {
+        let place = json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}});
+        match operation["parameters"].as_array_mut() {
+            Some(parameters) => parameters.push(place),
+            None => operation["parameters"] = json!([place]),
+        }
+    }
     let (status, kind, schema) = match route.gives {
         Gives::Socket | Gives::Other => ("101", None, json!({})),
+        Gives::Nothing => ("204", None, json!({})),
         Gives::Text => ("200", Some("text/plain"), json!({"type": "string"})),
         Gives::Json => ("200", Some("application/json"), json!({"type": "object"})),
         Gives::Bytes => ("200", Some("application/octet-stream"), json!({})),
@@ -61,6 +75,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     };
     let response = match kind {
         Some(kind) => json!({"description": "Done", "content": {kind: {"schema": schema}}}),
+        None if status == "204" => json!({"description": "Done"}),
         None => json!({"description": "A WebSocket of the subprotocol cotty.1"}),
     };
     operation["responses"][status] = response;

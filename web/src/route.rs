@@ -28,6 +28,8 @@ pub enum Takes {
 pub enum Gives {
     /// Something of its own kind, which is described elsewhere.
     Other,
+    /// Nothing more than that it is done.
+    Nothing,
     /// Text.
     Text,
     /// JSON that describes itself.

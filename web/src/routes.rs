@@ -138,7 +138,8 @@ fn of_the_house() -> Vec<Route> {
             .answers::<wire::Cards>(),
         told("/api/v1/cards/{card}/answer", PERSON, post(answering::settle))
             .by_tcp(PERSON, Names::InQuery)
-            .takes::<wire::CardAnswer>(),
+            .takes::<wire::CardAnswer>()
+            .gives(Gives::Nothing),
         asked("/api/v1/devices", EVERYONE, get(api::devices))
             .by_tcp(ADMINS, Names::Otherwise)
             .answers::<wire::Devices>(),
