@@ -188,14 +188,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         order @ (Order::Up { .. } | Order::Ssh { .. } | Order::Trust { .. }) => {
             return waited_for(order, instance.clone(), &passed()?, json).await;
         }
-        Order::Attach { name } => {
-            let client = named("attach")?;
-            let found: Session = client.get("status", &session(name)).await?;
-            if found.state == "opening" && found.account.is_some() {
-                return join(Client::new(instance.clone(), "attach", &passed()?)?, found.name).await;
-            }
-            return attach::attach(client, &found.name).await;
-        }
+        Order::Attach { name } => return attached(&instance, name, &passed()?).await,
         Order::Run { name, wait, kill_after, command } => {
             let client = Client::new(instance.clone(), "run", &passed()?)?;
             return run_command(&client, name, wait, kill_after, command.join(" "), json).await;
@@ -253,6 +246,16 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         | Order::Completions { .. } => Ok(()),
     };
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Attaches to a session, or joins those who wait for one that is still opening.
+async fn attached(instance: &Instance, name: Option<String>, passed: &[String]) -> Result<ExitCode, Failure> {
+    let client = Client::new(instance.clone(), "attach", &[])?;
+    let found: Session = client.get("status", &session(name)).await?;
+    if found.state == "opening" && found.account.is_some() {
+        return join(Client::new(instance.clone(), "attach", passed)?, found.name).await;
+    }
+    attach::attach(client, &found.name).await
 }
 
 /// Lists sessions, and what waits for a person.

@@ -159,6 +159,10 @@ impl Shim {
                 self.pipe.send_if_up(&line);
                 Ok(())
             }
+            Act::Answer(line) => {
+                self.pipe.send_if_up(&line);
+                Ok(())
+            }
             Act::Cancel(id, line) => {
                 if self.calls.close(&id) {
                     self.pipe.send_if_up(&line);

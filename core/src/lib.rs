@@ -7,6 +7,7 @@ pub mod session;
 pub mod run;
 pub mod ladder;
 pub mod gate;
+pub mod reports;
 pub mod probe;
 pub mod programs;
 pub mod kinds;

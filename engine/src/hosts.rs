@@ -178,7 +178,7 @@ impl Hosts {
     /// Knows where everything is, and has asked nobody yet.
     #[must_use]
     pub fn new(settings: HostsSettings) -> Self {
-        veils::hang_all(&settings.devices);
+        veils::hang_all(&hidden(&settings.devices));
         let lore = Lore::new(settings.ssh.clone());
         let settings = Mutex::new(Arc::new(settings));
         let (look, workspaces) = (Look(Arc::new(|| None)), Workspaces::default());
@@ -209,7 +209,7 @@ impl Hosts {
                         holds if holds == targets => (holds, wrong),
                         holds => (holds, Some(wider(targets, holds))),
                     };
-                    veils::hang_all(&devices);
+                    veils::hang_all(&hidden(&devices));
                     HostsSettings { devices, targets: holds, wrong, ..as_before }
                 }
                 None => HostsSettings { wrong, ..as_before },
@@ -358,6 +358,15 @@ impl Hosts {
 #[must_use]
 pub fn refused(resolved: &Resolved, error: &ConnectError) -> Refusal {
     veiled(resolved, refused::refusal(resolved, error))
+}
+
+/// What the configuration calls the devices that it hides.
+fn hidden(devices: &BTreeMap<String, Device>) -> Vec<veils::Called<'_>> {
+    devices
+        .iter()
+        .filter(|(_, it)| it.hide)
+        .map(|(name, it)| veils::Called { name, host: it.host.as_deref(), user: it.user.as_deref() })
+        .collect()
 }
 
 /// The words of a failure about a host that is hidden, as they may be said. The account is among them.

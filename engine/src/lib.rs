@@ -18,6 +18,8 @@ mod safe;
 mod trusting;
 mod remote;
 mod task;
+mod viewing;
+
 mod request;
 mod handle;
 mod reports;

@@ -1,6 +1,7 @@
 //! What can be asked of the engine and what it answers, as plain data: the words that both faces share.
 
 mod closing;
+mod pen;
 mod standing;
 mod tested;
 
@@ -16,6 +17,7 @@ pub use cotty_core::run::RunState;
 pub use cotty_host::native::secret::Secret;
 
 pub use closing::{Closed, ClosedSession, GivenUp};
+pub use pen::Holds;
 pub use standing::{HostStatus, Standing};
 pub use tested::{TestStep, Tested};
 
@@ -480,6 +482,8 @@ pub struct SessionStatus {
     pub mode: Mode,
     /// Who holds the pen now (`c7 (claude-code)`, `a person at attach pts/3`), where anybody does.
     pub pen: Option<String>,
+    /// The same, in its parts.
+    pub holds: Holds,
     /// The command that runs, as it stands.
     pub running: Option<RunReport>,
     /// Columns and rows.

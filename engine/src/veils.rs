@@ -11,8 +11,6 @@ use cotty_core::target::Target;
 use cotty_core::veil::Veil;
 use cotty_host::native::settings::{Met, Settings};
 
-use crate::hosts::device::Device;
-
 /// Without any, nothing is looked at.
 static ANY: AtomicBool = AtomicBool::new(false);
 static ALL: RwLock<BTreeMap<String, Hung>> = RwLock::new(BTreeMap::new());
@@ -38,17 +36,23 @@ impl Hung {
     }
 }
 
-/// Hides those devices of a configuration that say so, and those no more that said so before.
-pub(crate) fn hang_all(devices: &BTreeMap<String, Device>) {
-    let still = |name: &String| devices.get(name).is_some_and(|it| it.hide);
+/// What a configuration calls a device that it hides.
+pub(crate) struct Called<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) host: Option<&'a str>,
+    pub(crate) user: Option<&'a str>,
+}
+
+/// Hides those devices of a configuration, and those no more that it hid before.
+pub(crate) fn hang_all(hidden: &[Called<'_>]) {
+    let still = |name: &String| hidden.iter().any(|it| it.name == name);
     ALL.write().unwrap_or_else(PoisonError::into_inner).retain(|name, it| !it.by_config || still(name));
-    for (name, device) in devices.iter().filter(|(_, it)| it.hide) {
-        let alias = name.clone();
-        change(&alias, |veil| {
-            device.host.iter().for_each(|it| veil.hide(it));
-            add_user(veil, device.user.as_deref());
+    for Called { name, host, user } in hidden {
+        change(name, |veil| {
+            host.iter().for_each(|it| veil.hide(it));
+            add_user(veil, *user);
         });
-        if let Some(hung) = ALL.write().unwrap_or_else(PoisonError::into_inner).get_mut(name) {
+        if let Some(hung) = ALL.write().unwrap_or_else(PoisonError::into_inner).get_mut(*name) {
             hung.by_config = true;
         }
     }

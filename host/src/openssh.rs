@@ -8,6 +8,7 @@ mod lines;
 mod meaning;
 pub mod names;
 pub mod options;
+mod said;
 pub mod reader;
 mod tokens;
 mod words;

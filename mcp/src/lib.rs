@@ -14,6 +14,7 @@ pub mod call;
 pub mod chosen;
 mod resources;
 mod following;
+mod asking;
 mod line;
 
 pub use server::serve;

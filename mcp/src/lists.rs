@@ -3,8 +3,9 @@
 //! The shim answers with these bytes and loads nothing else; the daemon reads its lists out of the same bytes.
 
 use rmcp::model::{
-    CacheScope, DiscoverResult, Implementation, InitializeResult, ListToolsResult, MetaObject,
-    ProtocolVersion, ResultType, ServerCapabilities, Tool, ToolAnnotations,
+    CacheScope, DiscoverResult, Implementation, InitializeResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, ProtocolVersion, ResultType, ServerCapabilities, Tool,
+    ToolAnnotations,
 };
 use serde_json::{Map, Value, json};
 
@@ -26,7 +27,7 @@ pub const VERSION_STATELESS: &str = "2026-07-28";
 /// One answer a line, in the order of [`Answer`].
 static GENERATED: &str = include_str!("lists.jsonl");
 /// The lists change with the binary only.
-pub(crate) const TTL_MS: u64 = 3_600_000;
+const TTL_MS: u64 = 3_600_000;
 
 /// An answer that needs no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,10 +80,10 @@ impl Answer {
             Self::Discover => serde_json::to_string(&discovered()),
             Self::Tools => serde_json::to_string(&listed(false)),
             Self::ToolsStateless => serde_json::to_string(&listed(true)),
-            Self::Resources => serde_json::to_string(&resources::listed(false)),
-            Self::ResourcesStateless => serde_json::to_string(&resources::listed(true)),
-            Self::Templates => serde_json::to_string(&resources::templates(false)),
-            Self::TemplatesStateless => serde_json::to_string(&resources::templates(true)),
+            Self::Resources => serde_json::to_string(&resources(false)),
+            Self::ResourcesStateless => serde_json::to_string(&resources(true)),
+            Self::Templates => serde_json::to_string(&templates(false)),
+            Self::TemplatesStateless => serde_json::to_string(&templates(true)),
         }
     }
 }
@@ -128,6 +129,24 @@ pub fn discovered() -> DiscoverResult {
     let mut discovered = DiscoverResult::from_server_info(ProtocolVersion::KNOWN_VERSIONS.to_vec(), info());
     discovered.ttl_ms = TTL_MS;
     discovered
+}
+
+/// Returns the list of resources.
+pub(crate) fn resources(stateless: bool) -> ListResourcesResult {
+    let mut list = resources::listed();
+    list.result_type = stateless.then_some(ResultType::COMPLETE);
+    list.ttl_ms = stateless.then_some(TTL_MS);
+    list.cache_scope = stateless.then_some(CacheScope::Private);
+    list
+}
+
+/// Returns the list of their templates.
+pub(crate) fn templates(stateless: bool) -> ListResourceTemplatesResult {
+    let mut list = resources::templates();
+    list.result_type = stateless.then_some(ResultType::COMPLETE);
+    list.ttl_ms = stateless.then_some(TTL_MS);
+    list.cache_scope = stateless.then_some(CacheScope::Private);
+    list
 }
 
 fn listed(stateless: bool) -> ListToolsResult {

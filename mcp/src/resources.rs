@@ -10,7 +10,6 @@ use rmcp::model::{
 use serde_json::{Map, Value, json};
 
 use crate::call::Call;
-use crate::lists::TTL_MS;
 use crate::render::state;
 use crate::tools;
 
@@ -68,34 +67,26 @@ impl Thing {
 }
 
 /// Makes the list of resources.
-pub(crate) fn listed(stateless: bool) -> ListResourcesResult {
+pub(crate) fn listed() -> ListResourcesResult {
     let sessions = Resource::new(SESSIONS, "sessions")
         .with_title("Sessions")
         .with_description("The terminal sessions, with their state")
         .with_mime_type("application/json");
-    let mut list = ListResourcesResult::with_all_items(vec![sessions]);
-    list.result_type = stateless.then_some(ResultType::COMPLETE);
-    list.ttl_ms = stateless.then_some(TTL_MS);
-    list.cache_scope = stateless.then_some(CacheScope::Private);
-    list
+    ListResourcesResult::with_all_items(vec![sessions])
 }
 
 /// Makes the list of their templates.
-pub(crate) fn templates(stateless: bool) -> ListResourceTemplatesResult {
+pub(crate) fn templates() -> ListResourceTemplatesResult {
     let template = |part: &str, title: &str, description: &str| {
         ResourceTemplate::new(format!("{SESSION}{{name}}/{part}"), part)
             .with_title(title)
             .with_description(description)
             .with_mime_type("text/plain")
     };
-    let mut list = ListResourceTemplatesResult::with_all_items(vec![
+    ListResourceTemplatesResult::with_all_items(vec![
         template("screen", "Screen", "What stands on a session's screen"),
         template("transcript", "Transcript", "The end of what a session printed"),
-    ]);
-    list.result_type = stateless.then_some(ResultType::COMPLETE);
-    list.ttl_ms = stateless.then_some(TTL_MS);
-    list.cache_scope = stateless.then_some(CacheScope::Private);
-    list
+    ])
 }
 
 /// Reads one.

@@ -1,6 +1,7 @@
 //! Serves MCP: one connection, either era, tools and resources.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
@@ -20,6 +21,7 @@ use rmcp::service::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
 
+use crate::asking::Question;
 use crate::call::Call;
 use crate::following::{Following, Teller};
 use crate::line::Line;
@@ -35,6 +37,8 @@ pub const CALL_KEY: &str = "cotty/call";
 pub const CALL_IS_NEW: &str = "cotty/new";
 /// No call lasts longer: the shortest time-out among clients is 60 s.
 const CALL_MAX: Duration = Duration::from_secs(50);
+/// A client of the older revisions has this long to say that its person was shown an address; the call goes on after it.
+const SHOWN_WAIT: Duration = Duration::from_secs(25);
 /// After this long a caller who wants to know is told that we are at it.
 const PROGRESS_FIRST: Duration = Duration::from_secs(2);
 /// And then this often.
@@ -53,8 +57,9 @@ pub async fn serve(
     hub: Hub,
     caller: Caller,
     nonce: String,
+    address: Address,
 ) -> io::Result<()> {
-    let server = Server { hub, from: From::Shim { caller, nonce }, following: Following::default() };
+    let server = Server { hub, from: From::Shim { caller, nonce }, address, following: Following::default() };
     let running = match server.serve(Line::new(stream)).await {
         Ok(running) => running,
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
@@ -66,10 +71,14 @@ pub async fn serve(
     }
 }
 
+/// Tells where a person finds the sessions in a browser, without a secret; nothing where nobody listens for browsers.
+pub type Address = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// Answers one connection.
 pub struct Server {
     hub: Hub,
     from: From,
+    address: Address,
     following: Following,
 }
 
@@ -84,8 +93,32 @@ enum From {
 impl Server {
     /// Makes what answers those who come by HTTP: each request carries its [`Caller`] among its extensions.
     #[must_use]
-    pub fn by_http(hub: Hub) -> Self {
-        Self { hub, from: From::Http, following: Following::default() }
+    pub fn by_http(hub: Hub, address: Address) -> Self {
+        Self { hub, from: From::Http, address, following: Following::default() }
+    }
+
+    /// Carries a call out; where it waits for a person, and the client can show that person an address, it is asked to.
+    async fn answered(
+        &self,
+        order: Order,
+        call: &Call,
+        context: &RequestContext<RoleServer>,
+        is_first: bool,
+    ) -> CallToolResponse {
+        let (again, name, began) = (order.clone(), order.name(), Instant::now());
+        let mut done = carried_out(order, call, context, CALL_MAX).await;
+        // A client that comes again has shown it.
+        if is_first && let Some(question) = Question::of(&done, (self.address)(), context) {
+            if is_stateless(context) {
+                return question.required();
+            }
+            let shown = tokio::time::timeout(SHOWN_WAIT, question.show(context)).await;
+            if shown.unwrap_or(false) {
+                let left = CALL_MAX.saturating_sub(began.elapsed());
+                done = carried_out(again, call, context, left).await;
+            }
+        }
+        tools::said(call, name, done).into()
     }
 
     fn call(&self, context: &RequestContext<RoleServer>) -> Result<Call, ErrorData> {
@@ -135,6 +168,7 @@ impl ServerHandler for Server {
             return Err(ErrorData::invalid_params(format!("there is no tool {name:?}"), None));
         };
         let call = self.call(&context)?;
+        let is_first = request.input_responses.is_none();
         // A cancelled call's reply is dropped by the protocol's machinery; dropping the work is ours to do, and
         // what it has typed stays typed: the command has a handle.
         let result = tokio::select! {
@@ -142,10 +176,10 @@ impl ServerHandler for Server {
             // A daemon that ends cancels too, and then any reply would be taken for the answer: none is given, and
             // the client's shim asks the next daemon.
             () = context.ct.cancelled() => std::future::pending().await,
-            result = carried_out(order, &call, &context) => result,
+            result = self.answered(order, &call, &context, is_first) => result,
         };
         self.hub.before_reply();
-        Ok(result.into())
+        Ok(result)
     }
 
     async fn list_resources(
@@ -153,7 +187,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Ok(resources::listed(is_stateless(&context)))
+        Ok(lists::resources(is_stateless(&context)))
     }
 
     async fn list_resource_templates(
@@ -161,7 +195,7 @@ impl ServerHandler for Server {
         _: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Ok(resources::templates(is_stateless(&context)))
+        Ok(lists::templates(is_stateless(&context)))
     }
 
     async fn read_resource(
@@ -231,10 +265,15 @@ fn is_stateless(context: &RequestContext<RoleServer>) -> bool {
 }
 
 /// Carries a call out within its time, and tells a caller who asked for it that it goes on.
-async fn carried_out(order: Order, call: &Call, context: &RequestContext<RoleServer>) -> CallToolResult {
+async fn carried_out(
+    order: Order,
+    call: &Call,
+    context: &RequestContext<RoleServer>,
+    limit: Duration,
+) -> Result<CallToolResult, Refusal> {
     let name = order.name();
     let began = Instant::now();
-    let work = tokio::time::timeout(CALL_MAX, order.carry_out(call));
+    let work = tokio::time::timeout(limit, order.done(call));
     tokio::pin!(work);
     let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + PROGRESS_FIRST, PROGRESS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -242,7 +281,7 @@ async fn carried_out(order: Order, call: &Call, context: &RequestContext<RoleSer
         // A tick that is cancelled is lost at no cost; the work is not cancelled by it, only waited for again.
         tokio::select! {
             biased;
-            done = &mut work => return done.unwrap_or_else(|_| render::refused(&overdue(name))),
+            done = &mut work => return done.unwrap_or_else(|_| Err(overdue(name))),
             _ = ticks.tick() => tell(name, began.elapsed(), context).await,
         }
     }

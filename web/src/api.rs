@@ -40,10 +40,15 @@ pub(crate) async fn sessions(
 ) -> Answer<api::Sessions> {
     let list = served.hub.list(&caller).await?.into_iter().map(words::session);
     let seen = list.filter(|it| admitted.sees(&it.name, it.opened_at_ms));
-    // By TCP a card is seen where its page is.
-    let cards =
-        if admitted.credential.is_none() { words::cards(served.hub.cards(), &caller) } else { Vec::new() };
-    Ok(Json(api::Sessions { sessions: seen.collect(), cards }))
+    let sessions: Vec<_> = seen.collect();
+    // A card of a later session of the name that somebody is bound to is not theirs.
+    let is_there = |it: &&str| sessions.iter().any(|session| session.name == *it);
+    let eyes = admitted.eyes();
+    let cards = match eyes.only {
+        Some(only) if !is_there(&only) => Vec::new(),
+        _ => words::cards(served.hub.cards(), Vec::new(), eyes).cards,
+    };
+    Ok(Json(api::Sessions { sessions, cards }))
 }
 
 pub(crate) async fn devices(State(served): State<Served>, caller: Calling) -> Json<api::Devices> {

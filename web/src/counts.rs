@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use axum::http::StatusCode;
 
-use crate::routes::Listener;
+use crate::listener::Listener;
 
 /// The outcomes, as they are told: the hundreds of the status.
 pub(crate) const OUTCOMES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];

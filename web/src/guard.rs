@@ -20,9 +20,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::answer::{Refused, not_understood};
 use crate::grant::{Grant, Only};
 use crate::house::{House, Judged};
+use crate::listener::Listener;
 use crate::logins::{Credential, SOCKETS_MAX, Shown, since_1970};
-use crate::routes::Listener;
+use crate::rule::{Greeting, Names, Rule, Shows};
 use crate::served::Served;
+use crate::words::Eyes;
 use page::{Loads, Shut};
 
 pub(crate) mod headers;
@@ -34,51 +36,6 @@ const LABEL_CHARACTERS_MAX: usize = 60;
 
 /// A wrong credential is answered after this long.
 const WRONG_WAIT: Duration = Duration::from_millis(250);
-
-/// What a request must say of its caller first, on the unix socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Greeting {
-    /// Nothing.
-    Silent,
-    /// A hello of any protocol: these requests stay as they are, so that every version can ask for them.
-    AnyProtocol,
-    /// A hello of the daemon's own protocol.
-    SameProtocol,
-}
-
-/// What a request by TCP must show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shows {
-    /// Nothing: it is the page, which names no session, or what is needed to log in.
-    Nothing,
-    /// Nothing, and a page may be opened from anywhere.
-    Page,
-    /// A credential.
-    Credential,
-}
-
-/// How a route names its session: so is a credential of one session kept to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// It names none and concerns none.
-    None,
-    /// It lists them; only the one is shown.
-    Listed,
-    /// In the query; only the one may be named.
-    InQuery,
-    /// In other ways: closed to a credential of one session.
-    Otherwise,
-}
-
-/// What one row of the table asks of a request.
-#[derive(Debug)]
-pub(crate) struct Rule {
-    pub(crate) path: &'static str,
-    pub(crate) roles: &'static [Grant],
-    pub(crate) greeting: Greeting,
-    pub(crate) shows: Shows,
-    pub(crate) names: Names,
-}
 
 /// As what somebody was let in.
 #[derive(Clone, Debug)]
@@ -94,6 +51,12 @@ impl Admitted {
     pub(crate) fn sees(&self, session: &str, opened_at_ms: u64) -> bool {
         let only = self.credential.as_ref().and_then(|it| it.only.as_ref());
         only.is_none_or(|it| it.session == session && since_1970(it.opened_at) == opened_at_ms)
+    }
+
+    /// Returns whose eyes they see cards with.
+    pub(crate) fn eyes(&self) -> Eyes<'_> {
+        let only = self.credential.as_ref().and_then(|it| it.only.as_ref());
+        Eyes { grant: self.grant, only: only.map(|it| it.session.as_str()) }
     }
 
     /// Returns when they are no longer let in; never on the unix socket.

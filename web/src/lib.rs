@@ -8,6 +8,12 @@ pub mod server;
 
 pub mod door;
 
+mod listener;
+
+mod rule;
+
+mod route;
+
 pub mod routes;
 
 mod guard;
@@ -26,7 +32,7 @@ pub mod counts;
 
 mod metrics;
 
-pub mod openapi;
+mod openapi;
 
 mod api;
 

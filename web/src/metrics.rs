@@ -10,8 +10,8 @@ use axum::response::{IntoResponse, Response};
 use cotty_engine::report::Caller;
 
 use crate::answer::Refused;
+use crate::listener::Listener;
 use crate::logins::Kind;
-use crate::routes::Listener;
 use crate::served::Served;
 use crate::words;
 

@@ -1,30 +1,21 @@
 //! The description of the API, made of the route table and the published types.
 
-use std::sync::OnceLock;
-
-use axum::Json;
 use cotty_wire::api;
 use cotty_wire::schema::{self, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::grant::Grant;
-use crate::routes::{Gives, Route, Shows, Takes, table};
+use crate::route::{Gives, Route, Takes};
+use crate::rule::Shows;
 
 /// What is described here; MCP and the socket have pages of their own.
 const DESCRIBED: [&str; 6] = ["/api/v1/", "/livez", "/readyz", "/health", "/metrics", "/openapi.json"];
 
-/// Returns the document.
-pub(crate) async fn document() -> Json<&'static Value> {
-    static MADE: OnceLock<Value> = OnceLock::new();
-    std::future::ready(Json(MADE.get_or_init(made))).await
-}
-
 /// Makes the document.
-#[must_use]
-pub fn made() -> Value {
+pub(crate) fn made(table: &[Route]) -> Value {
     let mut generator = schema::generator();
     let mut paths: Map<String, Value> = Map::new();
-    for route in table().iter().filter(|it| DESCRIBED.iter().any(|prefix| it.path.starts_with(prefix))) {
+    for route in table.iter().filter(|it| DESCRIBED.iter().any(|prefix| it.path.starts_with(prefix))) {
         let operation = operation(route, &mut generator);
         paths.entry(route.path).or_insert_with(|| json!({}))[route.method.as_str().to_lowercase()] =
             operation;
@@ -43,7 +34,12 @@ pub fn made() -> Value {
 }
 
 fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
-    let name = route.path.trim_start_matches("/api/v1/").trim_matches('/').replace(['/', '.'], "_");
+    let name = route
+        .path
+        .trim_start_matches("/api/v1/")
+        .trim_matches('/')
+        .replace(['/', '.', '-'], "_")
+        .replace(['{', '}'], "");
     let mut operation = json!({
         "operationId": format!("{}_{name}", route.method.as_str().to_lowercase()),
         "responses": {"default": {"$ref": "#/components/responses/failed"}},
@@ -61,8 +57,17 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
             operation["requestBody"] = json!({"required": true, "content": content});
         }
     }
+    let places = route.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+    for name in places {
+        let place = json!({"name": name, "in": "path", "required": true, "schema": {"type": "string"}});
+        match operation["parameters"].as_array_mut() {
+            Some(parameters) => parameters.push(place),
+            None => operation["parameters"] = json!([place]),
+        }
+    }
     let (status, kind, schema) = match route.gives {
         Gives::Socket | Gives::Other => ("101", None, json!({})),
+        Gives::Nothing => ("204", None, json!({})),
         Gives::Text => ("200", Some("text/plain"), json!({"type": "string"})),
         Gives::Json => ("200", Some("application/json"), json!({"type": "object"})),
         Gives::Bytes => ("200", Some("application/octet-stream"), json!({})),
@@ -70,6 +75,7 @@ fn operation(route: &Route, generator: &mut SchemaGenerator) -> Value {
     };
     let response = match kind {
         Some(kind) => json!({"description": "Done", "content": {kind: {"schema": schema}}}),
+        None if status == "204" => json!({"description": "Done"}),
         None => json!({"description": "A WebSocket of the subprotocol cotty.1"}),
     };
     operation["responses"][status] = response;

@@ -1,126 +1,25 @@
 //! The route table: what there is, which listeners serve it, and who may use it there.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
+use axum::{Json, Router};
 use cotty_wire::api as wire;
-use cotty_wire::schema::{self, JsonSchema, Schema, SchemaGenerator};
+use serde_json::Value;
 
 use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
-pub use crate::guard::{Greeting, Names, Shows};
+pub use crate::listener::Listener;
+pub use crate::route::{Described, Gives, Route, Takes};
+pub use crate::rule::{Greeting, Names, Shows};
 use crate::served::Served;
 use crate::{
-    agents, allowing, answering, api, asking, guard, login, metrics, openapi, page, probes, veiled, viewer,
+    agents, allowing, answering, api, asking, guard, login, metrics, openapi, page, probes, rule, veiled,
+    viewer,
 };
-
-/// Where a request came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listener {
-    /// The unix socket of the instance.
-    Unix,
-    /// Loopback TCP, for browsers and programs.
-    Tcp,
-}
-
-/// How a published type is described.
-pub type Described = fn(&mut SchemaGenerator) -> Schema;
-
-/// What a route is sent.
-#[derive(Clone, Copy, Debug)]
-pub enum Takes {
-    /// Nothing.
-    Nothing,
-    /// What it is about, in the query.
-    Query,
-    /// A document.
-    Document(Described),
-}
-
-/// What a route answers with where all is well.
-#[derive(Clone, Copy, Debug)]
-pub enum Gives {
-    /// Something of its own kind, which is described elsewhere.
-    Other,
-    /// Text.
-    Text,
-    /// JSON that describes itself.
-    Json,
-    /// Bytes: one frame of the socket's kind.
-    Bytes,
-    /// A WebSocket.
-    Socket,
-    /// A document.
-    Document(Described),
-}
-
-/// One row of the table.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// How it is asked for.
-    pub method: Method,
-    /// Where.
-    pub path: &'static str,
-    /// Who may use it on the unix socket; not served there without it. What each may do to which session is the
-    /// engine's to say.
-    pub unix: Option<&'static [Grant]>,
-    /// What it must say first there.
-    pub greeting: Greeting,
-    /// Who may use it by TCP; not served there without it.
-    pub tcp: Option<&'static [Grant]>,
-    /// What it must show first there.
-    pub shows: Shows,
-    /// How it names its session.
-    pub names: Names,
-    /// What it is sent.
-    pub takes: Takes,
-    /// What it answers with.
-    pub gives: Gives,
-    serve: MethodRouter<Served>,
-}
-
-impl Route {
-    fn greeted(self, greeting: Greeting) -> Self {
-        Self { greeting, ..self }
-    }
-
-    fn by_tcp(self, roles: &'static [Grant], names: Names) -> Self {
-        Self { tcp: Some(roles), names, ..self }
-    }
-
-    fn open(self, shows: Shows) -> Self {
-        Self { tcp: Some(&Grant::ALL), shows, names: Names::None, ..self }
-    }
-
-    fn queried(self) -> Self {
-        Self { takes: Takes::Query, ..self }
-    }
-
-    fn takes<T: JsonSchema>(self) -> Self {
-        Self { takes: Takes::Document(schema::of::<T>), ..self }
-    }
-
-    fn answers<T: JsonSchema>(self) -> Self {
-        self.gives(Gives::Document(schema::of::<T>))
-    }
-
-    fn gives(self, gives: Gives) -> Self {
-        Self { gives, ..self }
-    }
-
-    /// Returns who may use it on a listener; nothing where that does not serve it.
-    #[must_use]
-    pub fn roles(&self, listener: Listener) -> Option<&'static [Grant]> {
-        match listener {
-            Listener::Unix => self.unix,
-            Listener::Tcp => self.tcp,
-        }
-    }
-}
 
 const EVERYONE: &[Grant] = &[Grant::Agent, Grant::Operator];
 const PERSON: &[Grant] = &[Grant::Operator];
@@ -133,6 +32,17 @@ const WRITERS: &[Grant] = &[Grant::Agent, Grant::SessionAdmin, Grant::Operator];
 #[must_use]
 pub fn table() -> Vec<Route> {
     [of_pages(), of_programs(), of_agents(), of_sessions(), of_the_house(), of_logins()].concat()
+}
+
+/// Returns the description of all of it.
+#[must_use]
+pub fn described() -> Value {
+    openapi::made(&table())
+}
+
+async fn description() -> Json<&'static Value> {
+    static MADE: OnceLock<Value> = OnceLock::new();
+    std::future::ready(Json(MADE.get_or_init(described))).await
 }
 
 /// What a browser loads.
@@ -156,7 +66,7 @@ fn of_programs() -> Vec<Route> {
         probe("/readyz", get(probes::ready)).gives(Gives::Text),
         probe("/health", get(probes::ready)).gives(Gives::Text),
         asked("/metrics", EVERYONE, get(metrics::metrics)).by_tcp(all, Names::Otherwise).gives(Gives::Text),
-        asked("/openapi.json", EVERYONE, get(openapi::document)).by_tcp(all, Names::None).gives(Gives::Json),
+        asked("/openapi.json", EVERYONE, get(description)).by_tcp(all, Names::None).gives(Gives::Json),
     ]
 }
 
@@ -222,7 +132,14 @@ fn of_the_house() -> Vec<Route> {
         told("/api/v1/secrets", PERSON, post(answering::forget))
             .takes::<wire::ForgetOrder>()
             .answers::<wire::Forgotten>(),
-        asked("/api/v1/cards", EVERYONE, get(answering::cards)).answers::<wire::Cards>(),
+        asked("/api/v1/cards", EVERYONE, get(answering::cards))
+            .by_tcp(&Grant::ALL, Names::InQuery)
+            .queried()
+            .answers::<wire::Cards>(),
+        told("/api/v1/cards/{card}/answer", PERSON, post(answering::settle))
+            .by_tcp(PERSON, Names::InQuery)
+            .takes::<wire::CardAnswer>()
+            .gives(Gives::Nothing),
         asked("/api/v1/devices", EVERYONE, get(api::devices))
             .by_tcp(ADMINS, Names::Otherwise)
             .answers::<wire::Devices>(),
@@ -295,7 +212,7 @@ pub(crate) fn router(listener: Listener, served: Served) -> Router {
     for route in table() {
         let Some(roles) = route.roles(listener) else { continue };
         let Route { path, greeting, shows, names, .. } = route;
-        let rule = Arc::new(guard::Rule { path, roles, greeting, shows, names });
+        let rule = Arc::new(rule::Rule { path, roles, greeting, shows, names });
         let served = served.clone();
         let guarded = match listener {
             Listener::Unix => route.serve.layer(from_fn(move |request, next| {

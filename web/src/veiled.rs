@@ -10,8 +10,9 @@ use axum::response::Response;
 use cotty_engine::veils;
 use serde_json::Value;
 
-/// What answers with the words of programs.
-const OUTPUT: [&str; 7] = [
+/// What answers with the words of programs; MCP looks after its own.
+const OUTPUT: [&str; 8] = [
+    "/mcp",
     "/api/v1/run",
     "/api/v1/wait",
     "/api/v1/send",

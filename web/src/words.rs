@@ -6,15 +6,15 @@ use cotty_core::names::{Offset, Principal};
 use cotty_engine::hosts::device::SecretFrom;
 use cotty_engine::hub::devices::DeviceStatus;
 use cotty_engine::report::{
-    Closed, Connected, Excerpt, HistoryEntry, HistoryKind, How, Proof, RunReport, RunState, RunSummary,
-    ScreenView, SessionState, SessionStatus, Step, Trusted,
+    Closed, Connected, Excerpt, HistoryEntry, HistoryKind, Holds, How, Proof, RunReport, RunState,
+    RunSummary, ScreenView, SessionState, SessionStatus, Step, Trusted,
 };
 use cotty_engine::veils;
 use cotty_wire::api;
 
 mod asked;
 
-pub(crate) use asked::{card, cards, kept, tested};
+pub(crate) use asked::{Eyes, card, cards, kept, tested};
 
 pub(crate) fn who(principal: &Principal) -> api::Who {
     api::Who { role: principal.role.to_string(), label: principal.label.clone() }
@@ -86,6 +86,7 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         cwd,
         mode: status.mode.to_string(),
         pen: status.pen,
+        holds: holds(status.holds),
         running: status.running.map(run),
         cols: status.size.0,
         rows: status.size.1,
@@ -97,6 +98,17 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         warnings: status.warnings,
         follow: status.follow,
         next_offset: status.next_offset.to_string(),
+    }
+}
+
+pub(crate) fn holds(holds: Holds) -> api::Holds {
+    let Holds { run, draft, parked, taken } = holds;
+    api::Holds {
+        run: run.as_ref().map(|(id, _)| id.to_string()),
+        run_by: run.map(|(_, by)| who(&by)),
+        draft: draft.as_ref().map(who),
+        parked: parked.as_ref().map(who),
+        taken: taken.map(|(by, left)| api::Taken { who: who(&by), left_ms: millis(left) }),
     }
 }
 

@@ -8,15 +8,17 @@ use serde::{Deserialize, Serialize};
 
 mod access;
 mod hosts;
+mod pen;
 
 pub use access::{
     Credential, Credentials, Link, LinkOrder, Listening, LoggedIn, LoginOrder, LogoutOrder, Me, Proof, Prove,
     RevokeOrder, Revoked, Token, TokenOrder,
 };
 pub use hosts::{
-    AllowOrder, Allowed, Card, Cards, Device, DeviceLogin, DeviceTest, Devices, ForgetOrder, Forgotten,
-    KeptSecret, Secrets, TestOrder, TestStep, Trusted,
+    AllowOrder, Allowed, Card, CardAnswer, Cards, Device, DeviceLogin, DeviceTest, Devices, EndedCard,
+    ForgetOrder, Forgotten, KeptSecret, Secrets, TestOrder, TestStep, Trusted,
 };
+pub use pen::{Holds, Taken};
 
 /// Why not, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -134,6 +136,9 @@ pub struct Session {
     pub mode: String,
     /// Who holds the pen.
     pub pen: Option<String>,
+    /// The same, in its parts.
+    #[serde(default)]
+    pub holds: Holds,
     /// The command that runs.
     pub running: Option<Run>,
     /// Columns.

@@ -1,13 +1,14 @@
 //! What the web face asks of the daemon it runs in.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
 use cotty_mcp::http::{Pass, Talks};
-use cotty_mcp::server::Server;
+use cotty_mcp::server::{Address, Server};
+use cotty_web::door::Door;
 use cotty_web::house::{AgentAsks, Answering, Body, Ending, House, Judged, Peer, Stream, Work};
 use cotty_wire::api;
 use cotty_wire::hello::PROTOCOL;
@@ -27,6 +28,10 @@ pub(crate) struct Family {
     pass_env: Vec<String>,
     agent_socket: Option<PathBuf>,
     talks: Arc<Talks<Server>>,
+    /// Where browsers come in, once that is there.
+    door: Arc<OnceLock<Arc<Door>>>,
+    /// Its address, as agents may tell it.
+    address: Address,
     ending: CancellationToken,
 }
 
@@ -46,10 +51,30 @@ impl Family {
             |it: &PathBuf| it.strip_prefix("~").map_or_else(|_| it.clone(), |rest| home.join(rest));
         let agent_socket = config.agent_socket.as_ref().map(from_home);
         let answering = hub.clone();
-        let talks = Arc::new(Talks::new(move || Server::by_http(answering.clone()), tasks, stopping));
-        let ending_too = ending.clone();
-        let family = Self { instance, card, hub, pass_env, agent_socket, talks, ending: ending_too };
+        let door: Arc<OnceLock<Arc<Door>>> = Arc::default();
+        let found = door.clone();
+        let address: Address = Arc::new(move || found.get().and_then(|it| it.url()));
+        let told = address.clone();
+        let make = move || Server::by_http(answering.clone(), told.clone());
+        let talks = Arc::new(Talks::new(make, tasks, stopping));
+        let family = Self {
+            instance,
+            card,
+            hub,
+            pass_env,
+            agent_socket,
+            talks,
+            door,
+            address,
+            ending: ending.clone(),
+        };
         (Arc::new(family), ending)
+    }
+
+    /// Shows it the door.
+    pub(crate) fn show_door(&self, door: Arc<Door>) {
+        // There is one.
+        drop(self.door.set(door));
     }
 }
 
@@ -59,7 +84,7 @@ impl House for Family {
     }
 
     fn serve_agent(&self, stream: Box<dyn Stream>, caller: Caller, nonce: String) -> Work {
-        let serving = cotty_mcp::server::serve(stream, self.hub.clone(), caller, nonce);
+        let serving = cotty_mcp::server::serve(stream, self.hub.clone(), caller, nonce, self.address.clone());
         Box::pin(async move {
             if let Err(error) = serving.await {
                 tracing::info!(%error, "an agent's connection broke");

@@ -203,6 +203,7 @@ async fn live(
     let logins = Arc::new(Logins::open(house.clone() as Arc<dyn House>));
     let (door, listeners) = Door::new(config.listen);
     let door = Arc::new(door);
+    house.show_door(door.clone());
     let served = Served { hub, house, logins, counts: Arc::default(), door, tasks, stopping };
     drop(served.tasks.spawn(server::serve_tcp(listeners, served.clone())));
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;

@@ -37,6 +37,8 @@ pub(super) enum Act {
     Reply(String),
     /// Have the daemon do it.
     Call(Call),
+    /// Give the daemon what the client answered to it.
+    Answer(Vec<u8>),
     /// Have the daemon stop it: the request's id, and the line that says so.
     Cancel(Value, Vec<u8>),
 }
@@ -85,7 +87,8 @@ impl Client {
         };
         let message = match understand(value) {
             Ok(Some(message)) => message,
-            Ok(None) => return Act::Nothing,
+            // What the daemon asked of the client; one that did not ask it forgets it.
+            Ok(None) => return Act::Answer(line),
             Err(reply) => return Act::Reply(reply),
         };
         match message.id.clone() {
@@ -231,7 +234,7 @@ fn understand(value: Value) -> Result<Option<Message>, String> {
     let id = fields.remove("id");
     let known = id.clone().filter(|it| it.is_string() || it.is_i64() || it.is_u64());
     let Some(Value::String(method)) = fields.remove("method") else {
-        // An answer: we ask nothing, so it is not for us.
+        // An answer is not for us.
         let answer = fields.contains_key("result") || fields.contains_key("error");
         let invalid = || error(known.as_ref(), INVALID_REQUEST, "this is no JSON-RPC message", None);
         return if answer { Ok(None) } else { Err(invalid()) };

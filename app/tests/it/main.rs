@@ -77,4 +77,7 @@ mod guarded;
 mod stalled;
 mod bound;
 mod viewer;
+mod viewer_cards;
+mod viewer_pen;
+mod viewer_predicts;
 mod viewer_built;

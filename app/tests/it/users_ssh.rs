@@ -210,6 +210,8 @@ fn each_question_of_ssh_is_a_card_and_a_stored_secret_answers_none() {
     let mut desk = Desk::at(home);
     let said = desk.tool("ssh_connect", json!({"target": "shop"}));
     said.refuses("secret-needed", &["q1 asks", "cotty answer q1"]);
+    let status = desk.tool("ssh_status", json!({"target": "shop"}));
+    assert!(status.text.contains("the secret that is configured is not given to ssh"), "{status:?}");
     let answer = |secret: &str, asked: &str| {
         let mut tty = desk.home.tty(&["answer"]);
         let text = tty.wait_text("password:");

@@ -85,7 +85,7 @@ fn the_description_is_of_what_there_is_and_of_nothing_else() {
     let door = Door::open();
     let token = door.token(&[]);
     let document = door.get("/openapi.json", &token).json();
-    assert_eq!(document, cotty_web::openapi::made());
+    assert_eq!(document, cotty_web::routes::described());
     let paths = document["paths"].as_object().unwrap();
     let described = |path: &str, method: &str| paths.get(path).is_some_and(|it| it.get(method).is_some());
     // What is in the table is described.

@@ -16,6 +16,27 @@ use crate::report::Caller;
 /// How what our own engine does not honour is told.
 pub(super) const UNHONOURED: &str = "ssh's configuration sets";
 
+/// What the user's ssh is told not to do, whatever its configuration says.
+const KEPT_FROM_SSH: [&str; 8] = [
+    "DynamicForward",
+    "ForwardAgent",
+    "ForwardX11",
+    "LocalCommand (it is not run)",
+    "LocalForward",
+    "RemoteForward",
+    "RequestTTY no (a session is a terminal; isolated commands have none)",
+    "Tunnel",
+];
+
+/// Returns what is left to say where the user's ssh connects, which does most of what our own engine does not.
+pub(super) fn by_ssh(note: String) -> Option<String> {
+    let Some((begin, words)) = note.split_once(": ").filter(|_| note.starts_with(UNHONOURED)) else {
+        return Some(note);
+    };
+    let left: Vec<&str> = words.split(", ").filter(|it| KEPT_FROM_SSH.contains(it)).collect();
+    (!left.is_empty()).then(|| format!("{begin}: {}", left.join(", ")))
+}
+
 /// What every distribution passes on: nobody meant anything by it.
 const STOCK: [&str; 4] = ["LANG", "LC_*", "COLORTERM", "NO_COLOR"];
 

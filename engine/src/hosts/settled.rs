@@ -136,8 +136,16 @@ impl Settling<'_> {
         if engine.is_openssh {
             // A connection of one engine is not the other's.
             identity += " by the user's ssh";
-            notes.retain(|it| !it.starts_with(honoured::UNHONOURED));
+            notes = notes.into_iter().filter_map(honoured::by_ssh).collect();
             notes.push(format!("engine {engine}"));
+            // ssh does not prove to which key an answer goes.
+            let stored = [settings.password.take(), settings.passphrase.take()];
+            if stored.iter().any(Option::is_some) {
+                notes.push(
+                    "the secret that is configured is not given to ssh: what it asks is a person's"
+                        .to_owned(),
+                );
+            }
         }
         if let Some(origin) = wanted.origin() {
             // Another project's device of that name is another one.
@@ -307,7 +315,8 @@ impl Settling<'_> {
             }
             way = format!(" via {}{way}", settled.identity);
             notes.append(&mut settled.notes);
-            needs = needs.or(settled.needs.word);
+            // A master of the user's to a host on the way is nothing that the way needs.
+            needs = needs.or(settled.needs.word.filter(|_| settled.needs.master.is_none()));
             jump = Some(Box::new(Jump { typed: typed.clone(), settings: settled.settings }));
         }
         Ok(Hops { jump, way, needs })

@@ -45,7 +45,10 @@ pub enum Hide {
 
 /// Finds what holds for whoever stands in a directory.
 #[derive(Clone)]
-pub struct Workspaces(pub Arc<dyn Fn(&Path) -> Option<Workspace> + Send + Sync>);
+pub struct Workspaces(pub Arc<Finds>);
+
+/// What holds in a directory.
+pub type Finds = dyn Fn(&Path) -> Option<Workspace> + Send + Sync;
 
 impl Default for Workspaces {
     fn default() -> Self {

@@ -21,7 +21,7 @@ pub(super) enum By {
     /// We speak it.
     Spoken(Spoken),
     /// The user's ssh does.
-    Driven(Driven),
+    Driven(Box<Driven>),
 }
 
 /// The sending side of a channel, for a task of its own: a window that is full makes it wait.

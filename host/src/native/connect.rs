@@ -53,7 +53,7 @@ pub struct Connection {
 /// What carries a connection.
 enum Link {
     /// We speak it ourselves. What it goes through lives as long.
-    Spoken { handle: Handle<Watcher>, _way: Through },
+    Spoken(Box<(Handle<Watcher>, Through)>),
     /// The user's ssh does.
     Driven(Master),
 }
@@ -99,7 +99,7 @@ impl Connection {
         let settings = &kept(settings, &shown).await?;
         (settings.progress)(Stage::Authentication);
         auth::log_in(&mut handle, settings, &shown.key, ask, &mut ended).await?;
-        Ok(Self::of(Link::Spoken { handle, _way: way }, ended, settings))
+        Ok(Self::of(Link::Spoken(Box::new((handle, way))), ended, settings))
     }
 
     fn of(link: Link, ended: Ended, settings: &Settings) -> Self {
@@ -142,7 +142,7 @@ impl Connection {
     /// Waits for a sign of life, or for the end.
     pub(super) async fn ping(&self) {
         match &self.link {
-            Link::Spoken { handle, .. } => drop(handle.send_ping().await),
+            Link::Spoken(spoken) => drop(spoken.0.send_ping().await),
             // There is no such question to it: ssh looks after its connection itself, and ends with it.
             Link::Driven(_) => {}
         }
@@ -151,7 +151,7 @@ impl Connection {
     /// Says whether it is gone.
     pub fn is_closed(&self) -> bool {
         match &self.link {
-            Link::Spoken { handle, .. } => handle.is_closed(),
+            Link::Spoken(spoken) => spoken.0.is_closed(),
             Link::Driven(_) => self.ended.has_come(),
         }
     }
@@ -164,8 +164,8 @@ impl Connection {
     /// Says goodbye. What still runs in its channels is hung up by the server.
     pub async fn close(&self) {
         match &self.link {
-            Link::Spoken { handle, .. } => {
-                let goodbye = handle.disconnect(Disconnect::ByApplication, "closed", "en");
+            Link::Spoken(spoken) => {
+                let goodbye = spoken.0.disconnect(Disconnect::ByApplication, "closed", "en");
                 drop(timeout(Duration::from_secs(1), goodbye).await);
             }
             Link::Driven(master) => master.close().await,
@@ -175,11 +175,11 @@ impl Connection {
     /// Opens a channel for a program. What the user's ssh carries is opened with what is started in it.
     pub(super) async fn channel(&self) -> Result<Lane, ChannelError> {
         let handle = match &self.link {
-            Link::Spoken { handle, .. } => handle,
+            Link::Spoken(spoken) => &spoken.0,
             Link::Driven(_) if self.is_closed() => {
                 return Err(ChannelError::Lost(self.ended.clone().reason().await));
             }
-            Link::Driven(master) => return Ok(Lane::new(By::Driven(master.channel()), &self.open)),
+            Link::Driven(master) => return Ok(Lane::new(By::Driven(Box::new(master.channel())), &self.open)),
         };
         match timeout(self.channel_limit, handle.channel_open_session()).await {
             Ok(Ok(channel)) => Ok(Lane::new(By::Spoken(Spoken::new(channel)), &self.open)),

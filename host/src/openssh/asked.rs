@@ -9,7 +9,8 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::native::secret::one_line;
-use crate::openssh::meaning::{By, Said, answer};
+use crate::openssh::meaning::{By, answer};
+use crate::openssh::said::Said;
 use crate::openssh::{Answer, LIMIT, NoAnswer, OpenSsh, Question};
 
 /// ssh says some 10 KiB.

@@ -8,7 +8,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use crate::openssh::OpenSsh;
-use crate::openssh::meaning::Said;
+use crate::openssh::said::Said;
 
 /// A look for a ticket takes milliseconds.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);

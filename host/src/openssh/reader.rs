@@ -7,9 +7,10 @@ use std::path::Path;
 
 use crate::glob::{self, Letters};
 use crate::openssh::lines::{Line, arguments, line};
-use crate::openssh::meaning::{By, Said, answer};
+use crate::openssh::meaning::{By, answer};
 use crate::openssh::names::{content, found_by};
 use crate::openssh::options::{self, Kind};
+use crate::openssh::said::Said;
 use crate::openssh::{Answer, NoAnswer, OpenSsh, Question, SYSTEM_CONFIG};
 
 /// ssh's own limit of files that include files.

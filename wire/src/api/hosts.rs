@@ -149,6 +149,30 @@ pub struct TestStep {
 pub struct Cards {
     /// Each of them.
     pub cards: Vec<Card>,
+    /// What became of the last ones that are none any more, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ended: Vec<EndedCard>,
+}
+
+/// A card that is closed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct EndedCard {
+    /// `q7`
+    pub id: String,
+    /// How it ended.
+    pub how: String,
+}
+
+/// The body of `POST /api/v1/cards/ID/answer`. It is read into one buffer of its size, which is wiped.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CardAnswer<'a> {
+    /// The answer's bytes, two digits a byte: so there is nothing to unescape, and no copy that nobody wipes.
+    #[serde(borrow, default)]
+    pub answer_hex: Option<&'a str>,
+    /// A no, in place of an answer.
+    #[serde(default)]
+    pub deny: bool,
 }
 
 /// A question of an attempt to connect that only a person may answer. What stands on it is an operator's to read.
@@ -173,6 +197,21 @@ pub struct Card {
     /// The question, with the server's words where it is one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// The algorithm of a key that is asked about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<String>,
+    /// The name under which that key would be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The file that it would be written to; of a passphrase, the key's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The server's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
+    /// What helps to judge a key, a line each: its picture, and under which other names it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helps: Vec<String>,
     /// What was tried before, and what could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -186,6 +225,9 @@ pub struct Card {
     pub opened_at_ms: u64,
     /// When it ends by itself.
     pub ends_at_ms: u64,
+    /// After how long, in milliseconds: on no clock that somebody sets.
+    #[serde(default)]
+    pub left_ms: u64,
 }
 
 /// The answer of `GET /api/v1/secrets`: what people gave and what is kept of it in memory. No secret is in it.

@@ -105,6 +105,7 @@ const HOUSE: &[Room] = &[
             "tokio-util",
             "tower",
             "tracing",
+            "zeroize",
         ]),
     },
     Room {

@@ -51,7 +51,7 @@ fn device(said: &Surroundings) -> Result<Option<(String, Device)>, Refusal> {
     };
     let host = target::host(host)
         .map_err(|error| wrong(HOST, &error.to_string(), "Set it to a name or an address"))?;
-    let user = said.get(USER).map(|it| target::user(it)).transpose();
+    let user = said.get(USER).map(target::user).transpose();
     let user = user.map_err(|error| wrong(USER, &error.to_string(), "Set it to the account's name"))?;
     let port = said.get(PORT).map(|it| it.parse::<u16>().ok().filter(|port| *port != 0));
     let port = match port {

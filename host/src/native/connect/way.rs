@@ -68,11 +68,11 @@ async fn channel(
 ) -> Result<ChannelStream<Msg>, ConnectError> {
     let after = settings.limits.connect;
     (settings.progress)(Stage::Connect);
-    let Link::Spoken { handle, .. } = &through.link else {
+    let Link::Spoken(spoken) = &through.link else {
         let source = io::Error::other(format!("{hop} is on the way of our own engine only"));
         return Err(ConnectError::Unreachable { address: address(settings), source });
     };
-    let asked = handle.channel_open_direct_tcpip(&settings.host, settings.port.into(), "127.0.0.1", 0);
+    let asked = spoken.0.channel_open_direct_tcpip(&settings.host, settings.port.into(), "127.0.0.1", 0);
     let why = match timeout(after, asked).await {
         Ok(Ok(channel)) => return Ok(channel.into_stream()),
         Ok(Err(russh::Error::ChannelOpenFailure(why))) => not_forwarded(&why),

@@ -9,6 +9,9 @@ use crate::native::settings::Settings;
 /// What ssh puts before the lines that only tell how far it is.
 const TELLING: &str = "debug1: ";
 
+/// How it says that a key is not to be trusted.
+const UNTRUSTED: [&str; 3] = ["Host key verification failed", "host key is known for ", "Host key for "];
+
 /// So many of its complaints are looked at.
 const LINES_MAX: usize = 64;
 
@@ -117,7 +120,7 @@ impl Heard {
             }
         } else if line.ends_with("timed out during banner exchange") {
             ConnectError::HandshakeTimeout { address, after: settings.limits.handshake }
-        } else if line.contains("Host key verification failed") || line.contains("host key for ") {
+        } else if UNTRUSTED.iter().any(|it| line.contains(it)) {
             return Some(NoMaster::HostKey { shown: self.key.clone(), said: line.to_owned() });
         } else if let Some((user, methods)) = denied(line) {
             let offered = METHODS.into_iter().filter(|it| methods.contains(it)).collect();

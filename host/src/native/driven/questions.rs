@@ -175,3 +175,49 @@ impl Drop for Counting {
         self.0.send_modify(|it| *it = it.saturating_sub(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::native::secret::Secret;
+
+    /// What comes back to whoever says this.
+    async fn said(questions: &Questions, words: &str) -> String {
+        let mut stream = UnixStream::connect(&questions.socket).await.unwrap();
+        stream.write_all(words.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test]
+    async fn only_who_shows_the_nonce_is_answered_and_no_decision_is_made_here() {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = Arc::<Mutex<Vec<Ask>>>::default();
+        let noted = asked.clone();
+        let ask: Asker = Arc::new(move |ask| {
+            noted.lock().unwrap().push(ask);
+            Box::pin(std::future::ready(Some(Secret::new("sesame".to_owned()))))
+        });
+        let bound =
+            Bound { user: "me".to_owned(), host: "web1".to_owned(), port: 22, key: "SHA256:x".to_owned() };
+        let desk = Desk { ask, bound: Arc::new(Mutex::new(bound.clone())), overheard: Arc::new(|_| ()) };
+        let questions = Questions::listen(folder.path().join("q"), desk).unwrap();
+        let mode = std::fs::metadata(&questions.socket).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let nonce = questions.nonce.clone();
+        assert_eq!(said(&questions, "wrong\n\nPassword: ").await, "");
+        assert_eq!(said(&questions, &format!("{nonce}\nconfirm\nUse it?")).await, "-");
+        let unknown = "The authenticity of host 'x' can't be established.\nContinue (yes/no/[fingerprint])? ";
+        assert_eq!(said(&questions, &format!("{nonce}\n\n{unknown}")).await, "-");
+        assert!(asked.lock().unwrap().is_empty());
+        for failed in 0..2 {
+            assert_eq!(said(&questions, &format!("{nonce}\n\nme@web1's password: ")).await, "+sesame");
+            let ask = asked.lock().unwrap().pop().unwrap();
+            let kind = AskKind::Challenge { echo: false };
+            assert_eq!((ask.kind, ask.bound, ask.failed), (kind, bound.clone(), failed));
+            assert_eq!(ask.prompt, "me@web1's password:");
+        }
+    }
+}

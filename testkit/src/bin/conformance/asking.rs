@@ -9,8 +9,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Map, Value, json};
 
-use crate::fixtures::{Fixtures, complete, made};
-use crate::tools::said;
+use crate::known::{Fixtures, complete, made, said};
 
 type Answer = Result<CallToolResponse, ErrorData>;
 

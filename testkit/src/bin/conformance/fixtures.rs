@@ -1,67 +1,19 @@
 //! The fixtures as one server: which methods there are, and which file answers each.
 #![expect(deprecated, reason = "the suite tests what older revisions have")]
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rmcp::ServerHandler;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
     ErrorData, GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
     InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, RequestStateCodec,
-    ServerCapabilities, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams, UpdateTaskParams,
+    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities,
+    SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, Tool, UnsubscribeRequestParams,
+    UpdateTaskParams,
 };
-use rmcp::service::{RequestContext, RoleServer, SubscriptionContext, SubscriptionSink};
-use rmcp::task_manager::TaskManager;
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use rmcp::service::{RequestContext, RoleServer, SubscriptionContext};
 
+use crate::known::{Fixtures, complete};
 use crate::{asking, tasks, things, tools};
-
-/// Whoever has the key could forge what was sealed: here it is nobody's secret.
-const KEY: &[u8] = b"the fixtures of a conformance run have no secret";
-
-/// What is listened to by streams of their own.
-type Listening = Arc<Mutex<BTreeMap<u64, SubscriptionSink>>>;
-
-/// All fixtures. Copies share what they know.
-#[derive(Clone)]
-pub(crate) struct Fixtures {
-    /// Seals what a client carries for us.
-    pub(crate) codec: RequestStateCodec,
-    /// What goes on by itself.
-    pub(crate) tasks: TaskManager,
-    listening: Listening,
-    next: Arc<AtomicU64>,
-}
-
-impl Default for Fixtures {
-    fn default() -> Self {
-        let codec = RequestStateCodec::new_unchecked(KEY);
-        Self { codec, tasks: TaskManager::new(), listening: Listening::default(), next: Arc::default() }
-    }
-}
-
-/// Makes a result of what is written down as it goes over the wire.
-pub(crate) fn complete<T: DeserializeOwned>(mut value: Value) -> Result<T, ErrorData> {
-    value["resultType"] = json!("complete");
-    made(value)
-}
-
-/// Makes anything of what is written down as it goes over the wire.
-pub(crate) fn made<T: DeserializeOwned>(value: Value) -> Result<T, ErrorData> {
-    serde_json::from_value(value).map_err(|error| ErrorData::internal_error(error.to_string(), None))
-}
-
-impl Fixtures {
-    /// Returns the streams that are open.
-    pub(crate) fn listening(&self) -> Vec<SubscriptionSink> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
-    }
-}
 
 type Asked = RequestContext<RoleServer>;
 type Page = Option<PaginatedRequestParams>;
@@ -163,11 +115,7 @@ impl ServerHandler for Fixtures {
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let all = || self.listening.lock().unwrap_or_else(PoisonError::into_inner);
-        all().insert(number, context.sink().clone());
-        context.cancelled().await;
-        all().remove(&number);
+        self.keep(context).await;
         Ok(())
     }
 

@@ -8,6 +8,7 @@
 
 mod asking;
 mod fixtures;
+mod known;
 mod stand;
 mod tasks;
 mod things;

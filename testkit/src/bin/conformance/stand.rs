@@ -21,7 +21,7 @@ use cotty_wire::api::Daemon;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::fixtures::Fixtures;
+use crate::known::Fixtures;
 
 struct Stand {
     talks: Arc<Talks<Fixtures>>,

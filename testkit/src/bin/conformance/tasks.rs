@@ -11,8 +11,7 @@ use rmcp::task_manager::{TaskExit, TaskOptions};
 use serde_json::{Value, json};
 
 use crate::asking::{asks, form, given};
-use crate::fixtures::{Fixtures, made};
-use crate::tools::said;
+use crate::known::{Fixtures, made, said};
 
 /// All of them.
 pub(crate) const NAMES: [&str; 7] = [

@@ -6,7 +6,7 @@ use rmcp::model::{
 };
 use serde_json::{Value, json};
 
-use crate::fixtures::complete;
+use crate::known::complete;
 
 /// One red point.
 pub(crate) const IMAGE: &str =

@@ -11,7 +11,7 @@ use rmcp::model::{
 use rmcp::service::{RequestContext, RoleServer};
 use serde_json::{Value, json};
 
-use crate::fixtures::{Fixtures, complete, made};
+use crate::known::{Fixtures, complete, made, said};
 use crate::things::{IMAGE, SOUND};
 
 /// Tools that take nothing.
@@ -174,11 +174,6 @@ fn fixed(name: &str) -> Option<Value> {
         "json_schema_2020_12_tool" => json!({"content": [text("It was read.")]}),
         _ => return None,
     })
-}
-
-/// A text as an answer.
-pub(crate) fn said(text: &str) -> CallToolResult {
-    CallToolResult::success(vec![ContentBlock::text(text)])
 }
 
 async fn log(asked: &Asked) -> Result<CallToolResult, ErrorData> {
