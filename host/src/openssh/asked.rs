@@ -22,11 +22,12 @@ const COMPLAINT_BYTES_MAX: u64 = 8 << 10;
 pub async fn ask(ssh: &OpenSsh, question: Question<'_>) -> Result<Answer, NoAnswer> {
     // Compared is with the same ssh without any configuration: its defaults differ from version to version. Both at once.
     let plain = Question { options: &[], ..question };
-    let (said, plain) = tokio::try_join!(
+    // Neither is dropped for the other's failure: what it started would be left.
+    let (said, plain) = tokio::join!(
         said(ssh, ssh.config.as_deref(), question),
         self::said(ssh, Some(Path::new("none")), plain)
-    )?;
-    Ok(answer(ssh, question, &said, &plain, By::Ssh))
+    );
+    Ok(answer(ssh, question, &said?, &plain?, By::Ssh))
 }
 
 async fn said(ssh: &OpenSsh, config: Option<&Path>, question: Question<'_>) -> Result<Said, NoAnswer> {
