@@ -52,7 +52,7 @@ fn a_hidden_device_appears_by_its_name_in_replies_lists_errors_and_the_log() {
         ("ssh_list", json!({"detail": true})),
         ("ssh_read", json!({"session": "shop", "view": "screen"})),
         ("ssh_read", json!({"session": "shop", "view": "tail"})),
-        ("ssh_connect", json!({"target": format!("nobody@shop"), "name": "other"})),
+        ("ssh_connect", json!({"target": "nobody@shop", "name": "other"})),
         ("ssh_connect", json!({"target": "shop", "name": "shop"})),
     ] {
         tools(&mut desk, tool, arguments);
