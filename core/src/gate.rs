@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use crate::names::{Mode, Principal, Role, RunId};
 use crate::refusal::Refusal;
 
+mod taken;
+
+pub use taken::{AWAY_MAX, QUIET_MAX, Taken};
+
 /// In human-first mode an agent's command waits this long after a person's last key.
 pub const GRACE: Duration = Duration::from_secs(5);
 
@@ -65,6 +69,7 @@ pub struct Gate {
     pen: Option<RunId>,
     draft: Option<Draft>,
     last_human: Option<(Principal, Instant)>,
+    taken: Option<Taken>,
 }
 
 impl Gate {
@@ -87,7 +92,7 @@ impl Gate {
         who: &Principal,
         session: &str,
     ) -> Result<(), Refusal> {
-        self.admit_agent(who, session)?;
+        self.admit_agent(now, who, session)?;
         if let Some(holder) = self.pen {
             return Err(Refusal::RunInProgress { session: session.to_owned(), run: holder });
         }
@@ -125,29 +130,81 @@ impl Gate {
     /// # Errors
     ///
     /// Refuses where the operator closed the terminal to agents. An operator's own commands are never refused.
-    pub fn admit_agent(&self, who: &Principal, session: &str) -> Result<(), Refusal> {
+    pub fn admit_agent(&self, now: Instant, who: &Principal, session: &str) -> Result<(), Refusal> {
         if self.mode == Mode::HumanOnly && who.role == Role::Agent {
             return Err(Refusal::ClosedByOperator { session: session.to_owned(), mode: self.mode });
         }
-        Ok(())
+        self.admit_beside(now, who, session)
+    }
+
+    /// What a person has taken is theirs: an operator's own commands wait for another person's pen like everybody's.
+    fn admit_beside(&self, now: Instant, who: &Principal, session: &str) -> Result<(), Refusal> {
+        match self.taken.as_ref().filter(|it| it.who != *who) {
+            Some(taken) => Err(Refusal::PenTaken {
+                session: session.to_owned(),
+                who: taken.who.label.clone(),
+                seconds: now.saturating_duration_since(taken.since).as_secs(),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Decides on a person's keys. An interrupt is always let through.
     ///
     /// # Errors
     ///
-    /// Refuses in agent-only mode.
-    pub fn admit_human(&self, keys: &[u8], session: &str) -> Result<(), Refusal> {
+    /// Refuses in agent-only mode, and while another person has the pen.
+    pub fn admit_human(
+        &self,
+        now: Instant,
+        who: &Principal,
+        keys: &[u8],
+        session: &str,
+    ) -> Result<(), Refusal> {
         if self.mode == Mode::AgentOnly && !is_interrupt(keys) {
             return Err(Refusal::ClosedByOperator { session: session.to_owned(), mode: self.mode });
         }
-        Ok(())
+        if is_interrupt(keys) { Ok(()) } else { self.admit_beside(now, who, session) }
+    }
+
+    /// Gives the pen to a person, and takes it from the one who had it, who is returned. The command that runs goes on.
+    pub fn take(&mut self, now: Instant, who: &Principal) -> Option<Principal> {
+        if self.taken.as_ref().is_some_and(|it| it.who == *who) {
+            return None;
+        }
+        self.taken.replace(Taken::new(now, who)).map(|it| it.who)
+    }
+
+    /// Puts the pen down, if it is this person's; says whether it was.
+    pub fn release(&mut self, who: &Principal) -> bool {
+        self.taken.take_if(|it| it.who == *who).is_some()
+    }
+
+    /// Notes whether the owner of the pen has a viewer.
+    pub fn note_here(&mut self, now: Instant, is_here: bool) {
+        if let Some(taken) = &mut self.taken {
+            taken.away = if is_here { None } else { taken.away.or(Some(now)) };
+        }
+    }
+
+    /// Takes the pen back whose time is over, and returns whose it was.
+    pub fn expire(&mut self, now: Instant) -> Option<Principal> {
+        self.taken.take_if(|it| it.until() <= now).map(|it| it.who)
+    }
+
+    /// Returns the pen that a person has taken.
+    #[must_use]
+    pub fn taken(&self) -> Option<&Taken> {
+        self.taken.as_ref()
     }
 
     /// Notes keys that were let through, for the line that they may begin.
     pub fn note_keys(&mut self, now: Instant, who: &Principal, keys: &[u8]) {
         if who.role == Role::Operator {
             self.last_human = Some((who.clone(), now));
+            if let Some(taken) = self.taken.as_mut().filter(|it| it.who == *who) {
+                taken.last = now;
+            }
         }
         let length = after_keys(self.draft.as_ref().map_or(Length::Plain(0), |draft| draft.length), keys);
         if length == Length::Plain(0) {
@@ -304,8 +361,38 @@ mod tests {
     #[test]
     fn a_person_may_always_interrupt() {
         let gate = Gate::new(Mode::AgentOnly);
-        assert_eq!(gate.admit_human(b"\x03", "s"), Ok(()));
-        assert!(gate.admit_human(b"ls\r", "s").is_err());
+        let now = Instant::now();
+        assert_eq!(gate.admit_human(now, &person(), b"\x03", "s"), Ok(()));
+        assert!(gate.admit_human(now, &person(), b"ls\r", "s").is_err());
+    }
+
+    #[test]
+    fn a_taken_pen_is_one_persons_until_they_release_it_or_its_time_is_over() {
+        let (mut gate, now) = (Gate::new(Mode::HumanFirst), Instant::now());
+        let other = Principal { role: Role::Operator, label: "other".into() };
+        assert_eq!(gate.take(now, &person()), None);
+        let refused = gate.pick_up(now + GRACE, RUN, &agent(), "s").unwrap_err();
+        assert_eq!(refused.to_string(), "attach has taken the pen of session s 5 s ago; nothing was typed");
+        assert!(gate.admit_human(now, &other, b"x", "s").is_err());
+        assert_eq!(gate.admit_human(now, &other, b"\x03", "s"), Ok(()));
+        assert_eq!(gate.admit_human(now, &person(), b"x", "s"), Ok(()));
+        assert!(!gate.release(&other));
+        assert_eq!(gate.take(now, &other), Some(person()));
+        assert!(gate.release(&other) && gate.taken().is_none());
+
+        gate.take(now, &person());
+        let typed = now + QUIET_MAX / 2;
+        gate.note_keys(typed, &person(), b"\r");
+        assert_eq!(gate.expire(now + QUIET_MAX), None);
+        assert_eq!(gate.expire(typed + QUIET_MAX), Some(person()));
+
+        gate.take(now, &person());
+        gate.note_here(now, false);
+        gate.note_here(now + AWAY_MAX / 2, true);
+        assert_eq!(gate.expire(now + AWAY_MAX), None);
+        gate.note_here(now + AWAY_MAX, false);
+        gate.note_here(now + AWAY_MAX + AWAY_MAX / 2, false);
+        assert_eq!(gate.expire(now + AWAY_MAX * 2), Some(person()));
     }
 
     #[test]

@@ -115,6 +115,16 @@ pub enum Refusal {
         /// How long ago.
         seconds: u64,
     },
+    /// A person has taken the pen for themselves.
+    #[error("{who} has taken the pen of session {session} {seconds} s ago; nothing was typed")]
+    PenTaken {
+        /// The session's name.
+        session: String,
+        /// Who has it.
+        who: String,
+        /// Since when.
+        seconds: u64,
+    },
     /// The shell is not at its prompt, and no command of ours is why.
     #[error("the shell of session {session} is not at its prompt ({state}); nothing was typed")]
     NotAtPrompt {
@@ -339,9 +349,10 @@ impl Refusal {
     #[must_use]
     pub fn kind(&self) -> FailureKind {
         match self {
-            Self::ClosedByOperator { .. } | Self::DraftOnTheLine { .. } | Self::PersonTyping { .. } => {
-                FailureKind::InputLocked
-            }
+            Self::ClosedByOperator { .. }
+            | Self::DraftOnTheLine { .. }
+            | Self::PersonTyping { .. }
+            | Self::PenTaken { .. } => FailureKind::InputLocked,
             Self::RunInProgress { .. } => FailureKind::Busy,
             Self::NotAtPrompt { .. } | Self::NothingRuns { .. } | Self::NotReady { .. } => {
                 FailureKind::TerminalState
@@ -378,6 +389,9 @@ impl Refusal {
                 )
             }
             Self::DraftOnTheLine { session, role, .. } => end_the_line(session, *role),
+            Self::PenTaken { session, .. } => format!(
+                "Wait until they release it (10 min after their last key it falls back by itself), or use another session: ssh_connect name=...; ssh_read session={session} still reads"
+            ),
             Self::PersonTyping { session, .. } => {
                 format!(
                     "Next: the same call in a few seconds; or another session. ssh_read session={session} view=screen shows what is there"

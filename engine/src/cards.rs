@@ -50,7 +50,7 @@ struct Inner {
 struct State {
     last: u64,
     open: BTreeMap<CardId, Open>,
-    closed: VecDeque<(CardId, String)>,
+    closed: VecDeque<Ended>,
     denied: Vec<Denial>,
     /// The attempts that are under way, by their session.
     attempts: BTreeMap<String, Trying>,
@@ -61,6 +61,17 @@ struct Open {
     /// Whose attempts wait for it.
     waiting: Vec<(Attempt, oneshot::Sender<Reply>)>,
     until: Instant,
+}
+
+/// What became of a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Which.
+    pub id: CardId,
+    /// How it ended.
+    pub how: String,
+    /// The sessions whose attempts waited for it.
+    pub sessions: Vec<String>,
 }
 
 /// What is asked for, and for whom: two attempts that ask for the same share a card.
@@ -99,6 +110,8 @@ pub struct Card {
     pub at: SystemTime,
     /// When it ends by itself.
     pub ends_at: SystemTime,
+    /// The same on the clock that nobody sets.
+    pub until: Instant,
 }
 
 /// What came back.
@@ -182,6 +195,7 @@ impl Cards {
             attempt: failed + 1,
             at,
             ends_at: at + life,
+            until,
         };
         let who = &card.who;
         tracing::info!(card = %id, kind = card.question.kind(), account = about.account, role = %who.role, label = who.label, "a person is asked");
@@ -195,6 +209,16 @@ impl Cards {
     #[must_use]
     pub fn list(&self) -> Vec<Card> {
         self.state().open.values().map(|it| it.card.clone()).collect()
+    }
+
+    /// Returns what became of the last ones, the oldest first.
+    pub(crate) fn ended(&self) -> Vec<Ended> {
+        self.state().closed.iter().cloned().collect()
+    }
+
+    /// Returns what changes whenever a card comes, changes or goes.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.0.changed.subscribe()
     }
 
     /// Returns a card; without a number the only one that is open.
@@ -329,11 +353,14 @@ impl Cards {
     fn end(&self, state: &mut MutexGuard<'_, State>, id: CardId, reply: &Reply, how: String) -> Card {
         let open = state.open.remove(&id).expect("looked up under the same lock");
         tracing::info!(card = %id, account = open.card.about.account, how, "a card is closed");
-        for (_, waiting) in open.waiting {
+        // The one who left last has left its name on it.
+        let mut sessions = vec![open.card.session.clone()];
+        for (attempt, waiting) in open.waiting {
+            sessions.push(attempt.session);
             // Who waited may have gone.
             drop(waiting.send(reply.clone()));
         }
-        state.close(id, how);
+        state.close(Ended { id, how, sessions });
         self.0.changed.send_replace(());
         open.card
     }
@@ -360,15 +387,15 @@ impl Open {
 
 impl State {
     fn gone(&self, id: CardId) -> Refusal {
-        let why = self.closed.iter().find(|(it, _)| *it == id).map(|(_, how)| how.clone());
+        let why = self.closed.iter().find(|it| it.id == id).map(|it| it.how.clone());
         Box::new(CardRefusal::Gone { card: id.to_string(), why }).into()
     }
 
-    fn close(&mut self, id: CardId, how: String) {
+    fn close(&mut self, ended: Ended) {
         if self.closed.len() >= CLOSED_MAX {
             self.closed.pop_front();
         }
-        self.closed.push_back((id, how));
+        self.closed.push_back(ended);
     }
 }
 
@@ -409,6 +436,18 @@ impl Card {
     #[must_use]
     pub fn target_of(&self, session: &str) -> &str {
         self.others.iter().find(|it| it.session == session).map_or(&self.target, |it| &it.target)
+    }
+
+    /// Says whether a session's attempt waits for it.
+    #[must_use]
+    pub fn is_of(&self, session: &str) -> bool {
+        self.session == session || self.others.iter().any(|it| it.session == session)
+    }
+
+    /// Returns how long it still waits.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
     }
 
     /// Returns what whoever answers has to know before the question: who asks, for what, and of which host.

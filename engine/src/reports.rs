@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 
-use crate::report::{Health, Proof, RunReport, RunSummary, SessionState, SessionStatus, Stretch};
+use crate::report::{Health, Holds, Proof, RunReport, RunSummary, SessionState, SessionStatus, Stretch};
 use crate::store::{RunRow, SessionRow};
 
 /// Reports a command from its row. One that was never settled was lost with its session.
@@ -114,6 +114,7 @@ pub(crate) fn ended_status(row: &SessionRow, end: u64) -> SessionStatus {
         cwd: row.kept.cwd.clone(),
         mode: row.mode,
         pen: None,
+        holds: Holds::default(),
         running: None,
         size: row.size,
         viewers: Vec::new(),

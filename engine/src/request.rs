@@ -12,6 +12,7 @@ use crate::report::{
     Waited,
 };
 use crate::seats::Seat;
+use crate::viewing::{How, PenOrder, Typed};
 
 /// Where an answer goes. A dropped receiver is a caller that has gone.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;
@@ -96,7 +97,13 @@ pub(crate) enum Request {
         seat: u64,
         sequence: u64,
         bytes: Bytes,
-        paste: bool,
+        how: How,
+        reply: Reply<Typed>,
+    },
+    /// A person takes the pen for themselves, from another person too where that is theirs to do, or puts it down.
+    Pen {
+        who: Principal,
+        order: PenOrder,
         reply: Reply<()>,
     },
     SeatSize {

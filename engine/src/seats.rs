@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use cotty_core::filter::Filter;
@@ -12,12 +13,15 @@ use cotty_core::marks::Key;
 use cotty_core::names::{Mode, Offset, Principal, RunId};
 use tokio::sync::{Notify, mpsc};
 
-use crate::report::{RunState, SessionState};
+use crate::report::{Holds, RunState, SessionState};
 
 /// What a viewer may fall behind.
 const BACKLOG_BYTES_MAX: usize = 1024 * 1024;
 /// The same in events; output comes in pieces of some kilobytes.
 const BACKLOG_EVENTS_MAX: usize = 512;
+
+/// That somebody types is told so often.
+const WROTE_EVERY: Duration = Duration::from_millis(250);
 
 /// What a viewer is told.
 #[derive(Clone, Debug)]
@@ -60,6 +64,13 @@ pub enum ViewEvent {
         mode: Mode,
         /// Who holds the pen.
         pen: Option<String>,
+        /// The same, in its parts.
+        holds: Holds,
+    },
+    /// Somebody else has typed.
+    Wrote {
+        /// Who.
+        who: Principal,
     },
     /// A command began or changed.
     Run {
@@ -125,11 +136,13 @@ pub(crate) struct Viewers {
     seats: Vec<Seat>,
     filter: Option<Filter>,
     key: Key,
+    /// Who wrote last, and when that was told.
+    wrote: Option<(Principal, Instant)>,
 }
 
 impl Viewers {
     pub(crate) fn new(key: Key) -> Self {
-        Self { seats: Vec::new(), filter: None, key }
+        Self { seats: Vec::new(), filter: None, key, wrote: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -165,6 +178,25 @@ impl Viewers {
         let mut filtered = Vec::with_capacity(bytes.len());
         filter.feed(bytes, &mut filtered);
         self.tell(&ViewEvent::Output { from, to, bytes: filtered.into() });
+    }
+
+    /// Tells all but one that somebody has typed, not more often than they need to know.
+    pub(crate) fn tell_wrote(&mut self, now: Instant, author: Option<u64>, who: &Principal) {
+        let others = self.seats.iter().filter(|seat| Some(seat.id) != author);
+        if self
+            .wrote
+            .as_ref()
+            .is_some_and(|(it, at)| it == who && now.saturating_duration_since(*at) < WROTE_EVERY)
+        {
+            return;
+        }
+        others.for_each(|seat| seat.tell(ViewEvent::Wrote { who: who.clone() }));
+        self.wrote = Some((who.clone(), now));
+    }
+
+    /// Returns whether a person has a viewer here.
+    pub(crate) fn has(&self, who: &Principal) -> bool {
+        self.seats.iter().any(|seat| seat.who == *who)
     }
 
     /// Tells all something.

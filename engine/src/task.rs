@@ -9,6 +9,7 @@ mod effects;
 mod answers;
 mod seen;
 mod waiting;
+mod pasted;
 mod typed;
 
 use std::collections::VecDeque;

@@ -12,6 +12,7 @@ use crate::handle::SessionHandle;
 use crate::report::Caller;
 use crate::request::Request;
 use crate::seats::{Backlog, Seat, ViewEvent, weight};
+pub use crate::viewing::{How, PenOrder, Typed};
 
 /// A viewer, from the outside. Dropping it leaves the session.
 pub struct Viewer {
@@ -86,16 +87,17 @@ impl Viewer {
     ///
     /// Says why they were not taken.
     pub async fn key(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
-        self.type_in(sequence, bytes, false).await
+        self.type_in(sequence, bytes, How::Typed).await.map(drop)
     }
 
-    /// Pastes a text: bracketed where the program asks for it.
+    /// Pastes a text: bracketed where the program asks for it at this moment. Where it does not, several lines are asked
+    /// about first; once that was said, [`How::Confirmed`] pastes them.
     ///
     /// # Errors
     ///
     /// Says why it was not taken.
-    pub async fn paste(&self, sequence: u64, bytes: Bytes) -> Result<(), Refusal> {
-        self.type_in(sequence, bytes, true).await
+    pub async fn paste(&self, sequence: u64, bytes: Bytes, how: How) -> Result<Typed, Refusal> {
+        self.type_in(sequence, bytes, how).await
     }
 
     /// Says how large this viewer is.
@@ -118,9 +120,20 @@ impl Viewer {
         self.session.ask(|reply| Request::SetMode { who, mode, reply }).await
     }
 
-    async fn type_in(&self, sequence: u64, bytes: Bytes, paste: bool) -> Result<(), Refusal> {
+    /// Takes the pen for the person who watches here, or puts it down.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents, and whoever may not take it from another person.
+    pub async fn pen(&self, caller: &Caller, order: PenOrder) -> Result<(), Refusal> {
+        caller.is_person_for("taking the pen")?;
+        let who = caller.principal.clone();
+        self.session.ask(|reply| Request::Pen { who, order, reply }).await
+    }
+
+    async fn type_in(&self, sequence: u64, bytes: Bytes, how: How) -> Result<Typed, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let keys = Request::Keys { seat: self.seat, sequence, bytes, paste, reply };
+        let keys = Request::Keys { seat: self.seat, sequence, bytes, how, reply };
         self.session.tell(keys).await?;
         answer.await.map_err(|_| self.session.gone())?
     }

@@ -3,6 +3,7 @@
 
 pub mod secret;
 
+mod randomart;
 pub mod host_key;
 
 mod certificate;

@@ -7,7 +7,7 @@ pub mod beyond;
 mod lines;
 mod meaning;
 pub mod names;
-mod options;
+pub mod options;
 mod said;
 pub mod reader;
 mod tokens;
@@ -42,6 +42,8 @@ pub struct Question<'a> {
     pub port: Option<u16>,
     /// The caller's agent: `Match exec` may use it.
     pub agent: Option<&'a Path>,
+    /// Words of ssh's configuration that count before its files, each with its value.
+    pub options: &'a [(String, String)],
 }
 
 /// Why ssh gave no answer.

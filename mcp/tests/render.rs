@@ -31,6 +31,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::DraftOnTheLine { session: session(), who: who(), role: Role::Operator, seconds: 12 },
         Refusal::DraftOnTheLine { session: session(), who: who(), role: Role::Agent, seconds: 12 },
         Refusal::PersonTyping { session: session(), who: who(), seconds: 2 },
+        Refusal::PenTaken { session: session(), who: who(), seconds: 40 },
         Refusal::NotAtPrompt { session: session(), state: "vim runs".to_owned() },
         Refusal::AtSecret { session: session() },
         Refusal::AtHostKey { session: session() },
@@ -84,7 +85,7 @@ fn stands_above(refusal: &Refusal) {
         Refusal::ClosedByOperator { .. } | Refusal::RunInProgress { .. } | Refusal::DraftOnTheLine { .. } => {
         }
         Refusal::PersonTyping { .. } | Refusal::NotAtPrompt { .. } | Refusal::AtSecret { .. } => {}
-        Refusal::AtHostKey { .. } => {}
+        Refusal::AtHostKey { .. } | Refusal::PenTaken { .. } => {}
         Refusal::NothingRuns { .. } | Refusal::ControlCharacter { .. } | Refusal::TooLong { .. } => {}
         Refusal::NoRoom { .. } | Refusal::TooMany { .. } | Refusal::ShellExited { .. } => {}
         Refusal::SessionClosed { .. } | Refusal::NotReady { .. } | Refusal::SessionNotFound { .. } => {}
@@ -154,7 +155,7 @@ fn host_refusals() -> Vec<Refusal> {
             why: "it is no device there".to_owned(),
         },
         HostRefusal::Unfamiliar { target: "web1".to_owned(), word: "ProxyCommand" },
-        HostRefusal::UnknownKey { target: target(), name: name(), shown: shown() },
+        HostRefusal::UnknownKey { target: target(), name: name(), shown: shown(), elsewhere: None },
         HostRefusal::ChangedKey {
             target: target(),
             name: name(),

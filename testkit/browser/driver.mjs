@@ -40,9 +40,10 @@ const acts = {
   size: async (it, { width, height }) => void (await it.setViewportSize({ width, height })),
   eval: (it, { script }) => it.evaluate(script),
   wait: (it, { script }) => wait(it, script),
-  type: async (it, { text }) => void (await it.keyboard.type(text)),
+  type: async (it, { text, every_ms = 0 }) => void (await it.keyboard.type(text, { delay: every_ms })),
   press: async (it, { key }) => void (await it.keyboard.press(key)),
-  click: async (it, { target }) => void (await it.click(target, { timeout: WAIT_MS })),
+  // A page behind another one draws nothing, and waits for its next frame for good.
+  click: async (it, { target }) => (await it.bringToFront(), void (await it.click(target, { timeout: WAIT_MS }))),
   tap: async (it, { target }) => void (await it.locator(target).first().dispatchEvent("pointerdown")),
   shot: async (it, { path }) => void (await it.screenshot({ path })),
   offline: async (_, { yes }) => void (await context.setOffline(yes)),

@@ -1,7 +1,9 @@
 //! Cards and kept secrets on the wire: which there are, and a person at a terminal who answers or gives one.
 
-use axum::extract::State;
+use axum::body::Body;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::response::Response;
 use axum::{Extension, Json};
 use cotty_core::names::CardId;
@@ -16,15 +18,38 @@ use cotty_wire::socket::{FromClient, FromServer, close};
 use crate::answer::{Answer, Order, Refused};
 use crate::asking::{attended, ordered, upgraded};
 use crate::frames::{End, part, say};
+use crate::guard::Admitted;
 use crate::served::Served;
-use crate::words;
+use crate::words::{self, Eyes};
+
+mod given;
 
 /// Lists the open cards.
 pub(crate) async fn cards(
     State(served): State<Served>,
-    Extension(caller): Extension<Caller>,
+    Extension(admitted): Extension<Admitted>,
 ) -> Json<api::Cards> {
-    Json(api::Cards { cards: words::cards(served.hub.cards(), &caller) })
+    Json(words::cards(served.hub.cards(), served.hub.cards_ended(), admitted.eyes()))
+}
+
+/// Settles a card for a person who has it on their page: with what they typed, or with a no.
+pub(crate) async fn settle(
+    State(served): State<Served>,
+    Extension(caller): Extension<Caller>,
+    Extension(admitted): Extension<Admitted>,
+    Path(id): Path<String>,
+    body: Body,
+) -> Result<StatusCode, Refused> {
+    let card: CardId = id.parse().map_err(|_| unknown(id))?;
+    let eyes = admitted.eyes();
+    if let Some(only) = eyes.only
+        && !served.hub.cards().iter().any(|it| it.id == card && it.is_of(only))
+    {
+        return Err(unknown(card.to_string()).into());
+    }
+    let answer = given::read(body).await?;
+    served.hub.settle(&caller, card, answer)?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// Lets a person answer a card, or deny it.
@@ -42,6 +67,7 @@ pub(crate) async fn answer(
 }
 
 async fn answered(socket: &mut WebSocket, served: &Served, caller: Caller) -> Result<End, End> {
+    let eyes = Eyes { grant: caller.principal.role.into(), only: None };
     let FromClient::Card { id, deny } = ordered(socket).await? else {
         return Err((close::MALFORMED, "the first message is card"));
     };
@@ -53,7 +79,7 @@ async fn answered(socket: &mut WebSocket, served: &Served, caller: Caller) -> Re
     };
     let answered = attended(socket, served, hears, answering).await?;
     let how = if deny { "denied" } else { "answered" }.to_owned();
-    say(socket, &FromServer::Answered { card: words::card(answered, caller.principal.role), how }).await?;
+    say(socket, &FromServer::Answered { card: words::card(answered, eyes), how }).await?;
     Ok((close::SESSION_ENDED, "the card is closed"))
 }
 

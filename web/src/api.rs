@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::meaning::Meaning;
+use cotty_engine::hub::testing::Depth;
 use cotty_engine::pattern;
 use cotty_engine::report::{self, CallKey, Caller, Enter, Part, SessionState, Stretch, Until, Which};
 use cotty_wire::api;
@@ -39,15 +40,29 @@ pub(crate) async fn sessions(
 ) -> Answer<api::Sessions> {
     let list = served.hub.list(&caller).await?.into_iter().map(words::session);
     let seen = list.filter(|it| admitted.sees(&it.name, it.opened_at_ms));
-    // By TCP a card is seen where its page is.
-    let cards =
-        if admitted.credential.is_none() { words::cards(served.hub.cards(), &caller) } else { Vec::new() };
-    Ok(Json(api::Sessions { sessions: seen.collect(), cards }))
+    let sessions: Vec<_> = seen.collect();
+    // A card of a later session of the name that somebody is bound to is not theirs.
+    let is_there = |it: &&str| sessions.iter().any(|session| session.name == *it);
+    let eyes = admitted.eyes();
+    let cards = match eyes.only {
+        Some(only) if !is_there(&only) => Vec::new(),
+        _ => words::cards(served.hub.cards(), Vec::new(), eyes).cards,
+    };
+    Ok(Json(api::Sessions { sessions, cards }))
 }
 
-pub(crate) async fn devices(State(served): State<Served>) -> Json<api::Devices> {
-    let devices = served.hub.devices();
+pub(crate) async fn devices(State(served): State<Served>, caller: Calling) -> Json<api::Devices> {
+    let devices = served.hub.devices(&caller);
     Json(api::Devices { devices: devices.into_iter().map(words::device).collect() })
+}
+
+pub(crate) async fn test(
+    State(served): State<Served>,
+    Extension(caller): Calling,
+    Order(order): Order<api::TestOrder>,
+) -> Answer<api::DeviceTest> {
+    let depth = if order.login { Depth::Login } else { Depth::Key };
+    Ok(Json(words::tested(served.hub.test(&caller, &order.target, depth).await?)))
 }
 
 pub(crate) async fn connect(
@@ -66,7 +81,7 @@ pub(crate) async fn ordered(
     order: api::Connect,
 ) -> Result<report::Connect, Refusal> {
     let meaning = match (order.word, order.name, order.target) {
-        (Some(word), None, None) => served.hub.meaning(&word).await?,
+        (Some(word), None, None) => served.hub.meaning(&word, caller).await?,
         (None, name, target) => Meaning { name, target },
         (Some(_), ..) => {
             let why = "it stands in place of a name and a target".to_owned();

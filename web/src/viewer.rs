@@ -10,7 +10,7 @@ use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
 use cotty_engine::report::{Caller, SessionStatus, Which};
 use cotty_engine::seats::ViewEvent;
-use cotty_engine::viewer::Viewer;
+use cotty_engine::viewer::{How, PenOrder, Typed, Viewer};
 use cotty_wire::api::{Failure, Who};
 use cotty_wire::socket::{
     Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, MESSAGE_BYTES_MAX, NAME, PASTE_BYTES_MAX, close,
@@ -64,6 +64,8 @@ struct Seat<'a> {
     admitted: Admitted,
     viewer: Viewer,
     paste: Vec<u8>,
+    /// A paste that waits for a person's word.
+    held: Option<(u64, bytes::Bytes)>,
     last_seq: Option<u64>,
     /// Where what was sent ends.
     sent: Offset,
@@ -107,8 +109,9 @@ async fn seat(
     let is_meant = |it: &SessionStatus| admitted.sees(&it.name, since_1970(it.opened_at));
     match served.hub.view(&caller, &which, size, is_meant).await {
         Ok(viewer) => {
-            let (paste, last_seq, sent, seen) = (Vec::new(), None, Offset::default(), None);
-            let mut seat = Seat { socket, served, caller, admitted, viewer, paste, last_seq, sent, seen };
+            let (paste, held, last_seq, sent, seen) = (Vec::new(), None, None, Offset::default(), None);
+            let mut seat =
+                Seat { socket, served, caller, admitted, viewer, paste, held, last_seq, sent, seen };
             match seat.sit().await {
                 Ok(never) | Err(never) => never,
             }
@@ -138,6 +141,10 @@ impl Seat<'_> {
         let admitted = self.admitted.clone();
         let over = admitted.over(self.served);
         tokio::pin!(over);
+        let mut cards = self.served.hub.cards_change();
+        if !self.served.hub.cards().is_empty() {
+            self.show_cards().await?;
+        }
         loop {
             let keeps_up = self.keeps_up();
             // An arm that is cancelled has taken nothing. What a person types comes first, as in the session's task.
@@ -149,6 +156,7 @@ impl Seat<'_> {
                     None => return Ok((close::SESSION_ENDED, "the viewer left")),
                     Some(message) => self.hear(message).await?,
                 },
+                Ok(()) = cards.changed() => self.show_cards().await?,
                 event = next(&mut self.viewer, keeps_up) => self.show(event).await?,
             }
         }
@@ -160,6 +168,13 @@ impl Seat<'_> {
         self.seen.is_none_or(|seen| {
             seen.epoch != self.sent.epoch || self.sent.byte.saturating_sub(seen.byte) <= UNSEEN_BYTES_MAX
         })
+    }
+
+    /// Shows what waits for a person, anywhere: those of this session and, to whoever sees more than it, of the others.
+    async fn show_cards(&mut self) -> Result<(), End> {
+        let hub = &self.served.hub;
+        let cards = words::cards(hub.cards(), hub.cards_ended(), self.admitted.eyes());
+        say(self.socket, &FromServer::Cards { cards }).await
     }
 
     async fn welcome(&mut self) -> Result<(), End> {
@@ -183,11 +198,13 @@ impl Seat<'_> {
         match heard {
             None => Ok(()),
             Some(FromClient::Join { .. }) => Err((close::MALFORMED, "join comes once")),
-            Some(FromClient::Key { .. } | FromClient::Paste { .. } | FromClient::Resize { .. })
-                if !self.admitted.grant.writes() =>
-            {
-                Err((close::NOT_ALLOWED, "whoever watches types nothing"))
-            }
+            Some(
+                FromClient::Key { .. }
+                | FromClient::Paste { .. }
+                | FromClient::Confirm { .. }
+                | FromClient::Pen { .. }
+                | FromClient::Resize { .. },
+            ) if !self.admitted.grant.writes() => Err((close::NOT_ALLOWED, "whoever watches types nothing")),
             Some(FromClient::Control { .. }) if !self.may_choose() => {
                 Err((close::NOT_ALLOWED, "the mode is not yours to choose"))
             }
@@ -200,6 +217,7 @@ impl Seat<'_> {
                 self.refuse(Some(seq), typed).await
             }
             Some(FromClient::Paste { seq, part, last }) => self.paste(seq, &part.0, last).await,
+            Some(FromClient::Confirm { seq, paste, yes }) => self.confirm(seq, paste, yes).await,
             Some(FromClient::Resize { cols, rows }) => {
                 let resized = self.viewer.resize(cols, rows).await;
                 self.refuse(None, resized).await
@@ -207,6 +225,15 @@ impl Seat<'_> {
             Some(FromClient::Seen { offset }) => {
                 self.seen = Some(offset.parse().map_err(|_| (close::MALFORMED, "seen is no offset"))?);
                 Ok(())
+            }
+            Some(FromClient::Pen { take }) => {
+                let order = match (take, self.may_choose()) {
+                    (false, _) => PenOrder::Release,
+                    (true, false) => PenOrder::Take,
+                    (true, true) => PenOrder::TakeOver,
+                };
+                let passed = self.viewer.pen(&self.caller, order).await;
+                self.refuse(None, passed).await
             }
             Some(FromClient::Control { mode }) => {
                 let mode = mode.parse().map_err(|_| (close::MALFORMED, "no such mode"))?;
@@ -232,7 +259,28 @@ impl Seat<'_> {
             return Ok(());
         }
         self.count(seq)?;
-        let pasted = self.viewer.paste(seq, std::mem::take(&mut self.paste).into()).await;
+        let text = bytes::Bytes::from(std::mem::take(&mut self.paste));
+        self.held = None;
+        match self.viewer.paste(seq, text.clone(), How::Pasted).await {
+            Ok(Typed::Asks { lines }) => {
+                self.held = Some((seq, text));
+                say(self.socket, &FromServer::PasteAsks { seq, lines }).await
+            }
+            pasted => self.refuse(Some(seq), pasted.map(drop)).await,
+        }
+    }
+
+    /// A person has said what becomes of the paste that waits.
+    async fn confirm(&mut self, seq: u64, paste: u64, yes: bool) -> Result<(), End> {
+        self.count(seq)?;
+        let held = self.held.take_if(|(it, _)| *it == paste);
+        let pasted = match held {
+            Some((_, text)) if yes => self.viewer.paste(seq, text, How::Confirmed).await.map(drop),
+            Some(_) => return Ok(()),
+            None => {
+                Err(Refusal::InvalidArgument { what: "paste", why: "none waits by this number".to_owned() })
+            }
+        };
         self.refuse(Some(seq), pasted).await
     }
 
@@ -286,7 +334,10 @@ impl Seat<'_> {
                 };
                 FromServer::Echo { seq: sequence, echo }
             }
-            ViewEvent::Gate { mode, pen } => FromServer::Gate { mode: mode.to_string(), pen },
+            ViewEvent::Gate { mode, pen, holds } => {
+                FromServer::Gate { mode: mode.to_string(), pen, holds: words::holds(holds) }
+            }
+            ViewEvent::Wrote { who } => FromServer::Wrote { who: words::who(&who) },
             ViewEvent::Run { run, command, state } => {
                 FromServer::Run { id: run.to_string(), command, state: words::run_state(&state) }
             }

@@ -6,7 +6,7 @@ use cotty_core::names::{Epoch, Offset};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
-use crate::api::{Card, Connect, Connected, Failure, KeptSecret, State, Trusted, Who};
+use crate::api::{Card, Cards, Connect, Connected, Failure, Holds, KeptSecret, State, Trusted, Who};
 
 /// The subprotocol's name, asked for at the upgrade.
 pub const NAME: &str = "cotty.1";
@@ -135,6 +135,15 @@ pub enum FromClient {
         /// It is the last one.
         last: bool,
     },
+    /// A person's answer to `paste_asks`.
+    Confirm {
+        /// Its number, in one row with those of keys; the paste has this one from here on.
+        seq: u64,
+        /// The number of the paste that was asked about.
+        paste: u64,
+        /// It is to be typed; else it is forgotten.
+        yes: bool,
+    },
     /// The viewer's terminal has another size.
     Resize {
         /// Columns.
@@ -146,6 +155,11 @@ pub enum FromClient {
     Seen {
         /// `EPOCH:BYTE`.
         offset: String,
+    },
+    /// Takes the pen, or puts it down. A person's.
+    Pen {
+        /// They take it.
+        take: bool,
     },
     /// Chooses who may write. A person's.
     Control {
@@ -235,6 +249,20 @@ pub enum FromServer {
         /// Whether the terminal showed it.
         echo: Echo,
     },
+    /// Nothing of a paste was typed: the program takes each of its lines at once. It waits for `confirm`; another paste
+    /// takes its place.
+    PasteAsks {
+        /// The paste's number.
+        seq: u64,
+        /// How many lines it has.
+        lines: usize,
+    },
+    /// What waits for a person, as far as this viewer may see it; after `welcome`, and whenever it changes.
+    Cards {
+        /// All of it.
+        #[serde(flatten)]
+        cards: Cards,
+    },
     /// Who is here.
     Presence {
         /// Labels of the attached terminals.
@@ -256,6 +284,14 @@ pub enum FromServer {
         mode: String,
         /// Who holds the pen.
         pen: Option<String>,
+        /// The same, in its parts.
+        #[serde(default)]
+        holds: Holds,
+    },
+    /// Somebody else has typed a moment ago; told a few times a second at most.
+    Wrote {
+        /// Who.
+        who: Who,
     },
     /// The session has another size.
     Size {

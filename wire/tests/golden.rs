@@ -9,7 +9,9 @@ use std::path::PathBuf;
 
 use cotty_core::names::{Epoch, Offset};
 use cotty_core::refusal::Refusal;
-use cotty_wire::api::{Card, Connect, Failed, Failure, KeptSecret, Run, State, Trusted, Who};
+use cotty_wire::api::{
+    Card, Cards, Connect, EndedCard, Failed, Failure, Holds, KeptSecret, Run, State, Taken, Trusted, Who,
+};
 use cotty_wire::hello::{Hello, Terminal, to_header};
 use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, Hidden, Kind, close};
 
@@ -46,8 +48,10 @@ fn what_a_viewer_says() {
         },
         FromClient::Key { seq: 1, bytes: Bytes(b"ls\r\x03\xc3\xa4\xff".to_vec()) },
         FromClient::Paste { seq: 2, part: Bytes(b"two\nlines".to_vec()), last: true },
+        FromClient::Confirm { seq: 3, paste: 2, yes: true },
         FromClient::Resize { cols: 80, rows: 24 },
         FromClient::Seen { offset: "1:48300".to_owned() },
+        FromClient::Pen { take: true },
         FromClient::Control { mode: "human-only".to_owned() },
         FromClient::Open {
             order: Box::new(Connect {
@@ -87,9 +91,29 @@ fn what_the_daemon_says() {
         FromServer::Echo { seq: 1, echo: Echo::On },
         FromServer::Echo { seq: 2, echo: Echo::Off },
         FromServer::Echo { seq: 3, echo: Echo::Unknown },
+        FromServer::PasteAsks { seq: 2, lines: 2 },
+        FromServer::Cards {
+            cards: Cards {
+                cards: Vec::new(),
+                ended: vec![EndedCard { id: "q7".to_owned(), how: "its attempt ended".to_owned() }],
+            },
+        },
         FromServer::Presence { who: vec!["attach pts/3".to_owned()] },
         FromServer::Run { id: "c7".to_owned(), command: "sudo true".to_owned(), state },
-        FromServer::Gate { mode: "human-first".to_owned(), pen: Some("c7 (codex)".to_owned()) },
+        FromServer::Gate {
+            mode: "human-first".to_owned(),
+            pen: Some("c7 (codex)".to_owned()),
+            holds: Holds {
+                run: Some("c7".to_owned()),
+                run_by: Some(Who { role: "agent".to_owned(), label: "codex".to_owned() }),
+                taken: Some(Taken {
+                    who: Who { role: "operator".to_owned(), label: "browser b1".to_owned() },
+                    left_ms: 60_000,
+                }),
+                ..Holds::default()
+            },
+        },
+        FromServer::Wrote { who: Who { role: "agent".to_owned(), label: "codex".to_owned() } },
         FromServer::Size { cols: 80, rows: 23 },
         FromServer::State { session: "ready".to_owned(), detail: None },
         FromServer::Refused { seq: Some(4), failure: failure() },
@@ -112,12 +136,18 @@ fn what_the_daemon_says() {
                 account: Some("me@web1:22".to_owned()),
                 key: Some("SHA256:bmV3".to_owned()),
                 text: Some("Password of me@web1: ".to_owned()),
+                algorithm: None,
+                host: None,
+                file: None,
+                words: None,
+                helps: Vec::new(),
                 why: None,
                 echo: false,
                 asked_by: Who { role: "agent".to_owned(), label: "codex".to_owned() },
                 attempt: 1,
                 opened_at_ms: 1_790_000_000_000,
                 ends_at_ms: 1_790_000_300_000,
+                left_ms: 300_000,
             },
             how: "answered".to_owned(),
         },

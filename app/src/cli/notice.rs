@@ -24,7 +24,7 @@ impl Notice {
     pub(crate) fn hear(&mut self, message: &FromServer) {
         match message {
             FromServer::Welcome { session, .. } => self.session.clone_from(session),
-            FromServer::Gate { mode, pen } => {
+            FromServer::Gate { mode, pen, .. } => {
                 self.mode.clone_from(mode);
                 self.pen.clone_from(pen);
                 self.said = None;
@@ -47,6 +47,9 @@ impl Notice {
             FromServer::Gap { reason, .. } => self.said = Some(format!("output is missing: {reason}")),
             FromServer::Size { .. }
             | FromServer::Echo { .. }
+            | FromServer::PasteAsks { .. }
+            | FromServer::Cards { .. }
+            | FromServer::Wrote { .. }
             | FromServer::Refused { .. }
             | FromServer::Closed { .. }
             | FromServer::Progress { .. }
@@ -87,7 +90,7 @@ impl Notice {
 
 #[cfg(test)]
 mod tests {
-    use cotty_wire::api::State;
+    use cotty_wire::api::{Holds, State};
 
     use super::*;
 
@@ -99,13 +102,17 @@ mod tests {
     #[test]
     fn the_line_tells_who_writes_and_what_runs() {
         let mut notice = Notice::new("web1");
-        notice.hear(&FromServer::Gate { mode: "human-first".to_owned(), pen: Some("c7 (codex)".to_owned()) });
+        notice.hear(&FromServer::Gate {
+            mode: "human-first".to_owned(),
+            pen: Some("c7 (codex)".to_owned()),
+            holds: Holds::default(),
+        });
         notice.hear(&run("running"));
         assert_eq!(notice.line(), " web1 | human-first | pen: c7 (codex) | c7: make | Ctrl-] leaves");
         notice.hear(&run("needs_input"));
         assert!(notice.line().contains("c7: make (needs secret)"));
         notice.hear(&run("completed"));
-        notice.hear(&FromServer::Gate { mode: "human-first".to_owned(), pen: None });
+        notice.hear(&FromServer::Gate { mode: "human-first".to_owned(), pen: None, holds: Holds::default() });
         assert_eq!(notice.line(), " web1 | human-first | pen free | Ctrl-] leaves");
     }
 

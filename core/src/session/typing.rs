@@ -8,11 +8,17 @@ use super::{Accepted, Doubt, Session, Stage};
 use crate::evidence::{Kind, Step};
 use crate::gate;
 use crate::names::{InputKind, Principal, Role};
+use crate::reports;
 use crate::run::{Run, RunState};
 
 impl Session {
     pub(super) fn type_keys(&mut self, now: Instant, who: &Principal, keys: Bytes) -> Accepted {
         self.last_active = now;
+        // What a terminal says by itself is a program's to read: it begins no line, and nobody has typed.
+        let real = match reports::without(&keys) {
+            real if real.is_empty() => return self.write(keys, who.role == Role::Agent),
+            real => Bytes::copy_from_slice(&real),
+        };
         let at_prompt = self.is_at_prompt();
         if who.role == Role::Operator {
             self.put_draft_back_before_keys(now);
@@ -36,7 +42,7 @@ impl Session {
         let sends_line = gate::sends_line(&keys);
         let is_taken = self.a_program_takes(&keys);
         self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys) && !is_taken;
-        self.gate.note_keys(now, who, &keys);
+        self.gate.note_keys(now, who, &real);
         self.last_typist = Some(who.clone());
         if sends_line {
             self.kept.at_prompt = false;

@@ -93,8 +93,12 @@ pub(super) fn notes(wanted: &Wanted, answer: &Answer, caller: &Caller) -> Vec<St
         ));
     }
     if answer.new_keys == NewKeys::Taken {
+        let says = match wanted.device.and_then(|(_, device)| device.new_keys) {
+            Some(_) => "strict_host_keys of the config",
+            None => "StrictHostKeyChecking of ssh's configuration",
+        };
         notes.push(format!(
-            "StrictHostKeyChecking of ssh's configuration lets a key of {} be taken that no file knows; a changed one is refused",
+            "{says} lets a key of {} be taken that no file knows; a changed one is refused",
             wanted.host
         ));
     }

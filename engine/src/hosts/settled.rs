@@ -23,6 +23,7 @@ use super::wanted::{Wanted, agent_of, wrong};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
 use crate::texts::one_line;
+use crate::veils;
 
 /// A longer way is a circle.
 pub(crate) const HOPS_MAX: usize = 8;
@@ -147,14 +148,38 @@ impl Settling<'_> {
                 );
             }
         }
+        if let Some(origin) = wanted.origin() {
+            // Another project's device of that name is another one.
+            identity += &format!(" of {}", origin.display());
+        }
+        let is_hidden = wanted.device.filter(|(_, device)| device.hide);
+        if let Some((name, _)) = is_hidden {
+            settings.met = veils::hang(name, &settings);
+        }
         let target = match wanted.device {
+            // What was typed is all that is said of who is hidden.
+            Some(_) if is_hidden.is_some() => wanted.target.to_string(),
             Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
         };
         let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
         let keep = wanted.auth().map_or_else(Keep::default, |(_, auth)| auth.keep);
         let typed = wanted.target.to_string();
-        Resolved { typed, target, identity, settings, engine, agent, asked, defaults, keep, notes }
+        let (origin, idle_max) = (wanted.origin().map(Path::to_owned), self.house.idle_max);
+        Resolved {
+            typed,
+            target,
+            identity,
+            settings,
+            engine,
+            agent,
+            asked,
+            defaults,
+            keep,
+            origin,
+            idle_max,
+            notes,
+        }
     }
 
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
@@ -170,7 +195,10 @@ impl Settling<'_> {
     /// Takes a name for the host's, with what ssh does where nothing is configured.
     fn as_it_stands(&self, wanted: &Wanted, why: String) -> Result<Settled, Refusal> {
         let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| nameless(wanted))?;
-        let known_hosts = ssh_files::known_hosts(&self.house.ssh);
+        let known_hosts = match own_known_hosts(self.lore, wanted) {
+            Some(file) => vec![file],
+            None => ssh_files::known_hosts(&self.house.ssh),
+        };
         let file = known_hosts.first().cloned();
         let settings = Settings {
             keeps: file.map(|file| KeyFile { file, names: Names::Plain }),
@@ -227,6 +255,7 @@ impl Settling<'_> {
         hops_left: usize,
         hop: Hop,
     ) -> Result<Settled, Refusal> {
+        let answer = &as_device_says(self.lore, wanted, answer);
         honoured::check(wanted, answer)?;
         let mut notes = honoured::notes(wanted, answer, self.caller);
         let Hops { jump, way, needs: on_the_way } =
@@ -273,6 +302,12 @@ impl Settling<'_> {
         }
         for typed in &answer.jumps {
             let named = match typed.parse() {
+                Ok(Target::Remote(named)) if named.name().contains('/') => {
+                    return Err(wrong(
+                        wanted,
+                        "ProxyJump names a connection of a device, which ssh does not know",
+                    ));
+                }
                 Ok(Target::Remote(named)) => named,
                 Ok(Target::Local) => return Err(wrong(wanted, "ProxyJump names local")),
                 Err(error) => return Err(wrong(wanted, &format!("ProxyJump {error}"))),
@@ -292,6 +327,27 @@ impl Settling<'_> {
         }
         Ok(Hops { jump, way, needs })
     }
+}
+
+/// The file of known hosts that a device has for itself.
+fn own_known_hosts(lore: &Lore, wanted: &Wanted) -> Option<PathBuf> {
+    let (_, device) = wanted.device?;
+    device.known_hosts.as_deref().map(|it| lore.expanded(it))
+}
+
+/// What a device says of host keys comes before what ssh's configuration says.
+fn as_device_says(lore: &Lore, wanted: &Wanted, answer: &Answer) -> Answer {
+    let mut answer = answer.clone();
+    if let Some(file) = own_known_hosts(lore, wanted) {
+        answer.known_hosts = vec![file.clone()];
+        answer.written_known_hosts = Some(file);
+    }
+    if let Some(new_keys) = wanted.device.and_then(|(_, device)| device.new_keys) {
+        answer.new_keys = new_keys;
+    }
+    // What its own word passes on is sent, as with SendEnv.
+    answer.send_env.extend(wanted.device.iter().flat_map(|(_, device)| device.pass_env.clone()));
+    answer
 }
 
 fn agent(choice: &AgentChoice, caller: &Caller) -> Option<PathBuf> {

@@ -14,7 +14,7 @@ use cotty_host::native::settings::NoSecret;
 
 use super::device::{Auth, Keep, SecretFrom};
 use super::*;
-use crate::report::Secret;
+use crate::report::{Opens, Secret};
 
 pub(super) fn caller(role: Role) -> Caller {
     Caller {
@@ -24,6 +24,7 @@ pub(super) fn caller(role: Role) -> Caller {
         env: vec![("SSH_AUTH_SOCK".into(), "/run/agent".into())],
         secrets: vec![("SHOP".to_owned(), Secret::new("hunter2".to_owned()))],
         whole_env: None,
+        opens: Opens::Everywhere,
     }
 }
 
@@ -45,11 +46,8 @@ fn hosts(targets: Targets) -> Hosts {
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
             keep: Keep::default(),
         }),
-        tags: Vec::new(),
-        legacy: false,
-        forward_agent: false,
-        engine: None,
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
+        ..Device::default()
     };
     Hosts::new(HostsSettings {
         user: Some("me".to_owned()),
@@ -61,6 +59,8 @@ fn hosts(targets: Targets) -> Hosts {
         engine: Choice::Auto,
         driving: None,
         wrong: None,
+        idle_max: None,
+        notes: Vec::new(),
     })
 }
 
@@ -186,6 +186,8 @@ impl Asked {
             engine: Choice::Auto,
             driving: None,
             wrong: None,
+            idle_max: None,
+            notes: Vec::new(),
         });
         Self { home, hosts }
     }

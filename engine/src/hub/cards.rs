@@ -5,10 +5,12 @@ use std::convert::Infallible;
 use cotty_core::names::CardId;
 use cotty_core::refusal::{CardRefusal, Refusal};
 
+use tokio::sync::watch;
+
 use super::Hub;
 use crate::asking::Person;
-use crate::cards::Card;
-use crate::report::{Caller, SessionStatus};
+use crate::cards::{Card, Ended};
+use crate::report::{Caller, Secret, SessionStatus};
 
 /// What a person does about a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +26,32 @@ impl Hub {
     #[must_use]
     pub fn cards(&self) -> Vec<Card> {
         self.0.cards.list()
+    }
+
+    /// Returns what became of the last cards, the oldest first.
+    #[must_use]
+    pub fn cards_ended(&self) -> Vec<Ended> {
+        self.0.cards.ended()
+    }
+
+    /// Returns what changes whenever a card comes, changes or goes.
+    #[must_use]
+    pub fn cards_change(&self) -> watch::Receiver<()> {
+        self.0.cards.watch()
+    }
+
+    /// Answers a card for a person who has it before their eyes, or denies it: nothing is asked.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents. Says that the card is not open any more, or that this is no answer to it.
+    pub fn settle(&self, caller: &Caller, id: CardId, answer: Option<Secret>) -> Result<Card, Refusal> {
+        caller.is_person_for("answer")?;
+        let (cards, who) = (&self.0.cards, &caller.principal);
+        match answer {
+            Some(answer) => cards.answer(id, answer, who),
+            None => cards.deny(id, who),
+        }
     }
 
     /// Puts a card to a person at a terminal; without a number the only one that is open.

@@ -11,6 +11,7 @@ use cotty_core::run::RunState;
 use cotty_core::session::{Input, Stage};
 use cotty_host::holder::frame::{Order, Process};
 
+use super::pasted::{Pasted, pasted};
 use super::typed::Keys;
 use super::waiting::{Killed, Waiter};
 use super::{Owner, Startup};
@@ -21,6 +22,7 @@ use crate::report::{Connect, Enter, RunOrder, RunReport, SendOrder};
 use crate::request::{Reply, Request};
 use crate::seats::{Seat, ViewEvent};
 use crate::store::{CallRow, RunRow};
+use crate::viewer::{How, PenOrder, Typed};
 
 /// So much older than its command may a process seem that the command started.
 const START_BLUR: Duration = Duration::from_millis(20);
@@ -51,7 +53,7 @@ impl Owner {
             Request::Ready { wait, reply } => self.wait_on(Waiter::ready(now + wait, reply)),
             Request::Adjust { order, reply } => drop(reply.send(Ok(self.adjust(&order)))),
             Request::MayRun { who, reply } => {
-                drop(reply.send(self.session.gate().admit_agent(&who, &self.row.name)));
+                drop(reply.send(self.session.gate().admit_agent(now, &who, &self.row.name)));
             }
             Request::EndRun { who, run, force, reply } => self.answer_end_run(now, &who, run, force, reply),
             Request::Close { who, reason, reply } => {
@@ -70,9 +72,10 @@ impl Owner {
             Request::LetGo => self.let_go(),
             Request::View { seat, reply } => self.take_seat(seat, reply),
             Request::Repaint { seat } => self.repaint_for(seat),
-            Request::Keys { seat, sequence, bytes, paste, reply } => {
-                drop(reply.send(self.type_for(now, seat, sequence, bytes, paste)));
+            Request::Keys { seat, sequence, bytes, how, reply } => {
+                drop(reply.send(self.type_for(now, seat, sequence, bytes, how)));
             }
+            Request::Pen { who, order, reply } => drop(reply.send(self.pass_pen(now, &who, order))),
             Request::SeatSize { seat, cols, rows } => self.resize_seat(seat, cols, rows),
             Request::Leave { seat } => self.leave_seat(seat),
         }
@@ -144,6 +147,7 @@ impl Owner {
         self.store.add_run(&row)?;
         fail_point(&self.state_dir, "run.after-store");
         self.session.submit(now, who, Input::Command { run: id, text, kill_after })?;
+        self.viewers.tell_wrote(now, None, who);
         Ok(id)
     }
 
@@ -222,6 +226,7 @@ impl Owner {
         }
         fail_point(&self.state_dir, "send.after-store");
         let accepted = self.session.submit(now, who, input)?;
+        self.viewers.tell_wrote(now, None, who);
         self.typed.hand_over(Keys { sequence: accepted.sequence, who: who.clone(), bytes, seat: None });
         Ok(Typing { from: None, sequences: accepted.sequence..self.session.kept().sequence + 1 })
     }
@@ -262,7 +267,7 @@ impl Owner {
         if self.session.run(run).is_some_and(|run| run.state.is_settled()) {
             return drop(reply.send(self.report(run)));
         }
-        if let Err(refusal) = self.session.gate().admit_agent(who, &self.row.name) {
+        if let Err(refusal) = self.session.gate().admit_agent(now, who, &self.row.name) {
             return drop(reply.send(Err(refusal)));
         }
         if let Err(refusal) = self.session.end_run(now, run, force) {
@@ -365,6 +370,7 @@ impl Owner {
         let (id, size, who) = (seat.id, seat.size, seat.who.clone());
         let alone = self.viewers.is_empty();
         self.viewers.join(seat);
+        self.note_owner();
         if let (true, Some((cols, rows))) = (alone, size) {
             self.session.resize(cols, rows);
             self.carry_out_effects();
@@ -395,8 +401,33 @@ impl Owner {
     fn leave_seat(&mut self, seat: u64) {
         let Some(who) = self.viewers.get(seat).map(|seat| seat.who.clone()) else { return };
         self.viewers.leave(seat);
+        self.note_owner();
         self.note(&who, "detached");
         self.viewers.tell(&ViewEvent::Presence { who: self.viewers.labels() });
+    }
+
+    /// The pen of a person without a viewer falls back soon.
+    fn note_owner(&mut self) {
+        let is_here = self.session.gate().taken().is_some_and(|it| self.viewers.has(&it.who));
+        self.session.note_here(clock::now(), is_here);
+    }
+
+    fn pass_pen(&mut self, now: Instant, who: &Principal, order: PenOrder) -> Result<(), Refusal> {
+        let said = match order {
+            PenOrder::Release if self.session.release_pen(who) => "released the pen".to_owned(),
+            PenOrder::Release => return Ok(()),
+            PenOrder::Take | PenOrder::TakeOver => {
+                if order == PenOrder::Take {
+                    self.session.gate().admit_human(now, who, b" ", &self.row.name)?;
+                }
+                match self.session.take_pen(now, who) {
+                    Some(other) => format!("took over the pen from {}", other.label),
+                    None => "took the pen".to_owned(),
+                }
+            }
+        };
+        self.note(who, &said);
+        Ok(())
     }
 
     fn resize_seat(&mut self, seat: u64, cols: u16, rows: u16) {
@@ -414,15 +445,20 @@ impl Owner {
         seat: u64,
         sequence: u64,
         bytes: Bytes,
-        paste: bool,
-    ) -> Result<(), Refusal> {
+        how: How,
+    ) -> Result<Typed, Refusal> {
         let Some(sitting) = self.viewers.get(seat) else {
             return Err(Refusal::Internal { what: "keys came from a viewer that had left".into() });
         };
         let (who, size) = (sitting.who.clone(), sitting.size);
-        let bracketed = paste && self.session.screen().modes().bracketed_paste;
-        let keys =
-            if bracketed { [b"\x1b[200~", bytes.as_ref(), b"\x1b[201~"].concat().into() } else { bytes };
+        let bracketed = how != How::Typed && self.session.screen().modes().bracketed_paste;
+        let keys = match how {
+            How::Typed => bytes,
+            How::Pasted | How::Confirmed => match pasted(&bytes, bracketed, how)? {
+                Pasted::Keys(keys) => keys,
+                Pasted::Asks { lines } => return Ok(Typed::Asks { lines }),
+            },
+        };
         let input = Input::Keys(keys.clone());
         let accepted = match who.role {
             Role::Operator => self.session.submit(now, &who, input)?,
@@ -433,12 +469,13 @@ impl Owner {
                 return Err(Refusal::PersonOnly { what: "typing in an attached terminal", because });
             }
         };
+        self.viewers.tell_wrote(now, Some(seat), &who);
         let seat = Some((seat, sequence));
         self.typed.hand_over(Keys { sequence: accepted.sequence, who, bytes: keys, seat });
         if let Some((cols, rows)) = size {
             self.session.resize(cols, rows); // The size is that of whoever typed last.
         }
-        Ok(())
+        Ok(Typed::Done)
     }
 
     pub(super) fn note(&mut self, who: &Principal, what: &str) {

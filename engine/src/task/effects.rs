@@ -72,6 +72,7 @@ impl Owner {
             }
             Effect::Prompted => self.prompted = true,
             Effect::Began(id) => self.keep_begun(id),
+            Effect::PenFell(who) => self.note(&who, "the pen fell back: its time was over"),
             Effect::Opened(id) => self.keep_opened(id),
             Effect::DraftGone(whose) => {
                 self.warn(format!("the unsent line of {whose} is gone with the shell that it stood in"));
@@ -154,7 +155,10 @@ impl Owner {
     /// Returns what a viewer must know beside the screen.
     pub(super) fn present_state(&self) -> [ViewEvent; 2] {
         let state: SessionState = self.state();
-        [ViewEvent::Gate { mode: self.row.mode, pen: self.pen() }, ViewEvent::State { state }]
+        [
+            ViewEvent::Gate { mode: self.row.mode, pen: self.pen(), holds: self.holds() },
+            ViewEvent::State { state },
+        ]
     }
 
     /// Hands inputs to the holder, no more than it takes without refusing.

@@ -1,5 +1,6 @@
 //! What is to be seen of a session and its commands.
 
+use cotty_core::gate::Taken;
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::run::{Run, RunState};
@@ -10,7 +11,7 @@ use crate::clock;
 use crate::pools::stage_words;
 use crate::pools::{Attempt, Outcome};
 use crate::report::{
-    Health, NestedShell, Proof, RunReport, ScreenView, SessionState, SessionStatus, Stretch,
+    Health, Holds, NestedShell, Proof, RunReport, ScreenView, SessionState, SessionStatus, Stretch,
 };
 
 /// What is shown of a session's output where no place is named.
@@ -147,11 +148,26 @@ impl Owner {
     /// Says who holds the pen, where anybody does.
     pub(super) fn pen(&self) -> Option<String> {
         let gate = self.session.gate();
+        if let Some(taken) = gate.taken() {
+            return Some(format!("{} (taken)", taken.who.label));
+        }
         if let Some(id) = gate.pen() {
             let who = self.session.run(id).map(|run| run.who.label.clone()).unwrap_or_default();
             return Some(format!("{id} ({who})"));
         }
         gate.draft().map(|draft| format!("{} (unsent line)", draft.who.label))
+    }
+
+    /// The same, in its parts.
+    pub(super) fn holds(&self) -> Holds {
+        let gate = self.session.gate();
+        let left = |it: &Taken| it.until().saturating_duration_since(clock::now());
+        Holds {
+            run: gate.pen().and_then(|id| Some((id, self.session.run(id)?.who.clone()))),
+            draft: gate.draft().map(|it| it.who.clone()),
+            parked: self.session.parked().map(|it| it.who.clone()),
+            taken: gate.taken().map(|it| (it.who.clone(), left(it))),
+        }
     }
 
     pub(super) fn status(&self) -> SessionStatus {
@@ -171,6 +187,7 @@ impl Owner {
             cwd: kept.cwd,
             mode: row.mode,
             pen: self.pen(),
+            holds: self.holds(),
             running: self.session.current().map(|run| self.report_of(run)),
             size: self.session.plan().size,
             viewers: self.viewers.labels(),

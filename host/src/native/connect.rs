@@ -21,7 +21,7 @@ use crate::native::driven::master::Master;
 use crate::native::engine::Engine;
 use crate::native::error::{ConnectError, Stage};
 use crate::native::kin::{Birth, Kin, With};
-use crate::native::known_hosts::{KnownHosts, Unreadable, Verdict};
+use crate::native::known_hosts::{KnownHosts, Unreadable, Verdict, elsewhere};
 use crate::native::lookout::Lookout;
 use crate::native::probe::{NoProbe, Probe};
 use crate::native::pulse::{Beat, Pulse};
@@ -309,10 +309,23 @@ async fn meet(settings: &Settings, ask: &Asker) -> Result<Met, ConnectError> {
     let shown = shown.lock().ok().and_then(|mut it| it.take());
     match (connected, shown) {
         (Ok(handle), Some(shown)) => Ok(Met { handle, ended, shown, way: through }),
-        (Err(russh::Error::UnknownKey), Some(shown)) => Err(ConnectError::HostKey(Box::new(shown))),
+        (Err(russh::Error::UnknownKey), Some(shown)) => {
+            Err(ConnectError::HostKey(Box::new(with_elsewhere(settings, shown).await)))
+        }
         (Err(error), _) => Err(not_met(address, &error, &mut through).await),
         (Ok(_), None) => Err(ConnectError::Handshake { address, why: "it showed no key".to_owned() }),
     }
+}
+
+/// A person who judges a key that is not known is helped by the names under which it is.
+async fn with_elsewhere(settings: &Settings, shown: ShownKey) -> ShownKey {
+    if shown.verdict != Verdict::Unknown {
+        return shown;
+    }
+    let (files, key) = (settings.known_hosts.clone(), shown.key.clone());
+    // Files may lie on a slow disk.
+    let found = tokio::task::spawn_blocking(move || elsewhere(&files, &key)).await;
+    ShownKey { elsewhere: found.unwrap_or_default(), ..shown }
 }
 
 /// Writes a key down that was taken unasked, before anything else leaves. Where it cannot be kept the next may be

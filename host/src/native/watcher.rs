@@ -85,7 +85,7 @@ impl client::Handler for Watcher {
         let key = HostKey::of(&key.public_key());
         let verdict = self.known.verdict_of(&key, voucher.as_ref());
         let bad_lines = self.known.bad_lines().to_vec();
-        let shown = ShownKey { name: self.name.clone(), key, verdict, bad_lines };
+        let shown = ShownKey { name: self.name.clone(), key, verdict, bad_lines, elsewhere: Vec::new() };
         let accepted = match shown.verdict {
             Verdict::Known(_) | Verdict::Certified(_) => true,
             Verdict::Unknown => (self.settings.unknown_keys)(&shown),

@@ -90,6 +90,18 @@ export async function ask(path: string, order?: { wait_ms?: number }): Promise<R
   return answered(fetch(path, { ...asked, signal }));
 }
 
+/** Answers a card, or denies it. What is sent is wiped as soon as it has left; it is never tried again. */
+export async function settle(card: string, session: string, answer: string | undefined): Promise<void> {
+  await prove();
+  const bytes = new TextEncoder().encode(answer ?? "");
+  const said = new TextEncoder().encode(answer === undefined ? '{"deny":true}' : `{"answer_hex":"${hex(bytes)}"}`);
+  bytes.fill(0);
+  const headers = { Authorization: `Bearer ${login?.bearer ?? ""}`, "Content-Type": "application/json" };
+  const where = `/api/v1/cards/${encodeURIComponent(card)}/answer?session=${encodeURIComponent(session)}`;
+  const sending = fetch(where, { method: "POST", headers, body: said, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) });
+  await answered(sending).finally(() => said.fill(0));
+}
+
 /** Returns whether anybody answers. */
 export const is_there = (): Promise<boolean> =>
   fetch("/livez", { cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS) }).then((it) => it.ok, () => false);

@@ -3,11 +3,17 @@
 type Child = Node | string | null | undefined | false;
 type Props = Record<string, string | boolean | EventListener | undefined>;
 
+/** What has a listener of its own is never taken apart. */
+const listens = new WeakSet<Element>();
+
 /** Makes an element. `on…` properties are listeners, `class` and the rest attributes. */
 export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = {}, ...children: Child[]): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
-    if (typeof value === "function") made.addEventListener(name.slice(2), value);
+    if (typeof value === "function") {
+      made.addEventListener(name.slice(2), value);
+      listens.add(made);
+    }
     else if (value === true) made.setAttribute(name, "");
     else if (typeof value === "string") made.setAttribute(name, value);
   }
@@ -15,11 +21,31 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, props: Props = 
   return made;
 }
 
-/** Replaces what an element holds, but only where that is something else: what has the focus keeps it. */
+/** Makes an element hold this, and touches only what is something else: what has the focus keeps it, and what is under the
+ * pointer stays the same thing between press and release. */
 export function fill(element: Element, ...children: Child[]): void {
   const kept = children.filter((it): it is Node | string => !!it);
-  const probe = h("div", {}, ...kept);
-  if (probe.innerHTML !== element.innerHTML) element.replaceChildren(...probe.childNodes);
+  settle(element, h("div", {}, ...kept));
+}
+
+function settle(old: Element, wanted: Element): void {
+  if (old.innerHTML === wanted.innerHTML) return;
+  const [olds, wants] = [[...old.childNodes], [...wanted.childNodes]];
+  wants.forEach((want, at) => {
+    const it = olds[at];
+    if (!it) old.append(want);
+    else if (it instanceof Element && want instanceof Element) become(it, want);
+    else if (!it.isEqualNode(want)) it.replaceWith(want);
+  });
+  olds.slice(wants.length).forEach((it) => it.remove());
+}
+
+function become(it: Element, want: Element): void {
+  if (it.outerHTML === want.outerHTML) return;
+  if (it.tagName !== want.tagName || listens.has(want) || listens.has(it)) return it.replaceWith(want);
+  for (const name of it.getAttributeNames()) if (!want.hasAttribute(name)) it.removeAttribute(name);
+  for (const name of want.getAttributeNames()) it.setAttribute(name, want.getAttribute(name) ?? "");
+  settle(it, want);
 }
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -1,7 +1,6 @@
 // What stands around the stage: the pen bar, and who is here.
 
 import { fill, h, remote, shape } from "./dom";
-import { holder } from "./pen";
 import type { Act, Bar, Known } from "./pen";
 import { say, say_with } from "./words";
 
@@ -13,6 +12,7 @@ const NAMES_MAX = 5;
 
 const ACTS = {
   take: "take_the_pen", take_over: "take_over", release: "release", interrupt: "interrupt", try_now: "try_now", back: "back_to_now", new_shell: "open_new_shell",
+  answer: "answer", compare: "compare", stop_opening: "stop_opening",
 } as const;
 
 /** Draws the bar: its sentence, or the message that has its place. */
@@ -38,8 +38,8 @@ export function draw_presence(list: HTMLElement, viewers: string[], known: Known
   const others = [...viewers];
   const own = others.indexOf(known.me);
   if (own >= 0) others.splice(own, 1);
-  const pen = holder(known.pen);
-  const agent = pen?.id?.startsWith("c") ? h("li", { class: "agent" }, shape("agent"), remote(pen.who, "")) : null;
+  const by = known.holds.run_by;
+  const agent = by?.role === "agent" ? h("li", { class: "agent" }, shape("agent"), remote(by.label, "")) : null;
   const people = others.slice(0, NAMES_MAX).map((who) => h("li", { class: "person" }, shape("person"), remote(who, "")));
   const rest = others.length > NAMES_MAX ? h("li", {}, `+${others.length - NAMES_MAX}`) : null;
   const you = own >= 0 ? h("li", { class: "you" }, shape("you"), say("you")) : null;

@@ -2,11 +2,11 @@
 
 import { Refused, Stranger, get } from "./access";
 import { age, clock, fill, h, icon, remote, shape } from "./dom";
-import { holder } from "./pen";
 import { note } from "./note";
 import { log_out } from "./side";
 import { governs } from "./wire";
-import type { Device, Me, Session } from "./wire";
+import { title } from "./asked";
+import type { Card, Device, Me, Session } from "./wire";
 import { needs, say } from "./words";
 
 const LOOK_MS = 2000;
@@ -25,6 +25,7 @@ export class HomePage {
   private readonly undone = h("p", { class: "trouble", role: "alert" });
   private readonly lines = new Map<string, string>();
   private sessions: Session[] = [];
+  private cards: Card[] = [];
   private devices: Device[] = [];
   private opening = "";
   private timer = 0;
@@ -47,7 +48,8 @@ export class HomePage {
   private async look(): Promise<void> {
     if (this.is_over) return;
     try {
-      this.sessions = (await get<{ sessions: Session[] }>("/api/v1/sessions")).sessions;
+      const found = await get<{ sessions: Session[]; cards?: Card[] }>("/api/v1/sessions");
+      [this.sessions, this.cards] = [found.sessions, found.cards ?? []];
       fill(this.trouble);
       const running = this.sessions.filter((it) => it.running && !over(it)).slice(0, LINES_MAX);
       await Promise.all(running.map((it) => this.last_line(it.name)));
@@ -87,21 +89,31 @@ export class HomePage {
     const asking = this.sessions.filter((it) => !over(it) && waits(it));
     const open = this.sessions.filter((it) => !over(it));
     const closed = this.sessions.filter(over).reverse().slice(0, 20);
-    document.title = asking.length ? `(${asking.length}) cotty` : "cotty";
+    const waiting = asking.length + this.cards.length;
+    document.title = waiting ? `(${waiting}) cotty` : "cotty";
     const section = (word: string, ...rows: HTMLElement[]) => rows.length ? h("section", {}, h("h2", {}, word), ...rows) : null;
     const empty = say(governs(this.me.role) ? "home_empty" : "home_empty_watching");
     fill(this.list, this.undone, this.trouble,
-      asking.length ? h("section", {}, h("h2", {}, say("waiting_for_you")), h("div", { class: "asks" }, ...asking.map((it) => this.asks(it)))) : null,
+      waiting ? h("section", {}, h("h2", {}, say("waiting_for_you")), h("div", { class: "asks" }, ...this.cards.map((it) => this.card(it)), ...asking.map((it) => this.asks(it)))) : null,
       section(say("open_now"), ...open.map((it) => this.row(it))), open.length ? null : h("p", { class: "empty" }, empty),
       section(say("closed"), ...closed.map((it) => this.row(it))));
     this.draw_openers();
   }
 
+  private card(it: Card): HTMLElement {
+    const actor = it.asked_by.role === "agent" ? "agent" : "person";
+    return h("div", { class: "ask" }, h("span", { class: `${actor} by` }, shape(actor)),
+      h("div", {}, h("div", { class: "name" }, remote(it.session, "")), h("div", { class: "sub" }, remote(it.asked_by.label, ""))),
+      h("div", {}, h("div", {}, title(it)), h("div", { class: "sub" }, remote(it.account ?? it.target))),
+      h("span", { class: "left" }, say("card_left", { t: clock(it.left_ms) })),
+      h("a", { class: "button primary", href: `/s/${encodeURIComponent(it.session)}#${it.id}` }, say(it.kind === "host-key" ? "compare" : "answer")));
+  }
+
   private asks(it: Session): HTMLElement {
-    const pen = holder(it.pen);
+    const by = it.holds.run_by;
     const run = it.running;
     return h("div", { class: "ask" }, h("span", { class: "agent by" }, shape("agent")),
-      h("div", {}, h("div", { class: "name" }, remote(it.name, "")), h("div", { class: "sub" }, remote(pen?.who ?? "", ""))),
+      h("div", {}, h("div", { class: "name" }, remote(it.name, "")), h("div", { class: "sub" }, remote(by?.label ?? "", ""))),
       h("div", {}, h("div", {}, say(needs(run?.input ?? "line"), { program: run?.id ?? "" })), h("div", { class: "sub" }, remote(run?.asks ?? run?.command ?? ""))),
       h("span", { class: "left" }, clock(run?.took_ms ?? 0)),
       h("a", { class: "button primary", href: address(it) }, say("answer")));
@@ -133,10 +145,10 @@ export class HomePage {
 
   private holder(it: Session): HTMLElement {
     if (over(it)) return h("span", { class: "holder quiet" }, say("no_shell_left"));
-    const pen = holder(it.pen);
-    if (!pen) return h("span", { class: "holder quiet" }, say("free"));
-    const actor = pen.id?.startsWith("c") ? "agent" : pen.who === this.me.label ? "you" : "person";
-    return h("span", { class: `holder ${actor}` }, shape(actor), actor === "you" ? say("you") : remote(pen.who, ""));
+    const by = it.holds.taken?.who ?? it.holds.run_by ?? it.holds.draft;
+    if (!by) return h("span", { class: "holder quiet" }, say("free"));
+    const actor = by.role === "agent" ? "agent" : by.label === this.me.label ? "you" : "person";
+    return h("span", { class: `holder ${actor}` }, shape(actor), actor === "you" ? say("you") : remote(by.label, ""));
   }
 
   private draw_openers(): void {

@@ -3,6 +3,7 @@
 import { clock } from "./dom";
 import type { Actor } from "./dom";
 import { governs, writes } from "./wire";
+import type { Holds, Who } from "./wire";
 import { needs, say } from "./words";
 
 /** What is known of a session, from which the bar is made. */
@@ -10,7 +11,9 @@ export interface Known {
   role: string;
   me: string;
   mode: string;
-  pen: string | null;
+  holds: Holds;
+  /** When the pen that a person has taken falls back, on this page's clock. */
+  taken_until: number;
   state: string;
   detail: string | null;
   run: { id: string; state: string; input?: string | undefined; since: number } | undefined;
@@ -19,11 +22,14 @@ export interface Known {
   lost_at: number | undefined;
   tries: number;
   next_try: number;
-  took: boolean;
   lines_up: number;
+  /** The card that waits for a person here: who asks, what it is, and whether it is before their eyes. */
+  card: { who: string; title: string; key: boolean; open: boolean; focus: boolean } | undefined;
+  /** Its terminal is still to come. */
+  coming: boolean;
 }
 
-export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell";
+export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell" | "answer" | "compare" | "stop_opening";
 
 /** What the bar says. */
 export interface Bar {
@@ -37,17 +43,8 @@ export interface Bar {
 
 const NOWHERE = () => say("keys_none");
 
-/** Who holds the pen, as the daemon writes it: `c7 (claude-code)` or `Mei (unsent line)`. */
-export function holder(pen: string | null): { id?: string; who: string; draft: boolean } | undefined {
-  if (!pen) return undefined;
-  const draft = /^(.*) \(unsent line\)$/.exec(pen);
-  if (draft) return { who: draft[1] ?? "", draft: true };
-  const run = /^([ch]\d+) \((.*)\)$/.exec(pen);
-  return run ? { id: run[1] ?? "", who: run[2] ?? "", draft: false } : { who: pen, draft: false };
-}
-
 export function bar(known: Known, now: number): Bar {
-  return over(known) ?? away(known, now) ?? reading(known) ?? waits(known, now) ?? held(known, now);
+  return over(known) ?? away(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
 }
 
 function over(known: Known): Bar | undefined {
@@ -73,6 +70,17 @@ function reading(known: Known): Bar | undefined {
   return { actor: "you", attention: false, said: say("reading_up", { n: known.lines_up }), keys: say("a_key_brings_back"), acts: [{ act: "back" }] };
 }
 
+/** A card waits, or the terminal is still to come. */
+function asked(known: Known): Bar | undefined {
+  const { card } = known;
+  if (!card && !known.coming) return undefined;
+  const acts: Bar["acts"] = card && !card.open ? [{ act: card.key ? "compare" : "answer", primary: true }] : [];
+  if (!card && governs(known.role)) acts.push({ act: "stop_opening" });
+  const to = card?.focus ? say("keys_card") : known.coming ? NOWHERE() : keys(known);
+  if (!card) return { actor: "system", attention: false, said: say("not_open_yet"), keys: to, acts };
+  return { actor: "agent", attention: true, said: say("waits_for_you", { who: card.who }), soft: card.title, keys: to, acts };
+}
+
 function program(known: Known): string {
   return known.run?.id ?? known.shell;
 }
@@ -87,43 +95,79 @@ function keys(known: Known): string {
 function waits(known: Known, now: number): Bar | undefined {
   const run = known.run;
   if (run?.state !== "needs_input") return undefined;
-  const pen = holder(known.pen);
+  const by = known.holds.run === run.id ? known.holds.run_by : undefined;
   const agent = run.id.startsWith("c");
-  const said = agent ? say("waits_for_you", { who: pen?.id ? pen.who : run.id }) : say("pen_your_run", { id: run.id, t: clock(now - run.since) });
+  const said = agent ? say("waits_for_you", { who: by?.label ?? run.id }) : say("pen_your_run", { id: run.id, t: clock(now - run.since) });
   const kind = say(needs(run.input ?? "line"), { program: run.id });
   const where = writes(known.role) ? (run.input === "secret" ? keys(known) : kind) : NOWHERE();
   const acts: Bar["acts"] = writes(known.role) ? [{ act: "interrupt", hint: say("interrupt_hint", { program: run.id }) }] : [];
   return { actor: agent ? "agent" : "you", attention: agent, said, keys: where, acts };
 }
 
+const mine = (known: Known, who: Who): boolean => who.role !== "agent" && who.label === known.me;
+
 function held(known: Known, now: number): Bar {
-  const pen = holder(known.pen);
-  const plain = (actor: Actor | undefined, said: string, soft: string | undefined, acts: Bar["acts"]): Bar => ({
-    actor, attention: false, said, soft, keys: keys(known), acts,
-  });
-  const may = governs(known.role);
-  if (!writes(known.role)) return plain(undefined, say("pen_watching"), undefined, []);
-  if (pen?.id) {
-    const acts: Bar["acts"] = [{ act: "interrupt", hint: say("interrupt_hint", { program: pen.id }) }];
-    const released = known.mode === "human-only";
-    const agent = pen.id.startsWith("c");
-    if (may && (agent || released)) acts.push(released ? { act: "release", primary: true } : { act: "take_over", primary: true, hint: say("take_over_hint", { id: pen.id }) });
-    const soft = known.run ? say("run_time", { id: pen.id, t: clock(now - known.run.since) }) : pen.id;
-    const mine = !agent && pen.who === known.me;
-    return plain(agent ? "agent" : mine ? "you" : "person", mine ? say("pen_your_run", { id: pen.id, t: known.run ? clock(now - known.run.since) : "" }) : say("pen_person", { who: pen.who }), mine ? undefined : soft, acts);
+  if (!writes(known.role)) return { actor: undefined, attention: false, said: say("pen_watching"), keys: NOWHERE(), acts: [] };
+  return taken(known, now) ?? running(known, now) ?? closed(known) ?? drafted(known) ?? free(known, now);
+}
+
+/** A person has the pen: until they release it, or its time is over. */
+function taken(known: Known, now: number): Bar | undefined {
+  const by = known.holds.taken?.who;
+  if (!by) return undefined;
+  const acts: Bar["acts"] = known.holds.run ? [interrupt(known.holds.run)] : [];
+  const soft = known.holds.run ? run_time(known, known.holds.run, now) : say("agents_wait");
+  if (mine(known, by)) {
+    const t = clock(known.taken_until - now);
+    return { actor: "you", attention: false, said: say("pen_yours", { t }), soft, keys: keys(known), acts: [...acts, { act: "release", primary: true }] };
   }
-  if (known.mode === "human-only") {
-    const said = known.took ? say("pen_yours") : say("pen_people_only");
-    return plain(known.took ? "you" : undefined, said, known.took ? say("agents_wait") : undefined, may ? [{ act: "release", primary: true }] : []);
+  if (governs(known.role)) acts.push({ act: "take_over" });
+  return { actor: "person", attention: false, said: say("pen_person", { who: by.label }), keys: NOWHERE(), acts };
+}
+
+function interrupt(program: string): Bar["acts"][0] {
+  return { act: "interrupt", hint: say("interrupt_hint", { program }) };
+}
+
+function run_time(known: Known, id: string, now: number): string {
+  return known.run ? say("run_time", { id, t: clock(now - known.run.since) }) : id;
+}
+
+function running(known: Known, now: number): Bar | undefined {
+  const { run: id, run_by: by, parked } = known.holds;
+  if (!id || !by) return undefined;
+  const made = (actor: Actor, said: string, soft: string | undefined, acts: Bar["acts"]): Bar => ({ actor, attention: false, said, soft, keys: keys(known), acts });
+  if (by.role === "agent") {
+    const acts = [interrupt(id), known.mode === "human-only"
+      ? { act: "release" as const, primary: true }
+      : { act: "take_over" as const, primary: true, hint: say("take_over_hint", { id }) }];
+    const said = parked && mine(known, parked) ? say("pen_parked", { who: by.label, id }) : say("pen_person", { who: by.label });
+    return made("agent", said, run_time(known, id, now), acts);
   }
-  if (known.mode === "agent-only") return plain(undefined, say("pen_agents_only"), undefined, may ? [{ act: "release" }] : []);
-  if (pen?.draft) {
-    const mine = pen.who === known.me;
-    return { ...plain(mine ? "you" : "person", mine ? say("pen_typing") : say("pen_typing_other", { who: pen.who }), say("agents_wait"), []), keys: mine ? keys(known) : say("keys_same_line") };
+  if (mine(known, by)) return made("you", say("pen_your_run", { id, t: known.run ? clock(now - known.run.since) : "" }), undefined, [interrupt(id)]);
+  return made("person", say("pen_person", { who: by.label }), run_time(known, id, now), [interrupt(id)]);
+}
+
+function closed(known: Known): Bar | undefined {
+  const word = known.mode === "human-only" ? "pen_people_only" : known.mode === "agent-only" ? "pen_agents_only" : undefined;
+  if (!word) return undefined;
+  return { actor: undefined, attention: false, said: say(word), keys: keys(known), acts: governs(known.role) ? [{ act: "release", primary: known.mode === "human-only" }] : [] };
+}
+
+function drafted(known: Known): Bar | undefined {
+  const by = known.holds.draft;
+  if (!by) return undefined;
+  if (by.role === "agent") return { actor: "agent", attention: false, said: say("pen_typing_other", { who: by.label }), keys: say("keys_same_line"), acts: [] };
+  const own = mine(known, by);
+  const said = own ? say("pen_typing") : say("pen_typing_other", { who: by.label });
+  return { actor: own ? "you" : "person", attention: false, said, soft: say("agents_wait"), keys: own ? keys(known) : say("keys_same_line"), acts: [] };
+}
+
+function free(known: Known, now: number): Bar {
+  const { run } = known;
+  if (run?.state === "running") {
+    const said = say("run_time", { id: run.id, t: clock(now - run.since) });
+    return { actor: "person", attention: false, said, keys: keys(known), acts: [interrupt(run.id)] };
   }
-  if (known.run && known.run.state === "running") {
-    const t = clock(now - known.run.since);
-    return plain("person", say("run_time", { id: known.run.id, t }), undefined, [{ act: "interrupt", hint: say("interrupt_hint", { program: known.run.id }) }]);
-  }
-  return plain(undefined, say("free"), undefined, may ? [{ act: "take" }] : []);
+  return { actor: undefined, attention: false, said: say("free"), keys: keys(known), acts: [{ act: "take" }] };
 }

@@ -2,19 +2,22 @@
 
 import { get } from "./access";
 import { fill, h, icon, remote } from "./dom";
+import { title } from "./asked";
+import { Cards } from "./cards";
 import { draw_pen, draw_presence } from "./frame";
 import type { Message } from "./frame";
 import { KeyBar } from "./keybar";
-import { bar, holder } from "./pen";
+import { bar } from "./pen";
 import type { Act, Known } from "./pen";
 import { fetch_printed } from "./printed";
+import { Predicting } from "./predicting";
 import { is_phone, is_wide } from "./settings";
 import { Side } from "./side";
 import { Socket } from "./socket";
 import { Screen } from "./terminal";
 import { writes } from "./wire";
-import type { Frame, FromServer, Me, Session } from "./wire";
-import { say } from "./words";
+import type { Frame, FromServer, Holds, Me, Session } from "./wire";
+import { say, say_with } from "./words";
 
 /** A message takes the bar's place for this long. */
 const SAID_MS = 4000;
@@ -25,6 +28,11 @@ export class SessionPage {
   private readonly socket: Socket;
   private readonly side: Side;
   private readonly keybar: KeyBar;
+  private readonly cards: Cards;
+  private readonly predicting: Predicting;
+  private readonly opening = h("div", { class: "opening" });
+  /** The card that the address names. */
+  private wanted = /^#(q\d+)$/.exec(location.hash)?.[1];
   private readonly frame_element: HTMLElement;
   private readonly address = h("span", { class: "addr mono" });
   private readonly presence = h("ul", { class: "presence", "aria-label": say("here_now") });
@@ -43,20 +51,29 @@ export class SessionPage {
 
   constructor(private readonly name: string, private readonly me: Me) {
     this.known = {
-      role: me.role, me: me.label, mode: "human-first", pen: null, state: "opening", detail: null, run: undefined, shell: name,
-      live: false, lost_at: undefined, tries: 0, next_try: 0, took: sessionStorage.getItem(`cotty.took.${name}`) === "yes", lines_up: 0,
+      role: me.role, me: me.label, mode: "human-first", holds: {}, taken_until: 0, state: "opening", detail: null, run: undefined, shell: name,
+      live: false, lost_at: undefined, tries: 0, next_try: 0, lines_up: 0, card: undefined, coming: false,
     };
     const stage = h("div", { class: "term" });
     const more = h("button", { class: "bare", "aria-label": say("more"), "aria-pressed": "false", onclick: () => this.toggle_side() }, icon("more"));
     const back = me.session ? null : h("a", { class: "button bare", href: "/" }, icon("back"), h("span", { class: "wide-only" }, say("sessions")));
     this.side = new Side(this, more);
+    this.cards = new Cards({
+      session: name,
+      role: me.role,
+      speak: (said, at_once) => this.speak(said, at_once),
+      changed: () => this.cards && this.card_changed(),
+      leave: (dropped, did) => this.leave_card(dropped, did),
+    });
     this.keybar = new KeyBar((keys) => this.type(keys), (text) => this.paste(text), () => this.screen.xterm.textarea);
     this.frame_element = h("div", { class: "frame no-side" },
       h("header", { class: "top" }, back, back && h("span", { class: "rule" }), h("h1", {}, remote(name, "")), this.address,
         h("span", { class: "grow" }), this.presence, h("span", { class: "rule wide-only" }), more),
-      h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage),
+      h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage, this.opening),
       this.pen, this.keybar.element, this.side.element, this.spoken);
     document.body.replaceChildren(this.frame_element);
+    this.place_cards();
+    matchMedia("(max-width: 767px)").addEventListener("change", () => this.place_cards());
     document.title = `${name} · cotty`;
     this.screen = new Screen(stage, {
       key: (keys) => this.type(this.keybar.with_held(keys)),
@@ -67,6 +84,7 @@ export class SessionPage {
       points_at: (url) => url ? this.tell({ said: say("link_hint", { url: url.slice(0, 120) }) }) : this.untell(),
       bell: () => this.ring(),
     });
+    this.predicting = new Predicting(this.screen);
     this.socket = new Socket(name, {
       message: (it) => this.heard(it),
       frame: (it) => this.printed(it),
@@ -77,11 +95,11 @@ export class SessionPage {
     addEventListener("resize", () => this.fit());
     document.addEventListener("visibilitychange", () => this.title());
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.screen.dress());
-    setInterval(() => this.draw(), 1000);
+    setInterval(() => { this.cards.tick(); this.draw(); }, 1000);
     void this.socket.open();
     void this.look();
     this.draw();
-    this.screen.xterm.focus();
+    if (!this.wanted) this.screen.xterm.focus();
   }
 
   // What the side and others ask of the page.
@@ -99,7 +117,6 @@ export class SessionPage {
   }
 
   choose(mode: string): void {
-    this.took(false);
     this.socket.mode(mode);
   }
 
@@ -129,13 +146,14 @@ export class SessionPage {
   // Keys.
 
   private may_type(): boolean {
-    return writes(this.known.role) && !["exited", "lost", "closed"].includes(this.known.state);
+    return !this.known.coming && writes(this.known.role) && !["exited", "lost", "closed"].includes(this.known.state);
   }
 
   private type(keys: string): void {
     if (!this.may_type()) return;
     this.screen.xterm.scrollToBottom();
-    this.socket.key(keys);
+    const seq = this.socket.key(keys);
+    if (seq) this.predicting.typed(seq, keys);
     if (!this.socket.is_live()) this.draw();
   }
 
@@ -143,14 +161,18 @@ export class SessionPage {
     if (!this.may_type() || !text) return;
     const clean = text.replace(/\r\n?/g, "\n");
     if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(clean)) return this.tell({ said: say("paste_refused") });
-    const lines = clean.split("\n").filter((it, at, all) => it || at < all.length - 1).length;
-    const paste = () => {
+    this.socket.paste(clean.replace(/\n/g, "\r"));
+  }
+
+  /** The daemon knows what the program takes at this moment, and asks where it would take each line at once. */
+  private ask_paste(paste: number, lines: number): void {
+    const answer = (yes: boolean) => () => {
       this.untell();
-      this.socket.paste(clean.replace(/\n/g, "\r"));
+      this.socket.confirm(paste, yes);
       this.focus();
     };
-    if (!clean.includes("\n") || this.screen.xterm.modes.bracketedPasteMode) return paste();
-    this.tell({ said: say("paste_ask", { n: lines }), acts: [{ word: say("paste"), does: paste }, { word: say("do_not"), does: () => this.untell() }] }, 0);
+    const said = lines === 1 ? say("paste_ask_one") : say("paste_ask", { n: lines });
+    this.tell({ said, acts: [{ word: say("paste"), does: answer(true) }, { word: say("do_not"), does: answer(false) }] }, 0);
   }
 
   private copy(): void {
@@ -194,6 +216,7 @@ export class SessionPage {
     const acts = bar(this.known, Date.now()).acts.map((it) => it.act);
     if (letter === "k" && event.ctrlKey) this.type("\x0b");
     else if (letter === "p") this.act(acts.find((it) => it === "release" || it === "take" || it === "take_over"));
+    else if (letter === "a") this.act("answer");
     else if (letter === "i") this.act("interrupt");
     else if (letter === "g") this.act("back");
     else if (letter === "s" && !this.me.session) location.assign("/");
@@ -224,24 +247,32 @@ export class SessionPage {
   }
 
   private act(act: Act | undefined): void {
-    if (act === "take" || act === "take_over") {
-      this.took(true);
-      this.socket.mode("human-only");
-    } else if (act === "release") {
-      this.took(false);
-      this.socket.mode("human-first");
-    } else if (act === "interrupt") this.type("\x03");
+    if (act === "take" || act === "take_over") this.socket.pen(true);
+    else if (act === "release" && this.has_pen()) this.socket.pen(false);
+    else if (act === "release") this.socket.mode("human-first");
+    else if (act === "interrupt") this.type("\x03");
     else if (act === "try_now") this.socket.now();
     else if (act === "back") {
       this.screen.xterm.scrollToBottom();
       this.scrolled(0);
     } else if (act === "new_shell") void this.again();
+    else if (act === "stop_opening") void this.close();
+    else if (act === "answer" || act === "compare") return this.show_card();
     this.focus();
   }
 
-  private took(it: boolean): void {
-    this.known.took = it;
-    sessionStorage.setItem(`cotty.took.${this.name}`, it ? "yes" : "no");
+  private has_pen(): boolean {
+    return this.known.holds.taken?.who.label === this.known.me;
+  }
+
+  /** Who may write, as the daemon has it. */
+  private held(mode: string, holds: Holds): void {
+    const { known } = this;
+    const before = (known.holds.taken?.who ?? known.holds.run_by)?.label;
+    [known.mode, known.holds] = [mode, holds];
+    known.taken_until = Date.now() + (holds.taken?.left_ms ?? 0);
+    const now = (holds.taken?.who ?? holds.run_by)?.label;
+    if (now && now !== before) this.speak(say("spoken_pen", { who: now === known.me ? say("you") : now }));
   }
 
   private async again(): Promise<void> {
@@ -256,13 +287,13 @@ export class SessionPage {
     if (it.type === "welcome") {
       known.role = it.you.role;
       known.me = it.you.label;
+      this.predicting.it.begin(this.socket.last);
       this.screen.resize(it.cols, it.rows);
     } else if (it.type === "gate") {
-      const before = holder(known.pen)?.who;
-      [known.mode, known.pen] = [it.mode, it.pen];
-      if (it.mode !== "human-only") this.took(false);
-      const now = holder(it.pen)?.who;
-      if (now && now !== before) this.speak(say("spoken_pen", { who: now === known.me ? say("you") : now }));
+      // A daemon that was killed knows nothing of who had it; nobody else has taken it since.
+      if (this.had_pen && !it.holds.taken) this.socket.pen(true);
+      this.had_pen = false;
+      this.held(it.mode, it.holds);
       this.side.draw();
     } else if (it.type === "run") {
       const since = known.run?.id === it.id ? known.run.since : Date.now();
@@ -270,17 +301,31 @@ export class SessionPage {
       known.run = open ? { id: it.id, state: it.state, input: it.input, since } : undefined;
       if (it.state === "completed") this.speak(say("spoken_ended", { id: it.id, exit: 0, n: it.exit ?? "" }));
       void this.look();
+    } else if (it.type === "cards") {
+      this.cards.heard(it.cards, it.ended ?? []);
+      if (this.wanted && this.cards.open) this.show_card();
+    } else if (it.type === "echo") {
+      this.predicting.it.echo(it.seq, it.echo, performance.now());
+      return this.predicting.draw();
+    } else if (it.type === "wrote") {
+      this.predicting.it.wrote(performance.now());
+      return this.predicting.draw();
     } else if (it.type === "presence") {
       this.viewers = it.who;
       this.side.draw();
     } else if (it.type === "size") {
       this.screen.resize(it.cols, it.rows);
+      this.predicting.drop();
     } else if (it.type === "state") {
       [known.state, known.detail] = [it.session, it.detail];
+      this.predicting.it.stands(it.session === "ready");
+      this.predicting.draw();
       if (it.session === "ready") known.run = undefined;
       void this.look();
     } else if (it.type === "gap") {
       this.skipped = say("hole", { reason: it.reason });
+    } else if (it.type === "paste_asks") {
+      this.ask_paste(it.seq, it.lines);
     } else if (it.type === "refused") {
       this.tell({ said: it.failure.what });
     }
@@ -300,9 +345,11 @@ export class SessionPage {
     } else {
       await this.screen.write(it.bytes);
     }
+    this.predicting.printed();
     this.screen.follow_cursor();
   }
 
+  private had_pen = false;
   private dropped = 0;
   private is_resumed = false;
 
@@ -325,7 +372,9 @@ export class SessionPage {
   }
 
   private away(tries: number, next_ms: number): void {
+    if (this.known.live) this.had_pen = this.has_pen();
     this.known.live = false;
+    this.predicting.drop();
     this.known.lost_at ??= Date.now();
     this.known.tries = tries;
     this.known.next_try = Date.now() + next_ms;
@@ -362,7 +411,8 @@ export class SessionPage {
       const status = await get<Session>(`/api/v1/status?session=${encodeURIComponent(this.name)}`);
       this.status = status;
       const { known } = this;
-      [known.mode, known.pen, known.state, known.detail] = [status.mode, status.pen, status.state, status.detail];
+      this.held(status.mode, status.holds);
+      [known.state, known.detail] = [status.state, status.detail];
       known.shell = status.shell.split("/").pop() || this.name;
       const run = status.running;
       known.run = run ? { id: run.id, state: run.state, input: run.input, since: Date.now() - run.took_ms } : undefined;
@@ -376,6 +426,40 @@ export class SessionPage {
     const again = this.looking === 2;
     this.looking = 0;
     if (again) void this.look();
+  }
+
+  // Cards.
+
+  /** On a phone a card is a sheet in the place of the keys; elsewhere it stands at the foot of the side. */
+  private place_cards(): void {
+    (is_phone() ? this.frame_element : this.side.element).append(this.cards.element);
+    this.card_changed();
+  }
+
+  /** A person wants the card before their eyes. */
+  private show_card(): void {
+    this.wanted = undefined;
+    if (is_phone()) this.frame_element.classList.add("sheet");
+    else if (this.frame_element.classList.contains("no-side")) this.toggle_side();
+    this.cards.focus();
+    this.card_changed();
+  }
+
+  private leave_card(dropped: number, did?: string): void {
+    if (did || this.cards.is_empty) this.frame_element.classList.remove("sheet");
+    if (did && is_phone()) this.tell({ said: did });
+    if (dropped) this.tell({ said: say("keys_dropped", { n: dropped }) });
+    this.card_changed();
+    this.focus();
+  }
+
+  private card_changed(): void {
+    const card = this.cards.open;
+    const shown = this.frame_element.classList;
+    const open = is_phone() ? shown.contains("sheet") : !shown.contains("no-side");
+    this.known.card = card && { who: card.asked_by.label, title: title(card), key: card.kind === "host-key", open, focus: this.cards.has_focus };
+    this.title();
+    this.draw();
   }
 
   // The stage.
@@ -397,6 +481,7 @@ export class SessionPage {
     this.side.shown(!open);
     if (is_wide()) this.fit();
     else this.screen.follow_cursor();
+    this.card_changed();
     if (open) this.focus();
   }
 
@@ -415,7 +500,8 @@ export class SessionPage {
     this.draw();
   }
 
-  private speak(said: string): void {
+  private speak(said: string, at_once = false): void {
+    this.spoken.setAttribute("aria-live", at_once ? "assertive" : "polite");
     this.spoken.textContent = said;
   }
 
@@ -427,7 +513,22 @@ export class SessionPage {
   private title(): void {
     if (!document.hidden) this.rung = false;
     const waits = this.known.run?.state === "needs_input" && this.known.run.id.startsWith("c");
+    const { card } = this.known;
+    if (card) {
+      document.title = `(1) ${card.title} · ${this.name} · cotty`;
+      return;
+    }
     document.title = `${waits ? "(1) " : this.rung ? "• " : ""}${this.name} · cotty`;
+  }
+
+  /** Before there is a terminal the stage says what it waits for, on the page's own surface. */
+  private draw_opening(): void {
+    const { known, status } = this;
+    known.coming = known.state === "opening" && !!status?.account;
+    this.frame_element.classList.toggle("coming", known.coming);
+    if (!known.coming) return;
+    const when = known.card ? say(known.card.key ? "opens_when_trusted" : "opens_when_answered") : "";
+    fill(this.opening, h("h2", {}, ...say_with("opening", { name: remote(this.name, "") })), when ? h("p", {}, when) : null, h("p", { class: "quiet" }, remote(status?.health_why ?? "", "")));
   }
 
   private draw(): void {
@@ -437,6 +538,7 @@ export class SessionPage {
     const said = bar(this.known, now);
     const stale = !this.known.live && (this.is_over || (this.known.lost_at !== undefined && now - this.known.lost_at >= 2000));
     this.frame_element.classList.toggle("stale", stale);
+    this.draw_opening();
     draw_pen(this.pen, said, this.message, this.known, (act) => this.act(act));
     this.keybar.draw(this.known.run);
     if (this.status) fill(this.address, remote(this.status.account ?? say("on_this_machine", { shell: this.known.shell }), "remote"));

@@ -1,6 +1,6 @@
 // What a person has chosen for this browser, and kept in it alone.
 
-export interface Settings { theme: "system" | "dark" | "light"; size: number; reader: boolean }
+export interface Settings { theme: "system" | "dark" | "light"; size: number; reader: boolean; notify: boolean; predict: boolean }
 
 export const is_phone = (): boolean => matchMedia("(max-width: 767px)").matches;
 export const is_wide = (): boolean => matchMedia("(min-width: 1280px)").matches;
@@ -11,10 +11,12 @@ export function settings(): Settings {
     theme: said === "dark" || said === "light" ? said : "system",
     size: Number(localStorage.getItem("cotty.size")) || (is_phone() ? 12 : 13),
     reader: localStorage.getItem("cotty.reader") === "yes",
+    predict: localStorage.getItem("cotty.predict") !== "no",
+    notify: localStorage.getItem("cotty.notify") === "yes",
   };
 }
 
-export function choose(name: "theme" | "size" | "reader", value: string): void {
+export function choose(name: "theme" | "size" | "reader" | "notify" | "predict", value: string): void {
   localStorage.setItem(`cotty.${name}`, value);
   const { theme } = settings();
   const light = theme === "light" || (theme === "system" && matchMedia("(prefers-color-scheme: light)").matches);

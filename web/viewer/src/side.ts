@@ -2,7 +2,6 @@
 
 import { Refused, Stranger, forget, get } from "./access";
 import { age, fill, h, remote, shape } from "./dom";
-import { holder } from "./pen";
 import type { Known } from "./pen";
 import { choose, settings } from "./settings";
 import { governs } from "./wire";
@@ -28,6 +27,7 @@ const MODE_WORDS = { common: "mode_common", "human-first": "mode_human_first", "
 
 export class Side {
   readonly element = h("aside", { class: "side", "aria-label": say("more") });
+  private readonly blocks = this.element.appendChild(h("div", { class: "scrolls" }));
   private open = false;
 
   constructor(private readonly page: Page, private readonly button: HTMLElement) {}
@@ -40,7 +40,7 @@ export class Side {
 
   draw(): void {
     if (!this.open) return;
-    fill(this.element, h("div", { class: "blocks" }, this.modes(), this.here(), this.diagnostics(), this.settings(), this.ways_out()));
+    fill(this.blocks, h("div", { class: "blocks" }, this.modes(), this.here(), this.diagnostics(), this.settings(), this.ways_out()));
   }
 
   private modes(): HTMLElement {
@@ -55,12 +55,12 @@ export class Side {
 
   private here(): HTMLElement {
     const { viewers, known } = this.page.seen;
-    const pen = holder(known.pen);
+    const by = known.holds.run_by;
     const own = viewers.indexOf(known.me);
     const people = viewers.map((who, at) => at === own
       ? h("li", { class: "you" }, shape("you"), say("you"))
       : h("li", { class: "person" }, shape("person"), remote(who, "")));
-    const agent = pen?.id?.startsWith("c") ? h("li", { class: "agent" }, shape("agent"), remote(pen.who, "")) : null;
+    const agent = by?.role === "agent" ? h("li", { class: "agent" }, shape("agent"), remote(by.label, "")) : null;
     return h("section", {}, h("h2", {}, say("here_now")), h("ul", { class: "here" }, agent, ...people));
   }
 
@@ -90,14 +90,24 @@ export class Side {
     const reader = h("button", {
       class: `choice${now.reader ? " on" : ""}`, "aria-pressed": String(now.reader), onclick: () => this.prefer("reader", now.reader ? "no" : "yes"),
     }, say("screen_reader"));
+    const predict = h("button", {
+      class: `choice${now.predict ? " on" : ""}`, "aria-pressed": String(now.predict), onclick: () => this.prefer("predict", now.predict ? "no" : "yes"),
+    }, say("predict_typing"));
+    const notify = h("button", { class: `choice${now.notify ? " on" : ""}`, "aria-pressed": String(now.notify), onclick: () => void this.notify(!now.notify) }, say("notifications"));
     return h("section", {}, h("h2", {}, say("settings")), h("h3", {}, say("theme")), h("div", { class: "choices" }, ...themes),
-      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader));
+      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader, notify, predict));
   }
 
-  private prefer(name: "theme" | "size" | "reader", value: string): void {
+  private prefer(name: "theme" | "size" | "reader" | "notify" | "predict", value: string): void {
     choose(name, value);
     this.page.dress();
     this.draw();
+  }
+
+  /** The browser asks once; what it was told is its own. */
+  private async notify(wanted: boolean): Promise<void> {
+    const may = wanted && "Notification" in globalThis && await Notification.requestPermission() === "granted";
+    this.prefer("notify", may ? "yes" : "no");
   }
 
   private ways_out(): HTMLElement {

@@ -110,6 +110,8 @@ export class Socket {
       this.hears.back(dropped);
     } else if (message.type === "echo") {
       this.unanswered = this.unanswered.filter((it) => it > message.seq);
+    } else if (message.type === "paste_asks") {
+      this.unanswered = this.unanswered.filter((it) => it !== message.seq);
     } else if (message.type === "refused") {
       this.refused = message.failure.what;
       this.unanswered = this.unanswered.filter((it) => it !== message.seq);
@@ -157,10 +159,19 @@ export class Socket {
     return true;
   }
 
-  /** Sends keys, as a terminal does; counts them where nobody takes them. */
-  key(bytes: string): void {
-    if (this.tell({ type: "key", seq: this.seq + 1, bytes: latin(bytes) })) this.unanswered.push(++this.seq);
-    else this.dropped += 1;
+  /** Sends keys, as a terminal does, and returns their number; counts them where nobody takes them. */
+  key(bytes: string): number | undefined {
+    if (this.tell({ type: "key", seq: this.seq + 1, bytes: latin(bytes) })) {
+      this.unanswered.push(++this.seq);
+      return this.seq;
+    }
+    this.dropped += 1;
+    return undefined;
+  }
+
+  /** The number that was given last. */
+  get last(): number {
+    return this.seq;
   }
 
   /** The same for bytes that are no text. */
@@ -181,8 +192,19 @@ export class Socket {
     this.unanswered.push(seq);
   }
 
+  /** Says what becomes of a paste that the daemon asks about. */
+  confirm(paste: number, yes: boolean): void {
+    if (this.tell({ type: "confirm", seq: this.seq + 1, paste, yes })) this.seq += 1;
+    if (yes) this.unanswered.push(this.seq);
+  }
+
   resize(cols: number, rows: number): void {
     this.tell({ type: "resize", cols, rows });
+  }
+
+  /** Takes the pen, or puts it down. */
+  pen(take: boolean): void {
+    this.tell({ type: "pen", take });
   }
 
   mode(mode: string): void {

@@ -10,12 +10,25 @@ export interface Run {
   reason?: string; took_ms: number; asks?: string;
 }
 
+/** What keeps others from writing. */
+export interface Holds { run?: string; run_by?: Who; draft?: Who; parked?: Who; taken?: { who: Who; left_ms: number } }
+
 export interface Session {
   name: string; target: string; account?: string; health: string; health_why?: string; label: string | null;
-  state: string; detail: string | null; shell: string; cwd: string | null; mode: string; pen: string | null;
+  state: string; detail: string | null; shell: string; cwd: string | null; mode: string; holds: Holds;
   running: Run | null; cols: number; rows: number; viewers: string[]; opened_by: Who; idle_ms: number;
   warnings: string[]; next_offset: string;
 }
+
+export interface Card {
+  id: string; kind: "host-key" | "passphrase" | "password" | "challenge"; session: string; target: string; wants: string;
+  account?: string; key?: string; algorithm?: string; host?: string; file?: string; words?: string; why?: string; echo: boolean;
+  asked_by: Who; attempt: number; left_ms: number;
+  /** When it ends, on this page's own clock. */
+  ends?: number;
+}
+
+export interface EndedCard { id: string; how: string }
 
 export interface Device { name: string; host: string; user?: string; port?: number; label?: string }
 
@@ -23,9 +36,12 @@ export type FromServer =
   | { type: "welcome"; you: Who; session: string; cols: number; rows: number; build: string }
   | { type: "gap"; from: string; to: string; reason: string }
   | { type: "echo"; seq: number; echo: "on" | "off" | "unknown" }
+  | { type: "paste_asks"; seq: number; lines: number }
+  | { type: "cards"; cards: Card[]; ended?: EndedCard[] }
   | { type: "presence"; who: string[] }
   | ({ type: "run" } & Omit<Run, "took_ms">)
-  | { type: "gate"; mode: string; pen: string | null }
+  | { type: "gate"; mode: string; holds: Holds }
+  | { type: "wrote"; who: Who }
   | { type: "size"; cols: number; rows: number }
   | { type: "state"; session: string; detail: string | null }
   | { type: "refused"; seq?: number; failure: Failure }

@@ -12,7 +12,7 @@ use toml_edit::{Item, TableLike};
 pub(super) type Fault = (Range<usize>, String, String);
 
 /// Words for what is to come. Whoever writes one relies on it, so that it is not passed over.
-const LATER: [&str; 5] = ["policy", "rules", "approvals", "audit", "hide"];
+const LATER: [&str; 4] = ["policy", "rules", "approvals", "audit"];
 
 /// Returns the entries of a table, all of which are known.
 pub(super) fn known<'a>(

@@ -105,6 +105,9 @@ async fn reached(settings: &Settings) -> Result<TcpStream, ConnectError> {
     let no_address = |source| ConnectError::NoAddress { host: settings.host.clone(), source };
     let found = tokio::net::lookup_host((settings.host.as_str(), settings.port)).await.map_err(no_address)?;
     let found: Vec<SocketAddr> = found.filter(|it| settings.family.admits(*it)).collect();
+    if let Ok(mut met) = settings.met.lock() {
+        met.extend(found.iter().map(SocketAddr::ip));
+    }
     if found.is_empty() && settings.family != Family::Any {
         let words = format!("none of the family that ssh's configuration asks for ({})", settings.family);
         return Err(no_address(io::Error::other(words)));
