@@ -12,7 +12,7 @@ use cotty_wire::api::{
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
 use crate::cli::client::{Client, internal, unreachable_daemon};
 use crate::config;
-use crate::instance::{Instance, config_path};
+use crate::instance::{Flags, Instance, config_path};
 
 pub(crate) mod client;
 
@@ -36,7 +36,11 @@ mod piped;
 
 mod answer;
 
+mod allow;
+
 mod device;
+
+mod device_test;
 
 mod secret;
 
@@ -78,31 +82,30 @@ pub fn run() -> ExitCode {
 
 fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
     let json = arguments.json;
-    match arguments.command {
+    let Arguments { instance, config, env_file, command, .. } = arguments;
+    let flags = Flags { instance, config, env_file };
+    match command {
         Order::Completions { shell } => {
             clap_complete::generate(shell, &mut Arguments::command(), "cotty", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
         }
-        Order::Config { what } => about_config(what, json),
+        Order::Config { what } if !matches!(what, About::Allow { .. }) => about_config(what, &flags, json),
         Order::Setup => {
-            let name = Instance::name(arguments.instance.as_deref()).map_err(|it| Failure::from(&it))?;
-            let snippets = setup::Snippets::of(&name);
+            let snippets = setup::Snippets::of(&flags).map_err(unreachable_daemon)?;
             shown(&snippets, json, |it| print::line(&it.to_string())).map(|()| ExitCode::SUCCESS)
         }
         // Reached where `--instance` stands before it; the first statement of `main` takes the rest.
-        Order::Mcp => Ok(crate::shim::run(
-            arguments.instance.iter().flat_map(|it| ["--instance".into(), it.into()]).collect(),
-        )),
+        Order::Mcp => Ok(crate::shim::run(flags.arguments())),
         Order::Hold => Err(Failure::from(&cotty_core::refusal::Refusal::InvalidArgument {
             what: "hold",
             why: "the daemon starts it with a state directory, and nobody else does".to_owned(),
         })),
         Order::Serve { listen, no_listen, serving } => {
-            let instance = Instance::find(arguments.instance.as_deref()).map_err(unreachable_daemon)?;
+            let instance = Instance::find(&flags).map_err(unreachable_daemon)?;
             let listen = if no_listen { Some(Listen::Off) } else { listen };
             serve::serve(&instance, listen, serving, json)
         }
-        Order::Daemon { serving } => daemon(arguments.instance.as_deref(), serving),
+        Order::Daemon { serving } => daemon(&flags, serving),
         order @ (Order::Up { .. }
         | Order::Ssh { .. }
         | Order::Attach { .. }
@@ -118,11 +121,12 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Answer { .. }
         | Order::Secret { .. }
         | Order::Device { .. }
+        | Order::Config { .. }
         | Order::Viewer { .. }
         | Order::Token { .. }
         | Order::Stop
         | Order::Restart) => {
-            let instance = Instance::find(arguments.instance.as_deref()).map_err(unreachable_daemon)?;
+            let instance = Instance::find(&flags).map_err(unreachable_daemon)?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| internal(&error.to_string()))?;
             let ended = runtime.block_on(ask(order, instance, json));
@@ -133,8 +137,8 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
     }
 }
 
-fn daemon(instance: Option<&str>, serving: bool) -> Result<ExitCode, Failure> {
-    let instance = Instance::find(instance).map_err(unreachable_daemon)?;
+fn daemon(flags: &Flags, serving: bool) -> Result<ExitCode, Failure> {
+    let instance = Instance::find(flags).map_err(unreachable_daemon)?;
     if serving {
         return Ok(crate::daemon::run::run(&instance));
     }
@@ -142,8 +146,8 @@ fn daemon(instance: Option<&str>, serving: bool) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn about_config(what: About, json: bool) -> Result<ExitCode, Failure> {
-    let path = config_path().map_err(unreachable_daemon)?;
+fn about_config(what: About, flags: &Flags, json: bool) -> Result<ExitCode, Failure> {
+    let path = config_path(flags).map_err(unreachable_daemon)?;
     let shown = path.display().to_string();
     match what {
         About::Path if json => {
@@ -167,8 +171,12 @@ fn about_config(what: About, json: bool) -> Result<ExitCode, Failure> {
                     "{shown}: {}",
                     if path.exists() { "right" } else { "not there; defaults hold" }
                 ));
+                let project = allow::standing(&Instance::find(flags).map_err(unreachable_daemon)?);
+                project.iter().for_each(|it| print::line(&print::clean(it)));
             }
         }
+        // It is asked of the daemon.
+        About::Allow { .. } => {}
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -180,14 +188,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         order @ (Order::Up { .. } | Order::Ssh { .. } | Order::Trust { .. }) => {
             return waited_for(order, instance.clone(), &passed()?, json).await;
         }
-        Order::Attach { name } => {
-            let client = named("attach")?;
-            let found: Session = client.get("status", &session(name)).await?;
-            if found.state == "opening" && found.account.is_some() {
-                return join(Client::new(instance.clone(), "attach", &passed()?)?, found.name).await;
-            }
-            return attach::attach(client, &found.name).await;
-        }
+        Order::Attach { name } => return attached(&instance, name, &passed()?).await,
         Order::Run { name, wait, kill_after, command } => {
             let client = Client::new(instance.clone(), "run", &passed()?)?;
             return run_command(&client, name, wait, kill_after, command.join(" "), json).await;
@@ -202,6 +203,10 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             shown(&named("ls")?.get::<Runs>("runs", &Query::default()).await?, json, print::runs)
         }
         Order::Ls { runs: false, filter } => return list(&named("ls")?, filter.as_deref(), json).await,
+        Order::Device { what: what @ Devices::Test { .. } } => {
+            let client = Client::new(instance.clone(), "device", &passed()?)?;
+            return devices(&client, &instance, what, json).await;
+        }
         Order::Device { what } => return devices(&named("device")?, &instance, what, json).await,
         Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
         Order::Token { what } => access::token(&named("token")?, what, json).await,
@@ -229,6 +234,9 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             let query = Query { command: Some(run), ..Query::default() };
             shown(&named("why")?.get::<Evidence>("evidence", &query).await?, json, why::print)
         }
+        Order::Config { what: About::Allow { revoke } } => {
+            return allow::allow(&named("config")?, revoke, json).await;
+        }
         Order::Config { .. }
         | Order::Setup
         | Order::Mcp
@@ -238,6 +246,16 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         | Order::Completions { .. } => Ok(()),
     };
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+/// Attaches to a session, or joins those who wait for one that is still opening.
+async fn attached(instance: &Instance, name: Option<String>, passed: &[String]) -> Result<ExitCode, Failure> {
+    let client = Client::new(instance.clone(), "attach", &[])?;
+    let found: Session = client.get("status", &session(name)).await?;
+    if found.state == "opening" && found.account.is_some() {
+        return join(Client::new(instance.clone(), "attach", passed)?, found.name).await;
+    }
+    attach::attach(client, &found.name).await
 }
 
 /// Lists sessions, and what waits for a person.
@@ -270,6 +288,7 @@ async fn devices(
         Devices::Add { name, target, label } => device::Change::Add { name, target, label },
         Devices::Remove { name } => device::Change::Remove { name },
         Devices::Default { name } => device::Change::Default { name },
+        Devices::Test { target, login } => return device_test::test(client, target, login, json).await,
     };
     device::change(client, &instance.config, change).await
 }

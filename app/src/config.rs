@@ -1,18 +1,21 @@
 //! The config file: as written, with the line of every word, then resolved, with nothing left open.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cotty_core::refusal::Refusal;
-use cotty_engine::hosts::device::{Device, Targets};
+use cotty_engine::hosts::device::{Choice, Device, Targets};
 use cotty_host::native::settings::Limits as Patience;
 use cotty_host::openssh::PATH;
 use cotty_web::door::Listen;
 
 pub mod environment;
+mod owned;
 mod toml;
-mod written;
+pub(crate) mod workspace;
+pub(crate) mod written;
 
 pub use written::Written;
 
@@ -29,6 +32,8 @@ pub struct Config {
     pub pass_env: Vec<String>,
     /// Where browsers and programs find the daemon.
     pub listen: Listen,
+    /// The agent of ssh for those who come by TCP, and bring none.
+    pub agent_socket: Option<PathBuf>,
     /// What agents may name.
     pub targets: Targets,
     /// How long each step of a connection may take.
@@ -37,6 +42,12 @@ pub struct Config {
     pub ssh_config: Option<PathBuf>,
     /// Where ssh and the programs of its configuration are looked for.
     pub ssh_path: String,
+    /// Which engine connects, where a device does not say.
+    pub engine: Choice,
+    /// The files that this one includes, with `~` as it is written.
+    pub include: Vec<PathBuf>,
+    /// The groups of devices.
+    pub groups: BTreeSet<String>,
     /// The hosts that are named here.
     pub devices: BTreeMap<String, Device>,
 }
@@ -91,6 +102,9 @@ const PARK_DRAFTS: Duration = Duration::from_secs(30);
 /// 64 MiB: a day of builds, and a hundred sessions still fit on a small disk.
 const QUOTA_MIB: u64 = 64;
 
+/// No config is longer.
+const BYTES_MAX: u64 = 1024 * 1024;
+
 /// Reads and resolves a config file. A file that does not exist says nothing.
 pub fn read(path: &Path) -> Result<Config, Refusal> {
     parsed(path, &text(path)?.unwrap_or_default())
@@ -113,34 +127,69 @@ pub fn read_again(path: &Path) -> Result<Config, Refusal> {
 /// Returns what is in a file; nothing where there is none.
 fn text(path: &Path) -> Result<Option<String>, Refusal> {
     let refused = |why: String, remedy: &str| Refusal::Config { why, remedy: remedy.to_owned() };
-    match std::fs::read(path) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => {
-            let why = format!("cannot read {}: {error}", path.display());
-            Err(refused(why, "Mend its permissions, or name another file in COTTY_CONFIG"))
-        }
+    let unread = |error: std::io::Error| {
+        let why = format!("cannot read {}: {error}", path.display());
+        refused(why, "Mend its permissions, or name another file in COTTY_CONFIG")
+    };
+    let mut file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unread(error)),
+    };
+    // Looked at is what was opened.
+    let about = file.metadata().map_err(unread)?;
+    if !about.is_file() || about.len() > BYTES_MAX {
+        let why = format!("{} is no file of at most 1 MiB", path.display());
+        return Err(refused(why, "Name another file in COTTY_CONFIG"));
     }
+    if let Some(why) = owned::by_others(&about) {
+        let remedy = format!("See that what is in it is yours; then: chown, chmod go-w {}", path.display());
+        return Err(refused(format!("{} {why}", path.display()), &remedy));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unread)?;
+    let text = String::from_utf8(bytes);
+    text.map(Some).map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8"))
 }
 
 fn parsed(path: &Path, text: &str) -> Result<Config, Refusal> {
-    let written = Written::parse(text).map_err(|wrong| {
-        let remedy = format!("{}; then run: cotty config check", wrong.remedy);
-        Refusal::Config { why: format!("{}:{}: {}", path.display(), wrong.line, wrong.what), remedy }
-    })?;
+    let mut written = Written::parse(text).map_err(|wrong| told(path, wrong))?;
+    let refused = |path: &Path, why: String| {
+        let why = format!("{}: {why}", path.display());
+        Refusal::Config { why, remedy: "Mend it; then run: cotty config check".to_owned() }
+    };
+    for named in written.include.clone() {
+        let file = crate::instance::expanded(&named)?;
+        let text = self::text(&file)?;
+        let text = text
+            .ok_or_else(|| refused(path, format!("include names {}, which is not there", file.display())))?;
+        let included = Written::parse_included(&text).map_err(|wrong| told(&file, wrong))?;
+        written.take_in(included).map_err(|why| refused(&file, why))?;
+    }
+    if let Some((device, group)) = written.groupless() {
+        return Err(refused(
+            path,
+            format!("the device {device} is in the group {group}, and there is no [groups.{group}]"),
+        ));
+    }
     Ok(written.into())
+}
+
+fn told(path: &Path, wrong: written::Wrong) -> Refusal {
+    let remedy = format!("{}; then run: cotty config check", wrong.remedy);
+    Refusal::Config { why: format!("{}:{}: {}", path.display(), wrong.line, wrong.what), remedy }
 }
 
 impl From<Written> for Config {
     fn from(written: Written) -> Self {
         let quota_mib = written.quota_mib.unwrap_or(QUOTA_MIB);
         let patience = Patience::default();
-        let own = written.devices.iter().find(|(_, it)| it.defaults.default == Some(true));
+        let devices = written.devices();
+        let own = devices.iter().find(|(_, it)| it.defaults.default == Some(true));
         Self {
             default: written.default.or_else(|| own.map(|(name, _)| name.clone())),
             listen: written.listen.unwrap_or_default(),
+            agent_socket: written.agent_socket,
             targets: written.targets.unwrap_or_default(),
             timeouts: Timeouts {
                 connect: written.connect.unwrap_or(patience.connect),
@@ -148,8 +197,11 @@ impl From<Written> for Config {
                 authentication: written.authentication.unwrap_or(patience.authentication),
             },
             ssh_config: written.ssh_config,
+            engine: written.engine.unwrap_or_default(),
             ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
-            devices: written.devices,
+            include: written.include,
+            groups: written.groups.into_keys().collect(),
+            devices,
             session: Session {
                 shell: written.shell,
                 term: written.term.unwrap_or_else(|| "xterm-256color".to_owned()),
@@ -173,13 +225,9 @@ impl Config {
     /// Returns the variables that a caller says in its hello: those for shells, and those that hold a device's secrets.
     #[must_use]
     pub fn variables(&self) -> Vec<String> {
-        let secrets = self.secret_variables();
-        self.pass_env.iter().chain(&secrets).cloned().collect()
-    }
-
-    /// Returns the variables of a caller that hold secrets. No shell gets them.
-    #[must_use]
-    pub fn secret_variables(&self) -> BTreeSet<String> {
-        self.devices.values().flat_map(Device::variables).map(str::to_owned).collect()
+        // No shell here gets what is a device's.
+        let of_devices: BTreeSet<String> =
+            self.devices.values().flat_map(Device::variables).map(str::to_owned).collect();
+        self.pass_env.iter().chain(&of_devices).cloned().collect()
     }
 }

@@ -13,3 +13,4 @@ pub mod principal;
 pub mod processes;
 
 mod log;
+pub(crate) mod projects;

@@ -1,6 +1,7 @@
 //! Which cotty is meant: the instance's name, and where its files are.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use cotty_core::refusal::Refusal;
@@ -16,6 +17,35 @@ pub const SOCKET: &str = "daemon.sock";
 /// What the running daemon tells of itself, in the state directory.
 pub const CARD: &str = "daemon.json";
 
+/// What a command line says of where cotty's own files are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--instance`
+    pub instance: Option<String>,
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--env-file`
+    pub env_file: Option<PathBuf>,
+}
+
+impl Flags {
+    /// Returns the same as arguments for another process, which stands elsewhere.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let mut arguments = Vec::new();
+        if let Some(name) = &self.instance {
+            arguments.extend(["--instance".into(), name.into()]);
+        }
+        for (flag, path) in [("--config", &self.config), ("--env-file", &self.env_file)] {
+            if let Some(path) = path {
+                // Where this process stands nowhere the other one says so.
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                arguments.extend([flag.into(), path.into_os_string()]);
+            }
+        }
+        arguments
+    }
+}
+
 /// One instance: its own daemon, holder, sessions and store.
 #[derive(Clone, Debug)]
 pub struct Instance {
@@ -25,6 +55,10 @@ pub struct Instance {
     pub state: StateDir,
     /// The config file it reads; it need not exist.
     pub config: PathBuf,
+    /// That file was named by a flag: another one would not do.
+    pub is_config_named: bool,
+    /// A file with variables about hosts, for whoever starts the daemon.
+    pub env_file: Option<PathBuf>,
 }
 
 /// The content of `daemon.json`.
@@ -46,11 +80,22 @@ pub struct Card {
 
 impl Instance {
     /// Finds the instance that a flag or `COTTY_INSTANCE` names, and makes its state directory where it is missing.
-    pub fn find(flag: Option<&str>) -> Result<Self, Refusal> {
-        let name = Self::name(flag)?;
+    pub fn find(flags: &Flags) -> Result<Self, Refusal> {
+        let name = Self::name(flags.instance.as_deref())?;
         let path = state_path(&name)?;
         let state = StateDir::open(path).map_err(|error| storage(&error))?;
-        Ok(Self { name, state, config: config_path()? })
+        let env_file = flags.env_file.as_deref().map(|it| absolute("--env-file", it)).transpose()?;
+        let is_config_named = flags.config.is_some();
+        Ok(Self { name, state, config: config_path(flags)?, is_config_named, env_file })
+    }
+
+    /// Returns the flags by which another process finds the same.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            instance: Some(self.name.clone()),
+            config: self.is_config_named.then(|| self.config.clone()),
+            env_file: self.env_file.clone(),
+        }
     }
 
     /// Returns the name that a flag or `COTTY_INSTANCE` says.
@@ -76,7 +121,10 @@ impl Instance {
 }
 
 /// Returns where the config file is, whether or not it exists.
-pub fn config_path() -> Result<PathBuf, Refusal> {
+pub fn config_path(flags: &Flags) -> Result<PathBuf, Refusal> {
+    if let Some(path) = &flags.config {
+        return absolute("--config", path);
+    }
     match path_variable("COTTY_CONFIG")? {
         Some(path) => Ok(path),
         None => Ok(home("COTTY_CONFIG")?.join(".config/cotty/config.toml")),
@@ -96,10 +144,26 @@ fn state_path(name: &str) -> Result<PathBuf, Refusal> {
     Ok(if name == DEFAULT { root } else { root.join("instances").join(name) })
 }
 
+/// Returns a path with the home directory in place of `~`.
+pub(crate) fn expanded(path: &Path) -> Result<PathBuf, Refusal> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Ok(home("the file's whole path")?.join(rest)),
+        Err(_) => Ok(path.to_owned()),
+    }
+}
+
 fn home(instead: &str) -> Result<PathBuf, Refusal> {
     path_variable("HOME")?.ok_or_else(|| Refusal::EnvironmentMissing {
         what: "HOME".to_owned(),
         remedy: format!("Set HOME to your home directory, or {instead} to an absolute path"),
+    })
+}
+
+/// A flag is the caller's own words: what it names is where the caller stands.
+fn absolute(flag: &str, path: &Path) -> Result<PathBuf, Refusal> {
+    std::path::absolute(path).map_err(|error| Refusal::Config {
+        why: format!("{flag} {} names no file: {error}", path.display()),
+        remedy: "Name it by its whole path".to_owned(),
     })
 }
 

@@ -11,3 +11,5 @@ pub mod daemon;
 pub mod shim;
 
 pub mod hold;
+
+pub mod askpass;

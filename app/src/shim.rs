@@ -17,12 +17,14 @@ mod answers;
 mod calls;
 mod door;
 mod lines;
+mod options;
 mod pipe;
 mod reply;
 
 use answers::{Act, Client};
 use calls::Calls;
 use lines::{Line, Lines};
+use options::Options;
 use pipe::{Pipe, Seen};
 
 /// How long replies are waited for after the client has closed our input: it wants us gone within 0.4 s.
@@ -39,36 +41,19 @@ const WAITING_BYTES_MAX: usize = 1024 * 1024;
 /// `arguments` are those after `mcp`.
 #[must_use]
 pub fn run(arguments: Vec<OsString>) -> ExitCode {
-    let instance = match instance(arguments) {
-        Ok(instance) => instance,
+    let options = match options::read(arguments, |name| env::var(name).ok()) {
+        Ok(options) => options,
         Err(why) => {
             // Before the first message nobody listens on standard output for words.
             drop(writeln!(io::stderr(), "cotty mcp: {why}"));
             return ExitCode::from(2);
         }
     };
-    match Shim::new(instance).serve() {
+    match Shim::new(options).serve() {
         Ok(()) => ExitCode::SUCCESS,
         // The client no longer reads: there is nobody to tell.
         Err(_) => ExitCode::FAILURE,
     }
-}
-
-fn instance(arguments: Vec<OsString>) -> Result<Option<String>, String> {
-    let mut instance = None;
-    let mut arguments = arguments.into_iter();
-    while let Some(argument) = arguments.next() {
-        let argument = argument.into_string().map_err(|it| format!("{} is not UTF-8", it.display()))?;
-        match argument.split_once('=') {
-            Some(("--instance", name)) => instance = Some(name.to_owned()),
-            None if argument == "--instance" => {
-                let name = arguments.next().ok_or("--instance needs a name")?;
-                instance = Some(name.into_string().map_err(|it| format!("{} is not UTF-8", it.display()))?);
-            }
-            _ => return Err(format!("{argument} is not understood; it takes --instance NAME")),
-        }
-    }
-    Ok(instance)
 }
 
 struct Shim {
@@ -82,11 +67,12 @@ struct Shim {
 }
 
 impl Shim {
-    fn new(instance: Option<String>) -> Self {
+    fn new(options: Options) -> Self {
+        let Options { flags, chosen } = options;
         Self {
-            client: Client::default(),
+            client: Client::new(chosen),
             calls: Calls::default(),
-            pipe: Pipe::new(instance),
+            pipe: Pipe::new(flags),
             lines: Lines::default(),
             parent: Parent::watch(),
             until: None,
@@ -170,6 +156,10 @@ impl Shim {
             Act::Reply(reply) => write_line(reply.as_bytes()),
             Act::Call(call) => {
                 let line = self.calls.open(call);
+                self.pipe.send_if_up(&line);
+                Ok(())
+            }
+            Act::Answer(line) => {
                 self.pipe.send_if_up(&line);
                 Ok(())
             }

@@ -136,6 +136,8 @@ fn the_handshake_and_the_lists_touch_nothing() {
     shim.say_line("{not json}");
     assert_eq!(shim.hear()["error"]["code"], -32700);
     shim.say(&json!({"jsonrpc": "2.0", "id": 1, "method": "resources/list"}));
+    assert_eq!(shim.hear()["result"]["resources"][0]["uri"], "cotty://sessions");
+    shim.say(&json!({"jsonrpc": "2.0", "id": 1, "method": "prompts/list"}));
     assert_eq!(shim.hear()["error"]["code"], -32601);
     assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
 }

@@ -21,6 +21,7 @@ mod sequence;
 pub mod text;
 pub mod excerpt;
 pub mod target;
+pub mod veil;
 pub mod refusal;
 pub mod question;
 pub mod evidence;

@@ -13,6 +13,8 @@ pub enum Question {
         shown: Fingerprint,
         /// The file to which it is written if the person says yes.
         file: String,
+        /// What helps to judge it, a line each: its picture, and under which other names it is known.
+        about: Vec<String>,
     },
     /// The passphrase of a key file.
     Passphrase {
@@ -80,8 +82,9 @@ impl Question {
     #[must_use]
     pub fn text(&self) -> String {
         match self {
-            Self::HostKey { name, shown, file } => format!(
-                "The key of {name} is not known yet. It shows\n  {shown}\nCompare this with the host's own key. If you say yes it is written to {file}.\nIs it the key of {name}? (yes, no, or the fingerprint) "
+            Self::HostKey { name, shown, file, about } => format!(
+                "The key of {name} is not known yet. It shows\n  {shown}\n{}Compare this with the host's own key. If you say yes it is written to {file}.\nIs it the key of {name}? (yes, no, or the fingerprint) ",
+                about.iter().map(|it| format!("  {it}\n")).collect::<String>()
             ),
             Self::Passphrase { file, failed } => format!("{}Passphrase of {file}: ", again(*failed)),
             Self::Password { account, failed } => format!("{}Password of {account}: ", again(*failed)),
@@ -158,8 +161,14 @@ mod tests {
 
     #[test]
     fn a_question_says_what_it_is_about_and_secrets_are_not_shown() {
-        let key = Question::HostKey { name: "[web]:2222".into(), shown: shown(), file: "/f".into() };
+        let key = Question::HostKey {
+            name: "[web]:2222".into(),
+            shown: shown(),
+            file: "/f".into(),
+            about: vec!["art".into()],
+        };
         assert!(key.echoes() && key.text().contains("SHA256:abc (ssh-ed25519)") && key.text().contains("/f"));
+        assert!(key.text().contains("  art\n"));
         let password = Question::Password { account: "me@web".into(), failed: 1 };
         assert_eq!(password.text(), "That was not accepted. Password of me@web: ");
         assert!(!password.echoes() && !Question::Passphrase { file: "/k".into(), failed: 0 }.echoes());

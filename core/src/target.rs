@@ -1,6 +1,7 @@
 //! What may be typed as a target: a strict grammar, and which character is wrong where it is not kept.
 //!
-//! A target is `local`, or `[user@]host[:port]` with a name, an IPv4 address, or an IPv6 address in brackets. Nothing
+//! A target is `local`, or `[user@]host[:port]` with a name, an IPv4 address, an IPv6 address in brackets, or a device's name with
+//! that of one of its connections behind a stroke (`shop/admin`). Nothing
 //! that passes here can be taken for an option, hold a blank, or mean something to a shell.
 
 use std::fmt;
@@ -53,7 +54,7 @@ impl Remote {
         self.user.as_deref()
     }
 
-    /// Returns the device, alias, host or address. An IPv6 address stands without brackets.
+    /// Returns the device (with its connection), alias, host or address. An IPv6 address stands without brackets.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -108,7 +109,10 @@ impl FromStr for Target {
             }
             None => (None, Part { text, at: 0 }),
         };
-        let (name, port) = typed.host_and_port(host)?;
+        let (name, port) = match host.split('/') {
+            Some((device, connection)) => typed.connection(device, connection)?,
+            None => typed.host_and_port(host)?,
+        };
         Ok(Self::Remote(Remote { user, name, port }))
     }
 }
@@ -184,6 +188,16 @@ impl Typed<'_> {
             Some((name, port)) => Ok((self.name(name)?, Some(self.port(port)?))),
             None => Ok((self.name(part)?, None)),
         }
+    }
+
+    /// A connection of a device: both are names.
+    fn connection(&self, device: Part, connection: Part) -> Result<(String, Option<u16>), NotATarget> {
+        let (connection, port) = match connection.split(':') {
+            Some((connection, port)) => (connection, Some(self.port(port)?)),
+            None => (connection, None),
+        };
+        let name = format!("{}/{}", self.name(device)?, self.name(connection)?);
+        Ok((name, port))
     }
 
     fn v6(&self, address: &str) -> Result<String, NotATarget> {

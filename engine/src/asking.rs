@@ -11,6 +11,7 @@ use cotty_core::names::Principal;
 use cotty_core::question::{DECIDE, Decision, Question};
 use cotty_core::refusal::{CardRefusal, Fingerprint, HostRefusal, Refusal};
 use cotty_host::native::accepted::{self, NotKept};
+use cotty_host::native::error::elsewhere_words;
 use cotty_host::native::program::Overheard;
 use cotty_host::native::secret::{Ask, AskKind, Asker, Bound, ask_nobody};
 use cotty_host::native::settings::{Jump, Settings, ShownKey};
@@ -286,6 +287,7 @@ pub(crate) fn key_question(target: &str, settings: &Settings, shown: &ShownKey) 
         name: shown.name.clone(),
         shown: hosts::fingerprint(&shown.key),
         file: keep.file.display().to_string(),
+        about: shown.key.picture().into_iter().chain([elsewhere_words(&shown.elsewhere)]).collect(),
     })
 }
 
@@ -383,8 +385,12 @@ mod tests {
             [(&["y", "yes"][..], Decision::Yes), (&["?", "", "sure"], Decision::No), (&["no"], Decision::No)]
         {
             let (person, mut hears) = Person::at_terminal();
-            let question =
-                Question::HostKey { name: "web".to_owned(), shown: shown.clone(), file: "/f".to_owned() };
+            let question = Question::HostKey {
+                name: "web".to_owned(),
+                shown: shown.clone(),
+                file: "/f".to_owned(),
+                about: Vec::new(),
+            };
             let shown = shown.clone();
             let decided = TaskTracker::new().spawn(async move { person.decision(question, &shown).await });
             for answer in answers {

@@ -273,6 +273,16 @@ impl Asks {
     }
 }
 
+/// Answers a login from what people have given before, and asks nobody.
+pub(crate) fn from_safe(safe: &Safe) -> Asker {
+    let safe = safe.clone();
+    Arc::new(move |ask| {
+        let is_kept = ask.failed == 0 && !matches!(ask.kind, AskKind::Challenge { .. });
+        let kept = is_kept.then(|| safe.lend(&bond(&ask), "a test")).flatten();
+        Box::pin(std::future::ready(kept))
+    })
+}
+
 /// Writes a key down as it was shown.
 async fn keep(target: &str, settings: &Settings, shown: &ShownKey) -> Result<(), Refusal> {
     let (settings, shown) = (settings.clone(), shown.clone());

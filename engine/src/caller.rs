@@ -3,7 +3,7 @@
 use cotty_core::names::Role;
 use cotty_core::refusal::Refusal;
 
-use crate::report::Caller;
+use crate::report::{Caller, Opens};
 
 impl Caller {
     /// Refuses all but a person.
@@ -12,5 +12,14 @@ impl Caller {
             return Ok(());
         }
         Err(Refusal::PersonOnly { what, because: self.because.clone() })
+    }
+
+    /// Refuses whoever may start nothing on this machine.
+    pub(crate) fn opens_here(&self) -> Result<(), Refusal> {
+        if self.opens == Opens::Everywhere {
+            return Ok(());
+        }
+        let because = format!("{}, and by TCP it takes session_admin", self.because);
+        Err(Refusal::PersonOnly { what: "starting a shell on this machine", because })
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here opens a connection. What a name came to is kept for those who ask how a host stands.
 
 pub mod device;
+pub mod engines;
 mod wanted;
 mod settled;
 mod honoured;
@@ -12,28 +13,34 @@ mod secrets;
 mod fixes;
 mod standing;
 mod ssh_files;
+pub mod workspace;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cotty_core::refusal::{Fingerprint, Refusal};
 use cotty_core::target::Remote;
+use cotty_host::native::engine::Engine;
 use cotty_host::native::error::ConnectError;
 use cotty_host::native::host_key::HostKey;
 use cotty_host::native::pool::PoolError;
 use cotty_host::native::settings::{Limits, Settings, ShownKey};
 
 use crate::report::{Caller, HostStatus};
+use crate::veils;
 
 pub use cotty_host::openssh::{AgentChoice, OpenSsh};
 pub use device::Defaults;
 
-use device::{Device, Targets};
+use device::{Choice, Device, Targets};
+use engines::{Chosen, Driving};
 use honoured::Asked;
 use lore::Lore;
 pub(crate) use settled::HOPS_MAX;
 use wanted::Wanted;
+use workspace::Workspaces;
 
 /// So many names are remembered; the oldest goes first.
 const NAMES_MAX: usize = 1000;
@@ -54,8 +61,16 @@ pub struct HostsSettings {
     pub devices: BTreeMap<String, Device>,
     /// What agents may name.
     pub targets: Targets,
+    /// Which engine connects, where a device does not say.
+    pub engine: Choice,
+    /// What it takes to drive the user's ssh; nothing where that is not done.
+    pub driving: Option<Driving>,
     /// What is wrong with the configuration as it is written now, where something is.
     pub wrong: Option<String>,
+    /// No session stays open without use for longer, whatever else is said.
+    pub idle_max: Option<Duration>,
+    /// What else a caller should know.
+    pub notes: Vec<String>,
 }
 
 /// Looks at the configuration; nothing where it is as it was.
@@ -85,8 +100,9 @@ pub struct Hosts {
     settings: Mutex<Arc<HostsSettings>>,
     /// Looks whether the configuration is another by now.
     look: Look,
+    workspaces: Workspaces,
     lore: Lore,
-    known: Mutex<BTreeMap<String, Resolution>>,
+    known: Mutex<BTreeMap<(String, Option<PathBuf>), Resolution>>,
 }
 
 /// A name, resolved.
@@ -100,6 +116,8 @@ pub struct Resolved {
     pub identity: String,
     /// How to connect.
     pub settings: Settings,
+    /// By which engine, and why.
+    pub engine: Chosen,
     /// Whose agent that is.
     pub agent: AgentChoice,
     /// What a login is asked for beyond a shell.
@@ -108,6 +126,10 @@ pub struct Resolved {
     pub defaults: Defaults,
     /// For how long what a person answered is kept.
     pub keep: device::Keep,
+    /// The project's file in which its device stands.
+    pub(crate) origin: Option<PathBuf>,
+    /// Its sessions close after so much quiet, or sooner, whatever else is said.
+    pub(crate) idle_max: Option<Duration>,
     /// What a caller should know of ssh's configuration, in our own words.
     pub notes: Vec<String>,
 }
@@ -132,6 +154,18 @@ impl Resolved {
     }
 }
 
+/// The same caller, with those of their variables that this device has passed on.
+fn lent(caller: &Caller, wanted: &Wanted) -> Caller {
+    let mut caller = caller.clone();
+    for name in wanted.device.iter().flat_map(|(_, device)| &device.pass_env) {
+        let value = caller.secrets.iter().find(|(it, _)| it == name).map(|(_, value)| value.reveal().into());
+        if !caller.env.iter().any(|(it, _)| it == name.as_str()) {
+            caller.env.extend(value.map(|it| (name.into(), it)));
+        }
+    }
+    caller
+}
+
 /// Says that what the configuration lets agents name is more than what holds.
 fn wider(written: Targets, holds: Targets) -> String {
     let (written, holds) = (written.word(), holds.word());
@@ -144,9 +178,17 @@ impl Hosts {
     /// Knows where everything is, and has asked nobody yet.
     #[must_use]
     pub fn new(settings: HostsSettings) -> Self {
+        veils::hang_all(&hidden(&settings.devices));
         let lore = Lore::new(settings.ssh.clone());
         let settings = Mutex::new(Arc::new(settings));
-        Self { lore, settings, look: Look(Arc::new(|| None)), known: Mutex::default() }
+        let (look, workspaces) = (Look(Arc::new(|| None)), Workspaces::default());
+        Self { lore, settings, look, workspaces, known: Mutex::default() }
+    }
+
+    /// Has it looked whether a caller stands in a project that says something.
+    #[must_use]
+    pub fn standing_in(self, workspaces: Workspaces) -> Self {
+        Self { workspaces, ..self }
     }
 
     /// Has the configuration looked at again whenever a name is resolved.
@@ -167,6 +209,7 @@ impl Hosts {
                         holds if holds == targets => (holds, wrong),
                         holds => (holds, Some(wider(targets, holds))),
                     };
+                    veils::hang_all(&hidden(&devices));
                     HostsSettings { devices, targets: holds, wrong, ..as_before }
                 }
                 None => HostsSettings { wrong, ..as_before },
@@ -174,6 +217,21 @@ impl Hosts {
             self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
         Arc::clone(&settings)
+    }
+
+    /// Returns what holds for a caller.
+    fn settings_of(&self, caller: &Caller) -> Arc<HostsSettings> {
+        let settings = self.settings();
+        match self.workspaces.of(caller) {
+            Some(workspace) => Arc::new(workspace.over(&settings)),
+            None => settings,
+        }
+    }
+
+    /// Returns how long a session that a caller opens may stay open without use, whatever else is said.
+    #[must_use]
+    pub fn idle_max(&self, caller: &Caller) -> Option<Duration> {
+        self.settings_of(caller).idle_max
     }
 
     /// Returns what is wrong with the configuration as it is written now; what it said before holds then.
@@ -188,14 +246,16 @@ impl Hosts {
     ///
     /// Says why this caller cannot connect there.
     pub async fn resolve(&self, target: &Remote, caller: &Caller) -> Result<Resolved, Refusal> {
-        let settings = self.settings();
+        let settings = self.settings_of(caller);
         let wanted = Wanted::of(target, &settings.devices);
+        wanted.check(&settings.devices)?;
+        let caller = &lent(caller, &wanted);
         let names = self.lore.names().await?;
         wanted.admit(settings.targets, &names, caller)?;
         let mut resolved = settled::settle(&settings, &self.lore, &wanted, &names, caller).await?;
         wanted.admit_resolved(settings.targets, &names, caller, &resolved.settings)?;
         self.remember(&resolved);
-        resolved.notes.extend(settings.wrong.clone());
+        resolved.notes.extend(settings.notes.iter().chain(&settings.wrong).cloned());
         Ok(resolved)
     }
 
@@ -206,11 +266,13 @@ impl Hosts {
     ///
     /// Says why this caller may not name it.
     pub async fn standing(&self, target: &Remote, caller: &Caller) -> Result<(String, HostStatus), Refusal> {
-        let settings = self.settings();
+        let settings = self.settings_of(caller);
         let wanted = Wanted::of(target, &settings.devices);
+        wanted.check(&settings.devices)?;
+        let caller = &lent(caller, &wanted);
         let names = self.lore.names().await?;
         wanted.admit(settings.targets, &names, caller)?;
-        let (resolved, resolved_at) = match self.last_resolution(target) {
+        let (resolved, resolved_at) = match self.known_as(target, wanted.origin()) {
             Some(Resolution { mut resolved, at }) => {
                 settled::lend(&self.lore, &wanted, caller, &mut resolved);
                 (resolved, Some(at))
@@ -219,7 +281,7 @@ impl Hosts {
         };
         wanted.admit_resolved(settings.targets, &names, caller, &resolved.settings)?;
         let mut status = standing::standing(&resolved).await?;
-        status.notes.extend(settings.wrong.clone());
+        status.notes.extend(settings.notes.iter().chain(&settings.wrong).cloned());
         Ok((resolved.identity, HostStatus { resolved_at, ..status }))
     }
 
@@ -229,11 +291,11 @@ impl Hosts {
     /// # Errors
     ///
     /// Says that ssh's files could not be read at all.
-    pub async fn is_written_down(&self, word: &Remote) -> Result<bool, Refusal> {
-        if !word.is_plain() || word.name().contains(['.', ':']) || self.last_resolution(word).is_some() {
+    pub async fn is_written_down(&self, word: &Remote, caller: &Caller) -> Result<bool, Refusal> {
+        if !word.is_plain() || word.name().contains(['.', ':', '/']) || self.last_resolution(word).is_some() {
             return Ok(true);
         }
-        let settings = self.settings();
+        let settings = self.settings_of(caller);
         let wanted = Wanted::of(word, &settings.devices);
         if wanted.device.is_some() || self.lore.names().await?.spells_out(word.name()) {
             return Ok(true);
@@ -241,20 +303,37 @@ impl Hosts {
         self.lore.has_key_of(&wanted).await
     }
 
-    /// Returns the hosts that the configuration names.
-    pub fn devices(&self) -> BTreeMap<String, Device> {
-        self.settings().devices.clone()
+    /// Says whether a device has a use for this variable of whoever opens it: for a secret, or to pass it on.
+    #[must_use]
+    pub fn needs(&self, variable: &str) -> bool {
+        self.settings().devices.values().any(|it| it.variables().any(|it| it == variable))
+    }
+
+    /// Returns the hosts that the configuration names, as far as they are listed where this caller stands.
+    pub fn devices(&self, caller: &Caller) -> BTreeMap<String, Device> {
+        let settings = self.settings();
+        let Some(workspace) = self.workspaces.of(caller) else { return settings.devices.clone() };
+        let mut devices = workspace.over(&settings).devices;
+        devices.retain(|name, _| workspace.shows(name));
+        devices
     }
 
     /// Returns what a name came to when it was last resolved. Starts nothing and sends nothing.
     #[must_use]
     pub fn last_resolution(&self, target: &Remote) -> Option<Resolution> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&target.to_string()).cloned()
+        self.known_as(target, None)
+    }
+
+    /// The same for a device that stands in a project's file, and means another one elsewhere.
+    fn known_as(&self, target: &Remote, origin: Option<&Path>) -> Option<Resolution> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&(target.to_string(), origin.map(Path::to_owned))).cloned()
     }
 
     fn remember(&self, resolved: &Resolved) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.remove(&resolved.typed);
+        let key = (resolved.typed.clone(), resolved.origin.clone());
+        known.remove(&key);
         if known.len() >= NAMES_MAX
             && let Some(oldest) = known.iter().min_by_key(|(_, it)| it.at).map(|(name, _)| name.clone())
         {
@@ -266,23 +345,47 @@ impl Hosts {
             passphrase: None,
             agent: None,
             forwarded_agent: None,
+            engine: Engine::Native,
             ..resolved.settings.clone()
         };
         let resolved = Resolved { settings, ..resolved.clone() };
         let resolution = Resolution { resolved, at: SystemTime::now() };
-        known.insert(resolution.resolved.typed.clone(), resolution);
+        known.insert(key, resolution);
     }
 }
 
 /// Says in our words why there is no connection.
 #[must_use]
 pub fn refused(resolved: &Resolved, error: &ConnectError) -> Refusal {
-    refused::refusal(resolved, error)
+    veiled(resolved, refused::refusal(resolved, error))
+}
+
+/// What the configuration calls the devices that it hides.
+fn hidden(devices: &BTreeMap<String, Device>) -> Vec<veils::Called<'_>> {
+    devices
+        .iter()
+        .filter(|(_, it)| it.hide)
+        .map(|(name, it)| veils::Called { name, host: it.host.as_deref(), user: it.user.as_deref() })
+        .collect()
+}
+
+/// The words of a failure about a host that is hidden, as they may be said. The account is among them.
+fn veiled(resolved: &Resolved, refusal: Refusal) -> Refusal {
+    let Some(veil) = veils::of_target(&resolved.typed) else { return refusal };
+    match refusal {
+        Refusal::Host(host) => Box::new(host.said(|it| veil.all_in(it))).into(),
+        other => other,
+    }
 }
 
 /// Names a command that would tell more of an attempt that failed at this stage.
 pub(crate) fn fix_of_attempt(address: &str, stage: cotty_host::native::error::Stage) -> Option<String> {
     fixes::of_attempt(address, stage)
+}
+
+/// Names a command that mends what a connection failed for.
+pub(crate) fn fix_of_error(resolved: &Resolved, error: &ConnectError) -> Option<String> {
+    fixes::of_error(resolved, error)
 }
 
 /// Says in our words why a host's key is not to be trusted.
@@ -298,7 +401,7 @@ pub(crate) fn fingerprint(key: &HostKey) -> Fingerprint {
 /// Says in our words why there is no shell or command on a host.
 #[must_use]
 pub fn refused_by_pool(resolved: &Resolved, error: &PoolError) -> Refusal {
-    refused::by_pool(resolved, error)
+    veiled(resolved, refused::by_pool(resolved, error))
 }
 
 #[cfg(test)]

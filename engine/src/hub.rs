@@ -14,6 +14,7 @@ pub mod meaning;
 pub mod retry;
 pub mod secrets;
 mod standing;
+pub mod testing;
 mod trusting;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,8 @@ use crate::safe::Safe;
 use crate::settings::{HubSettings, SessionDefaults};
 use crate::store::Store;
 use crate::texts;
+use crate::texts::Masks;
+use crate::veils;
 use crate::viewer::Viewer;
 
 /// The engine, from the outside. Cheap to clone.
@@ -83,7 +86,7 @@ impl Hub {
     ///
     /// Says why the store cannot be used.
     pub async fn open(settings: HubSettings) -> Result<Self, Refusal> {
-        let HubSettings { state_dir, holder, defaults, hosts, look } = settings;
+        let HubSettings { state_dir, holder, defaults, hosts, look, workspaces } = settings;
         let store = Arc::new(Store::open(&state_dir.file("store.db"))?);
         crate::isolated::write_off(&store, &state_dir)?;
         let executable = holder.executable.clone();
@@ -94,7 +97,7 @@ impl Hub {
             store,
             holder,
             defaults,
-            hosts: Hosts::new(hosts).looking(look),
+            hosts: Hosts::new(hosts).looking(look).standing_in(workspaces),
             sessions: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
@@ -205,7 +208,15 @@ impl Hub {
     /// Says that the session is not there or has ended.
     pub async fn screen(&self, _caller: &Caller, which: &Which) -> Result<ScreenView, Refusal> {
         let handle = self.living(which).await?;
-        handle.ask(Request::Screen).await.map_err(|refusal| self.explain(&handle, refusal))
+        let view = handle.ask(Request::Screen).await.map_err(|refusal| self.explain(&handle, refusal))?;
+        Ok(match veils::of_target(&handle.identity().target) {
+            Some(veil) => ScreenView {
+                rows: view.rows.iter().map(|it| veil.all_in(it)).collect(),
+                title: view.title.as_deref().map(|it| veil.all_in(it)),
+                ..view
+            },
+            None => view,
+        })
     }
 
     /// Returns a command as it stands.
@@ -256,13 +267,13 @@ impl Hub {
     pub async fn text(&self, stretch: &Stretch, part: Part) -> Result<Excerpt, Refusal> {
         let (state_dir, stretch) = (self.0.state_dir.clone(), stretch.clone());
         let key = self.key_of(&stretch.session_id)?;
+        let masks = Masks { key, veil: self.veil_of(&stretch.session_id)? };
         let hidden = self.0.store.hidden(&stretch.session_id, stretch.from.epoch)?;
         if stretch.to.byte.saturating_sub(stretch.from.byte) <= AT_ONCE_BYTES_MAX {
-            return texts::excerpt(&state_dir, key.as_deref(), &stretch, &hidden, &part);
+            return texts::excerpt(&state_dir, &masks, &stretch, &hidden, &part);
         }
-        let made = tokio::task::spawn_blocking(move || {
-            texts::excerpt(&state_dir, key.as_deref(), &stretch, &hidden, &part)
-        });
+        let made =
+            tokio::task::spawn_blocking(move || texts::excerpt(&state_dir, &masks, &stretch, &hidden, &part));
         made.await.map_err(|error| Refusal::Internal { what: format!("text was not made: {error}") })?
     }
 

@@ -7,6 +7,7 @@ pub mod viewer;
 pub mod seats;
 pub mod report;
 mod caller;
+pub mod veils;
 pub mod pools;
 mod opening;
 mod isolated;
@@ -17,6 +18,8 @@ mod safe;
 mod trusting;
 mod remote;
 mod task;
+mod viewing;
+
 mod request;
 mod handle;
 mod reports;

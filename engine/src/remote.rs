@@ -19,6 +19,7 @@ use cotty_host::state_dir::StateDir;
 use crate::asking::Person;
 use crate::attempt::Asks;
 use crate::hosts::Resolved;
+use crate::hosts::workspace::shorter;
 use crate::opening::random_hex;
 use crate::pools::{Lease, Outcome};
 use crate::report::{Caller, Connect};
@@ -95,7 +96,10 @@ pub(crate) fn plan(
         size: (cols, rows),
         opened_at: SystemTime::now(),
         opened_by: caller.principal.clone(),
-        idle_timeout: own.idle_timeout.unwrap_or(defaults.idle_timeout.or(Some(IDLE_TIMEOUT))),
+        idle_timeout: shorter(
+            own.idle_timeout.unwrap_or(defaults.idle_timeout.or(Some(IDLE_TIMEOUT))),
+            resolved.idle_max,
+        ),
         is_default: order.default.or(own.default).unwrap_or(false),
         ended: None,
         frames: Vec::new(),

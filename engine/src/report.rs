@@ -3,6 +3,7 @@
 mod closing;
 mod pen;
 mod standing;
+mod tested;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ pub use cotty_host::native::secret::Secret;
 pub use closing::{Closed, ClosedSession, GivenUp};
 pub use pen::Holds;
 pub use standing::{HostStatus, Standing};
+pub use tested::{TestStep, Tested};
 
 /// Who calls, and what is theirs. Made once a connection, from the peer's process and its hello.
 #[derive(Clone, Debug)]
@@ -34,6 +36,17 @@ pub struct Caller {
     pub secrets: Vec<(String, Secret)>,
     /// A person's whole environment, from `cotty up` on a terminal: replaces the built one. Kept in no file.
     pub whole_env: Option<Vec<(OsString, OsString)>>,
+    /// Where it may open shells and run commands beside sessions.
+    pub opens: Opens,
+}
+
+/// Where a caller may start something new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opens {
+    /// On this machine and on hosts.
+    Everywhere,
+    /// On hosts alone: it came from we know not where, with a token that does not govern sessions.
+    HostsOnly,
 }
 
 /// Identifies one request over restarts of the daemon.

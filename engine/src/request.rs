@@ -13,7 +13,7 @@ use crate::report::{
     Waited,
 };
 use crate::seats::Seat;
-use crate::viewer::{How, PenOrder, Typed};
+use crate::viewing::{How, PenOrder, Typed};
 
 /// Where an answer goes. A dropped receiver is a caller that has gone.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, Refusal>>;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use cotty_host::holder::client::HolderProgram;
 use cotty_host::state_dir::StateDir;
 
+use crate::hosts::workspace::Workspaces;
 use crate::hosts::{HostsSettings, Look};
 
 /// What a new session gets where nothing else is asked for.
@@ -46,4 +47,6 @@ pub struct HubSettings {
     pub hosts: HostsSettings,
     /// Looks whether the configuration of hosts is another by now.
     pub look: Look,
+    /// Finds what a project says to whoever stands in it.
+    pub workspaces: Workspaces,
 }

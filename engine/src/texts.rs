@@ -4,6 +4,7 @@ use cotty_core::excerpt::{self, escaped_len};
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
 use cotty_core::text::{Lines, Sink};
+use cotty_core::veil::Veil;
 use cotty_host::holder::segments::SegmentReader;
 use cotty_host::state_dir::StateDir;
 use memchr::memmem;
@@ -84,12 +85,12 @@ fn read(state_dir: &StateDir, stretch: &Stretch, take: &mut impl FnMut(&[u8])) -
 /// Makes text of a stretch, but for what is hidden, with the session's keys masked. Blocking: it reads the disk and renders up to the quota.
 pub(crate) fn excerpt(
     state_dir: &StateDir,
-    key: Option<&str>,
+    masks: &Masks,
     stretch: &Stretch,
     hidden: &[(u64, u64)],
     part: &Part,
 ) -> Result<Excerpt, Refusal> {
-    let mut chosen = Masked { chosen: Chosen::new(part), key };
+    let mut chosen = Masked { chosen: Chosen::new(part), masks };
     let gone_bytes = if part.raw {
         let mut escaped = Escaped::default();
         let gone = read_shown(state_dir, stretch, hidden, |bytes| escaped.feed(bytes, &mut chosen))?;
@@ -135,22 +136,34 @@ fn is_invisible(it: char) -> bool {
     matches!(it, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Masks the session's keys in lines before they are chosen from.
+/// What a text does not show.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Masks {
+    /// What the session's shells sign with.
+    pub(crate) key: Option<String>,
+    /// Who the host is, where that is hidden.
+    pub(crate) veil: Option<Veil>,
+}
+
+/// Masks that in lines before they are chosen from.
 struct Masked<'a> {
     chosen: Chosen<'a>,
-    key: Option<&'a str>,
+    masks: &'a Masks,
 }
 
 impl Sink for Masked<'_> {
     fn line(&mut self, line: &str) {
-        match self.key.filter(|key| line.contains(key)) {
+        let veiled = self.masks.veil.as_ref().map(|it| it.all_in(line));
+        let line = veiled.as_deref().unwrap_or(line);
+        match self.masks.key.as_deref().filter(|key| line.contains(key)) {
             Some(key) => self.chosen.take(&masked(line, key)),
             None => self.chosen.take(line),
         }
     }
 
     fn plain_lines(&mut self, lines: &str) {
-        let is_clean = self.key.is_none_or(|key| memmem::find(lines.as_bytes(), key.as_bytes()).is_none());
+        let has_no = |key: &String| memmem::find(lines.as_bytes(), key.as_bytes()).is_none();
+        let is_clean = self.masks.veil.is_none() && self.masks.key.as_ref().is_none_or(has_no);
         match &mut self.chosen.whole {
             Some(whole) if is_clean => whole.plain_lines(lines),
             _ => lines.split_terminator("\r\n").for_each(|line| self.line(line)),

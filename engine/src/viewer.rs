@@ -13,43 +13,10 @@ use crate::handle::SessionHandle;
 use crate::report::Caller;
 use crate::request::Request;
 use crate::seats::{Backlog, Seat, ViewEvent, weight};
+pub use crate::viewing::{How, PenOrder, Typed};
 
 /// Output that waits is given in pieces of so much and one more.
 const PIECE_BYTES_MAX: usize = 64 * 1024;
-
-/// How keys came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// Key by key.
-    Typed,
-    /// As a paste that asks a person where each of its lines would be taken at once.
-    Pasted,
-    /// As a paste that a person was asked about.
-    Confirmed,
-}
-
-/// What a person does about the pen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PenOrder {
-    /// They take it, where no other person has it.
-    Take,
-    /// They take it, whoever has it.
-    TakeOver,
-    /// They put it down.
-    Release,
-}
-
-/// What became of keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typed {
-    /// They are on their way to the terminal.
-    Done,
-    /// Nothing was typed: the program takes each of so many lines at once, and a person has to say so.
-    Asks {
-        /// How many.
-        lines: usize,
-    },
-}
 
 /// A viewer, from the outside. Dropping it leaves the session.
 pub struct Viewer {

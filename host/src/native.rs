@@ -1,7 +1,9 @@
-//! SSH, spoken by ourselves: from a target to shells that look like local terminals. Only this folder knows the library.
+//! SSH, spoken by ourselves or by the user's own ssh: from a target to shells that look like local terminals. Only this
+//! folder knows the library.
 
 pub mod secret;
 
+mod randomart;
 pub mod host_key;
 
 mod certificate;
@@ -15,6 +17,8 @@ mod patterns;
 pub mod algorithms;
 
 pub mod program;
+
+pub mod engine;
 
 pub mod settings;
 
@@ -34,9 +38,17 @@ mod watcher;
 
 mod auth;
 
-pub mod connect;
+mod heard;
+
+mod spoken;
+
+mod driven;
+
+pub use driven::{joined, questions, swept};
 
 mod channel;
+
+pub mod connect;
 
 mod kin;
 

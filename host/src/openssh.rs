@@ -3,10 +3,12 @@
 //! Asking runs ssh, which may run what its configuration says (`Match exec`). Reading the names runs nothing.
 
 pub mod asked;
+pub mod beyond;
 mod lines;
 mod meaning;
 pub mod names;
-mod options;
+pub mod options;
+mod said;
 pub mod reader;
 mod tokens;
 mod words;
@@ -18,6 +20,7 @@ use std::time::Duration;
 
 use crate::native::algorithms::Algorithms;
 use crate::native::settings::Family;
+use crate::openssh::beyond::Beyond;
 
 /// Where programs are looked for, if the configuration does not say: not in the path of whoever started us.
 pub const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -39,6 +42,8 @@ pub struct Question<'a> {
     pub port: Option<u16>,
     /// The caller's agent: `Match exec` may use it.
     pub agent: Option<&'a Path>,
+    /// Words of ssh's configuration that count before its files, each with its value.
+    pub options: &'a [(String, String)],
 }
 
 /// Why ssh gave no answer.
@@ -126,6 +131,8 @@ pub struct Answer {
     pub set_env: Vec<(String, String)>,
     /// What is started in place of the account's shell.
     pub remote_command: Option<String>,
+    /// What only the user's own ssh can do.
+    pub beyond: Beyond,
     /// What else is set and not honoured.
     pub unhonoured: Vec<String>,
 }

@@ -6,10 +6,15 @@
 
 pub mod lists;
 pub mod server;
+pub mod http;
 pub mod tools;
 pub mod arguments;
 pub mod render;
 pub mod call;
+pub mod chosen;
+mod resources;
+mod following;
+mod asking;
 mod line;
 
 pub use server::serve;

@@ -3,12 +3,14 @@
 //! The shim answers with these bytes and loads nothing else; the daemon reads its lists out of the same bytes.
 
 use rmcp::model::{
-    CacheScope, DiscoverResult, Implementation, InitializeResult, ListToolsResult, MetaObject,
-    ProtocolVersion, ResultType, ServerCapabilities, Tool, ToolAnnotations,
+    CacheScope, DiscoverResult, Implementation, InitializeResult, ListResourceTemplatesResult,
+    ListResourcesResult, ListToolsResult, MetaObject, ProtocolVersion, ResultType, ServerCapabilities, Tool,
+    ToolAnnotations,
 };
 use serde_json::{Map, Value, json};
 
 use crate::arguments;
+use crate::resources;
 use crate::tools::{self, Definition};
 
 /// The command that writes the file anew.
@@ -38,11 +40,28 @@ pub enum Answer {
     Tools,
     /// To `tools/list` since then.
     ToolsStateless,
+    /// To `resources/list` before 2026-07-28.
+    Resources,
+    /// To `resources/list` since then.
+    ResourcesStateless,
+    /// To `resources/templates/list` before 2026-07-28.
+    Templates,
+    /// To `resources/templates/list` since then.
+    TemplatesStateless,
 }
 
 impl Answer {
     /// Every answer, in the order of the file.
-    pub const ALL: [Self; 4] = [Self::Initialize, Self::Discover, Self::Tools, Self::ToolsStateless];
+    pub const ALL: [Self; 8] = [
+        Self::Initialize,
+        Self::Discover,
+        Self::Tools,
+        Self::ToolsStateless,
+        Self::Resources,
+        Self::ResourcesStateless,
+        Self::Templates,
+        Self::TemplatesStateless,
+    ];
 
     /// Returns the answer as it goes over the wire: the value of `result`.
     #[must_use]
@@ -61,6 +80,10 @@ impl Answer {
             Self::Discover => serde_json::to_string(&discovered()),
             Self::Tools => serde_json::to_string(&listed(false)),
             Self::ToolsStateless => serde_json::to_string(&listed(true)),
+            Self::Resources => serde_json::to_string(&resources(false)),
+            Self::ResourcesStateless => serde_json::to_string(&resources(true)),
+            Self::Templates => serde_json::to_string(&templates(false)),
+            Self::TemplatesStateless => serde_json::to_string(&templates(true)),
         }
     }
 }
@@ -91,7 +114,8 @@ pub fn tools(stateless: bool) -> serde_json::Result<ListToolsResult> {
 /// Returns who we are and what we offer.
 #[must_use]
 pub fn info() -> InitializeResult {
-    let capabilities = ServerCapabilities::builder().enable_tools().build();
+    let capabilities =
+        ServerCapabilities::builder().enable_tools().enable_resources().enable_resources_subscribe().build();
     let server = Implementation::new("cotty", env!("CARGO_PKG_VERSION")).with_title("cotty");
     InitializeResult::new(capabilities)
         .with_protocol_version(ProtocolVersion::V_2025_11_25)
@@ -105,6 +129,24 @@ pub fn discovered() -> DiscoverResult {
     let mut discovered = DiscoverResult::from_server_info(ProtocolVersion::KNOWN_VERSIONS.to_vec(), info());
     discovered.ttl_ms = TTL_MS;
     discovered
+}
+
+/// Returns the list of resources.
+pub(crate) fn resources(stateless: bool) -> ListResourcesResult {
+    let mut list = resources::listed();
+    list.result_type = stateless.then_some(ResultType::COMPLETE);
+    list.ttl_ms = stateless.then_some(TTL_MS);
+    list.cache_scope = stateless.then_some(CacheScope::Private);
+    list
+}
+
+/// Returns the list of their templates.
+pub(crate) fn templates(stateless: bool) -> ListResourceTemplatesResult {
+    let mut list = resources::templates();
+    list.result_type = stateless.then_some(ResultType::COMPLETE);
+    list.ttl_ms = stateless.then_some(TTL_MS);
+    list.cache_scope = stateless.then_some(CacheScope::Private);
+    list
 }
 
 fn listed(stateless: bool) -> ListToolsResult {

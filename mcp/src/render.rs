@@ -13,6 +13,7 @@ pub mod output;
 pub mod views;
 pub mod sessions;
 pub mod hosts;
+pub mod veiled;
 
 /// What a refusal may measure: the rest of a longer one is somebody's text, not ours.
 const REFUSAL_CHARS_MAX: usize = 2_000;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::arguments::{Arguments, Kind, Param, aliases};
 use crate::call::Call;
 use crate::render;
+use crate::render::veiled::veiled;
 
 pub mod connect;
 pub mod run;
@@ -65,6 +66,7 @@ pub(crate) const CHARS: Param = Param::optional("max_chars", Kind::Integer, "Def
 pub(crate) const OFFSET: Param = Param::optional("offset", Kind::Text, "From here, as 1:482");
 
 /// A call understood: its tool, and arguments of the kinds that the tool takes.
+#[derive(Clone)]
 pub struct Order {
     definition: &'static Definition,
     arguments: Result<Arguments, Refusal>,
@@ -87,12 +89,24 @@ impl Order {
 
     /// Carries it out. What is refused is a result as well, so that the model reads what to do next.
     pub async fn carry_out(self, call: &Call) -> CallToolResult {
-        let done = match self.arguments {
-            Ok(arguments) => dispatch(self.definition.name, call, arguments).await,
-            Err(refusal) => Err(refusal),
-        };
-        done.unwrap_or_else(|refusal| render::refused(&refusal))
+        let name = self.definition.name;
+        let done = self.done(call).await;
+        said(call, name, done)
     }
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    ///
+    /// Passes on why it was refused.
+    pub async fn done(self, call: &Call) -> Result<CallToolResult, Refusal> {
+        dispatch(self.definition.name, call, self.arguments?).await
+    }
+}
+
+/// Returns what is said of a call that was carried out, or was not.
+pub(crate) fn said(call: &Call, tool: &str, done: Result<CallToolResult, Refusal>) -> CallToolResult {
+    veiled(&call.hub, tool, done.unwrap_or_else(|refusal| render::refused(&refusal)))
 }
 
 /// Each tool waits in a box of its own: together they would make every call as large as the largest, and the protocol's

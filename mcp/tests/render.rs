@@ -155,7 +155,7 @@ fn host_refusals() -> Vec<Refusal> {
             why: "it is no device there".to_owned(),
         },
         HostRefusal::Unfamiliar { target: "web1".to_owned(), word: "ProxyCommand" },
-        HostRefusal::UnknownKey { target: target(), name: name(), shown: shown() },
+        HostRefusal::UnknownKey { target: target(), name: name(), shown: shown(), elsewhere: None },
         HostRefusal::ChangedKey {
             target: target(),
             name: name(),

@@ -25,15 +25,21 @@ impl Account {
     /// `test` did not run, for who is not root.
     #[must_use]
     pub fn new(test: &str, sshd: &Sshd, shell: &str) -> Option<Self> {
+        Self::within(test, &sshd.file(""), shell)
+    }
+
+    /// Makes one whose home is in this folder.
+    #[must_use]
+    pub fn within(test: &str, folder: &Path, shell: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             not_run(test, "an account is root's to make");
             return None;
         }
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("cotty{}x{number}", std::process::id());
-        let home = sshd.file(&name);
+        let home = folder.join(&name);
         // The server reads what stands in its folder as the account that logs in.
-        fs::set_permissions(sshd.file(""), fs::Permissions::from_mode(0o711)).expect("the server's folder");
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("the folder of its home");
         // `*` is no password; without one the account would be locked.
         let home_text = home.to_str().expect("a path in UTF-8");
         change("useradd", &["-m", "-d", home_text, "-p", "*", "-s", shell, &name]);
@@ -76,6 +82,12 @@ impl Account {
 
     fn sudoers(&self) -> PathBuf {
         Path::new("/etc/sudoers.d").join(&self.name)
+    }
+
+    /// Lets these keys log in where a server reads what the account has in its home.
+    pub fn write_keys(&self, keys: &str) {
+        fs::create_dir_all(self.home.join(".ssh")).expect("a folder for ssh");
+        self.write(".ssh/authorized_keys", keys);
     }
 
     /// Writes a file in its home, which everybody may read.

@@ -25,6 +25,8 @@ pub struct Mcp {
     last_id: u64,
     /// What each request carries in the modern era.
     meta: Option<Value>,
+    /// What the client says that it can do.
+    capabilities: Value,
 }
 
 /// A request under way.
@@ -102,7 +104,22 @@ impl Mcp {
         let (lines, complaints) = (Arc::clone(&heard), Arc::clone(&heard));
         std::thread::spawn(move || listen(stdout, &lines));
         std::thread::spawn(move || keep_complaints(stderr, &complaints));
-        Self { stdin: child.stdin.take(), child, heard, last_id: 0, meta: None }
+        Self { stdin: child.stdin.take(), child, heard, last_id: 0, meta: None, capabilities: json!({}) }
+    }
+
+    /// Says from now on that it can do this.
+    pub fn can(&mut self, capabilities: Value) {
+        self.capabilities = capabilities;
+    }
+
+    /// Waits for something that the server asks of the client.
+    pub fn wait_request(&self, what: &str) -> Value {
+        self.heard.wait(what, |said| said.requests.pop())
+    }
+
+    /// Answers what the server asked.
+    pub fn answer(&mut self, request: &Value, result: Value) {
+        self.say(&json!({"jsonrpc": "2.0", "id": request["id"], "result": result}));
     }
 
     /// Shakes hands at [`LEGACY`] and returns the server's answer.
@@ -113,7 +130,8 @@ impl Mcp {
     /// Shakes hands at a revision and returns the server's answer.
     pub fn initialize_at(&mut self, revision: &str) -> Value {
         let client = json!({"name": "testkit", "version": "1"});
-        let params = json!({"protocolVersion": revision, "capabilities": {}, "clientInfo": client});
+        let params =
+            json!({"protocolVersion": revision, "capabilities": self.capabilities, "clientInfo": client});
         let result = self.request("initialize", params);
         self.notify("notifications/initialized", json!({}));
         result
@@ -124,7 +142,7 @@ impl Mcp {
         self.meta = Some(json!({
             "io.modelcontextprotocol/protocolVersion": MODERN,
             "io.modelcontextprotocol/clientInfo": {"name": "testkit", "version": "1"},
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": self.capabilities,
         }));
         self.request("server/discover", json!({}))
     }

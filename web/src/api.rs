@@ -7,6 +7,7 @@ use axum::{Extension, Json};
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::meaning::Meaning;
+use cotty_engine::hub::testing::Depth;
 use cotty_engine::pattern;
 use cotty_engine::report::{self, CallKey, Caller, Enter, Part, SessionState, Stretch, Until, Which};
 use cotty_wire::api;
@@ -50,9 +51,18 @@ pub(crate) async fn sessions(
     Ok(Json(api::Sessions { sessions, cards }))
 }
 
-pub(crate) async fn devices(State(served): State<Served>) -> Json<api::Devices> {
-    let devices = served.hub.devices();
+pub(crate) async fn devices(State(served): State<Served>, caller: Calling) -> Json<api::Devices> {
+    let devices = served.hub.devices(&caller);
     Json(api::Devices { devices: devices.into_iter().map(words::device).collect() })
+}
+
+pub(crate) async fn test(
+    State(served): State<Served>,
+    Extension(caller): Calling,
+    Order(order): Order<api::TestOrder>,
+) -> Answer<api::DeviceTest> {
+    let depth = if order.login { Depth::Login } else { Depth::Key };
+    Ok(Json(words::tested(served.hub.test(&caller, &order.target, depth).await?)))
 }
 
 pub(crate) async fn connect(
@@ -71,7 +81,7 @@ pub(crate) async fn ordered(
     order: api::Connect,
 ) -> Result<report::Connect, Refusal> {
     let meaning = match (order.word, order.name, order.target) {
-        (Some(word), None, None) => served.hub.meaning(&word).await?,
+        (Some(word), None, None) => served.hub.meaning(&word, caller).await?,
         (None, name, target) => Meaning { name, target },
         (Some(_), ..) => {
             let why = "it stands in place of a name and a target".to_owned();

@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use cotty_wire::socket::{FromClient, FromServer, close};
 
+use crate::veiled;
+
 /// A peer that takes nothing for this long is sent away; it finds the session again when it comes back.
 const SEND_WAIT_MAX: Duration = Duration::from_secs(60);
 
@@ -42,7 +44,7 @@ pub(crate) fn understood(message: Result<Message, axum::Error>) -> Result<Option
 pub(crate) async fn say(socket: &mut WebSocket, message: &FromServer) -> Result<(), End> {
     let json =
         serde_json::to_string(message).map_err(|_| (close::MALFORMED, "a message cannot be written"))?;
-    send(socket, Message::Text(json.into())).await
+    send(socket, Message::Text(veiled::message(json).into())).await
 }
 
 pub(crate) async fn send(socket: &mut WebSocket, message: Message) -> Result<(), End> {

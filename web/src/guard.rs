@@ -4,26 +4,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::Json;
-use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::Request;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use cotty_core::names::{Principal, Role};
+use cotty_core::names::Principal;
 use cotty_core::refusal::Refusal;
-use cotty_engine::report::{Caller, Secret, Which};
+use cotty_engine::report::{Caller, Opens, Secret, Which};
 use cotty_wire::api;
-use cotty_wire::hello::{self, Hello, PROTOCOL, UPGRADE_MCP};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
+use cotty_wire::hello::{self, Hello, PROTOCOL};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::answer::{Refused, not_understood};
 use crate::grant::{Grant, Only};
 use crate::house::{House, Judged};
-use crate::logins::{Credential, SOCKETS_MAX, since_1970};
+use crate::listener::Listener;
+use crate::logins::{Credential, SOCKETS_MAX, Shown, since_1970};
+use crate::rule::{Greeting, Names, Rule, Shows};
 use crate::served::Served;
 use crate::words::Eyes;
 use page::{Loads, Shut};
@@ -37,51 +36,6 @@ const LABEL_CHARACTERS_MAX: usize = 60;
 
 /// A wrong credential is answered after this long.
 const WRONG_WAIT: Duration = Duration::from_millis(250);
-
-/// What a request must say of its caller first, on the unix socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Greeting {
-    /// Nothing.
-    Silent,
-    /// A hello of any protocol: these requests stay as they are, so that every version can ask for them.
-    AnyProtocol,
-    /// A hello of the daemon's own protocol.
-    SameProtocol,
-}
-
-/// What a request by TCP must show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shows {
-    /// Nothing: it is the page, which names no session, or what is needed to log in.
-    Nothing,
-    /// Nothing, and a page may be opened from anywhere.
-    Page,
-    /// A credential.
-    Credential,
-}
-
-/// How a route names its session: so is a credential of one session kept to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Names {
-    /// It names none and concerns none.
-    None,
-    /// It lists them; only the one is shown.
-    Listed,
-    /// In the query; only the one may be named.
-    InQuery,
-    /// In other ways: closed to a credential of one session.
-    Otherwise,
-}
-
-/// What one row of the table asks of a request.
-#[derive(Debug)]
-pub(crate) struct Rule {
-    pub(crate) path: &'static str,
-    pub(crate) roles: &'static [Grant],
-    pub(crate) greeting: Greeting,
-    pub(crate) shows: Shows,
-    pub(crate) names: Names,
-}
 
 /// As what somebody was let in.
 #[derive(Clone, Debug)]
@@ -123,6 +77,14 @@ impl Admitted {
         })
     }
 
+    /// Takes a place for one request of MCP, until it is dropped; nothing where all are taken.
+    pub(crate) fn call(&self) -> Option<Option<OwnedSemaphorePermit>> {
+        match &self.credential {
+            Some(credential) => credential.call().map(Some),
+            None => Some(None),
+        }
+    }
+
     /// Notes that they are there.
     pub(crate) fn is_here(&self, served: &Served) {
         if let Some(credential) = &self.credential {
@@ -132,7 +94,14 @@ impl Admitted {
 }
 
 /// Lets a request on the unix socket pass with its caller, or refuses it.
-pub(crate) async fn pass(rule: Arc<Rule>, served: Served, mut request: Request, next: Next) -> Response {
+pub(crate) async fn pass(rule: Arc<Rule>, served: Served, request: Request, next: Next) -> Response {
+    let counts = served.counts.clone();
+    let response = passed(rule, served, request, next).await;
+    counts.answered(Listener::Unix, response.status());
+    response
+}
+
+async fn passed(rule: Arc<Rule>, served: Served, mut request: Request, next: Next) -> Response {
     if rule.greeting == Greeting::Silent {
         return next.run(request).await;
     }
@@ -164,14 +133,19 @@ pub(crate) async fn pass_tcp(rule: Arc<Rule>, served: Served, request: Request, 
             }
         }
         Err(Shut::WrongCredential) => {
+            served.counts.shut(Shut::WrongCredential as usize);
             if let Some(times) = served.logins.shown_wrong() {
                 tracing::info!(path = rule.path, times, "a wrong credential was shown");
             }
             tokio::time::sleep(WRONG_WAIT).await;
             shut(Shut::WrongCredential)
         }
-        Err(why) => shut(why),
+        Err(why) => {
+            served.counts.shut(why as usize);
+            shut(why)
+        }
     };
+    served.counts.answered(Listener::Tcp, response.status());
     headers::put(response.headers_mut());
     response
 }
@@ -200,37 +174,6 @@ pub(crate) async fn unknown_tcp(request: Request) -> Response {
     }
     headers::put(response.headers_mut());
     response
-}
-
-/// Turns a request into the stream of an agent's MCP lines. Whoever comes this way is an agent, wherever it runs.
-pub(crate) async fn to_agent(
-    State(served): State<Served>,
-    Extension(mut caller): Extension<Caller>,
-    Extension(hello): Extension<Hello>,
-    request: Request,
-) -> Result<Response, Refused> {
-    let (mut parts, _) = request.into_parts();
-    let wanted = parts.headers.get(header::UPGRADE).is_some_and(|it| it.as_bytes() == UPGRADE_MCP.as_bytes());
-    let upgrade = parts.extensions.remove::<OnUpgrade>().filter(|_| wanted).ok_or_else(|| {
-        Refusal::InvalidArgument { what: "upgrade", why: format!("this path only upgrades to {UPGRADE_MCP}") }
-    })?;
-    if caller.principal.role != Role::Agent {
-        caller.principal.role = Role::Agent;
-        "it speaks MCP".clone_into(&mut caller.because);
-    }
-    let stopping = served.stopping.clone();
-    served.tasks.clone().spawn(async move {
-        let Ok(stream) = upgrade.await else { return };
-        let work = served.house.serve_agent(Box::new(TokioIo::new(stream)), caller, hello.nonce);
-        // Dropped in the middle, a call leaves its record: the shim asks the next daemon again with the same key.
-        tokio::select! { () = work => {}, () = stopping.cancelled() => {} }
-    });
-    let answer = Response::builder()
-        .status(StatusCode::SWITCHING_PROTOCOLS)
-        .header(header::CONNECTION, "upgrade")
-        .header(header::UPGRADE, UPGRADE_MCP)
-        .body(Body::empty());
-    answer.map_err(|error| Refusal::Internal { what: error.to_string() }.into())
 }
 
 fn admit(rule: &Rule, house: &dyn House, request: &Request) -> Result<(Caller, Hello), Refusal> {
@@ -263,8 +206,10 @@ async fn admit_tcp(
     if rule.shows != Shows::Credential {
         return Ok((Request::from_parts(parts, body), None));
     }
-    let bearer = page::bearer(&parts.headers).ok_or(Shut::NoCredential)?;
-    let credential = served.logins.find(bearer).ok_or(Shut::WrongCredential)?;
+    let credential = served.logins.shown(page::bearer(&parts.headers)).map_err(|it| match it {
+        Shown::Nothing => Shut::NoCredential,
+        Shown::Wrong => Shut::WrongCredential,
+    })?;
     if let Some(Stranger(number)) = parts.extensions.get() {
         served.door.no_stranger(*number);
     }
@@ -275,9 +220,10 @@ async fn admit_tcp(
         principal: Principal { role: credential.grant.role(), label: credential.label.clone() },
         because: format!("it is {} with the role {}", credential.id, credential.grant),
         cwd: None,
-        env: Vec::new(),
+        env: served.house.agent_socket().map(|it| ("SSH_AUTH_SOCK".into(), it.into())).into_iter().collect(),
         secrets: Vec::new(),
         whole_env: None,
+        opens: if credential.grant.governs() { Opens::Everywhere } else { Opens::HostsOnly },
     };
     if let Some(only) = &credential.only {
         keep_to(rule, served, &caller, only, parts.uri.query().unwrap_or_default()).await?;
@@ -322,7 +268,11 @@ pub(crate) struct Stranger(pub(crate) u64);
 fn shut(why: Shut) -> Response {
     let (status, kind, what, next) = why.words();
     let failure = api::Failure { kind: kind.to_owned(), what: what.to_owned(), next: next.to_owned() };
-    (status, Json(api::Failed { failure })).into_response()
+    let mut response = (status, Json(api::Failed { failure })).into_response();
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"cotty\""));
+    }
+    response
 }
 
 fn greeting(headers: &HeaderMap) -> Result<Hello, Refusal> {
@@ -342,6 +292,7 @@ fn caller(house: &dyn House, judged: &Judged, hello: &Hello) -> Caller {
         env: passed.map(|(name, value)| (name.into(), value.into())).collect(),
         secrets: secrets.map(|(name, value)| (name.clone(), Secret::new(value.clone()))).collect(),
         whole_env: None,
+        opens: Opens::Everywhere,
     }
 }
 

@@ -8,6 +8,12 @@ pub mod server;
 
 pub mod door;
 
+mod listener;
+
+mod rule;
+
+mod route;
+
 pub mod routes;
 
 mod guard;
@@ -22,15 +28,25 @@ mod page;
 
 mod probes;
 
+pub mod counts;
+
+mod metrics;
+
+mod openapi;
+
 mod api;
 
 mod frames;
+mod veiled;
 
 mod viewer;
+
+mod agents;
 
 mod asking;
 
 mod answering;
+pub mod allowing;
 
 mod words;
 

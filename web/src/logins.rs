@@ -31,6 +31,9 @@ const CREDENTIALS_MAX: usize = 1000;
 /// So many sockets one credential may have open.
 pub(crate) const SOCKETS_MAX: usize = 64;
 
+/// So many requests of MCP one credential may have under way.
+pub(crate) const CALLS_MAX: usize = 256;
+
 /// That wrong credentials were shown is logged this often.
 const WRONG_TOLD_EVERY: Duration = Duration::from_secs(60);
 
@@ -74,6 +77,7 @@ pub struct Credential {
     hash: Hash,
     ended: CancellationToken,
     sockets: Arc<Semaphore>,
+    calls: Arc<Semaphore>,
 }
 
 /// What is to be made.
@@ -107,10 +111,22 @@ struct Table {
     wrong: (Option<Instant>, u64),
 }
 
+/// What is wrong with what was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shown {
+    /// There is nothing.
+    Nothing,
+    /// Nobody has it, or no longer.
+    Wrong,
+}
+
 /// All who have logged in.
 pub struct Logins {
     table: Mutex<Table>,
     house: Arc<dyn House>,
+    /// Who everybody is taken for.
+    #[cfg(feature = "testkit")]
+    everybody: Option<Hash>,
 }
 
 impl Logins {
@@ -118,9 +134,36 @@ impl Logins {
     #[must_use]
     pub fn open(house: Arc<dyn House>) -> Self {
         let table = house.kept(FILE).map(|it| kept::read(&it)).unwrap_or_default();
-        let logins = Self { table: Mutex::new(table), house };
+        let logins = Self {
+            table: Mutex::new(table),
+            house,
+            #[cfg(feature = "testkit")]
+            everybody: None,
+        };
         logins.table().forget(SystemTime::now());
         logins
+    }
+
+    /// Takes everybody for one agent, whatever they show.
+    ///
+    /// # Errors
+    ///
+    /// Passes on what the house could not keep.
+    #[cfg(feature = "testkit")]
+    pub fn for_an_agent(house: Arc<dyn House>) -> Result<Self, Refusal> {
+        let mut logins = Self::open(house);
+        let wanted = Wanted { grant: Grant::Agent, only: None, label: String::new(), expires_at: None };
+        logins.everybody = Some(logins.make(Kind::Program, wanted)?.1.hash);
+        Ok(logins)
+    }
+
+    /// Returns who shows a bearer.
+    pub(crate) fn shown(&self, bearer: Option<&str>) -> Result<Credential, Shown> {
+        #[cfg(feature = "testkit")]
+        if let Some(everybody) = self.everybody.and_then(|it| self.touch(&it)) {
+            return Ok(everybody);
+        }
+        self.find(bearer.ok_or(Shown::Nothing)?).ok_or(Shown::Wrong)
     }
 
     /// Returns whether anybody may come in: then a page may be waiting for us.
@@ -179,7 +222,8 @@ impl Logins {
             expires_at: wanted.expires_at,
             hash: secret::hash(&bearer),
             ended: CancellationToken::new(),
-            sockets: sockets(),
+            sockets: places(SOCKETS_MAX),
+            calls: places(CALLS_MAX),
         };
         table.credentials.insert(credential.hash, credential.clone());
         self.keep(&mut table)?;
@@ -309,15 +353,20 @@ impl Table {
     }
 }
 
-/// The places of a credential's sockets.
-fn sockets() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(SOCKETS_MAX))
+/// The places of a credential's sockets, or of its requests.
+fn places(count: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(count))
 }
 
 impl Credential {
     /// Takes a place for one more socket, where there is one.
     pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
         self.sockets.clone().try_acquire_owned().ok()
+    }
+
+    /// Takes a place for one more request of MCP, where there is one.
+    pub(crate) fn call(&self) -> Option<OwnedSemaphorePermit> {
+        self.calls.clone().try_acquire_owned().ok()
     }
 
     /// Returns how long it is still good; nothing where it is over.

@@ -6,6 +6,7 @@ use cotty_engine::hub::Hub;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::counts::Counts;
 use crate::door::Door;
 use crate::house::House;
 use crate::logins::Logins;
@@ -19,6 +20,8 @@ pub struct Served {
     pub house: Arc<dyn House>,
     /// Who has logged in.
     pub logins: Arc<Logins>,
+    /// What is counted.
+    pub counts: Arc<Counts>,
     /// The listener for browsers and programs.
     pub door: Arc<Door>,
     /// Everything that is spawned; ends after `stopping`.

@@ -13,7 +13,8 @@ use tower::ServiceExt;
 
 use crate::guard::Stranger;
 use crate::house::{House, Judged, Peer};
-use crate::routes::{Listener, router};
+use crate::listener::Listener;
+use crate::routes::router;
 use crate::served::Served;
 
 /// A request's head that is not there after this long ends its connection.

@@ -9,11 +9,12 @@ use cotty_engine::report::{
     Closed, Connected, Excerpt, HistoryEntry, HistoryKind, Holds, How, Proof, RunReport, RunState,
     RunSummary, ScreenView, SessionState, SessionStatus, Step, Trusted,
 };
+use cotty_engine::veils;
 use cotty_wire::api;
 
 mod asked;
 
-pub(crate) use asked::{Eyes, card, cards, kept};
+pub(crate) use asked::{Eyes, card, cards, kept, tested};
 
 pub(crate) fn who(principal: &Principal) -> api::Who {
     api::Who { role: principal.role.to_string(), label: principal.label.clone() }
@@ -41,15 +42,18 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
     let DeviceStatus { name, device, is_default, sessions } = status;
     let from = |it: SecretFrom| match it {
         SecretFrom::Variable(name) => format!("${name}"),
+        SecretFrom::Environment { variable, .. } => format!("${variable} of the daemon's start"),
         SecretFrom::File(file) => file.display().to_string(),
         SecretFrom::Command(argv) => format!("what {} prints", argv.first().map_or("a program", |it| it)),
         SecretFrom::Keyring(_) => "in the keyring".to_owned(),
     };
+    let is_hidden = device.hide;
     api::Device {
-        host: device.host.unwrap_or_else(|| name.clone()),
+        host: device.host.filter(|_| !is_hidden).unwrap_or_else(|| name.clone()),
         name,
-        port: device.port,
-        user: device.user,
+        port: device.port.filter(|_| !is_hidden),
+        user: device.user.filter(|_| !is_hidden),
+        group: device.group,
         login: device.auth.map(|auth| api::DeviceLogin {
             key: auth.key.map(|it| it.display().to_string()),
             passphrase: auth.passphrase.map(from),
@@ -63,6 +67,8 @@ pub(crate) fn device(status: DeviceStatus) -> api::Device {
 }
 
 pub(crate) fn session(status: SessionStatus) -> api::Session {
+    let veil = veils::of_target(&status.target);
+    let cwd = status.cwd.map(|it| veil.map_or(it.clone(), |veil| veil.all_in(&it)));
     let (state, detail) = session_state(&status.state);
     let (health, health_why) = status.health.words();
     api::Session {
@@ -77,7 +83,7 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         detail,
         shell: status.shell,
         pid: status.pid,
-        cwd: status.cwd,
+        cwd,
         mode: status.mode.to_string(),
         pen: status.pen,
         holds: holds(status.holds),
@@ -116,6 +122,11 @@ pub(crate) fn session_state(state: &SessionState) -> (&'static str, Option<Strin
         SessionState::Closed(why) => ("closed", Some(why.clone())),
         SessionState::Lost(why) => ("lost", Some(why.clone())),
     }
+}
+
+/// Returns whether a session has not ended.
+pub(crate) fn lives(state: &SessionState) -> bool {
+    !matches!(state, SessionState::Exited(_) | SessionState::Closed(_) | SessionState::Lost(_))
 }
 
 pub(crate) fn run_state(state: &RunState) -> api::State {

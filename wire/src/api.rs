@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cotty_core::refusal::Refusal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 mod access;
@@ -14,13 +15,13 @@ pub use access::{
     RevokeOrder, Revoked, Token, TokenOrder,
 };
 pub use hosts::{
-    Card, CardAnswer, Cards, Device, DeviceLogin, Devices, EndedCard, ForgetOrder, Forgotten, KeptSecret,
-    Secrets, Trusted,
+    AllowOrder, Allowed, Card, CardAnswer, Cards, Device, DeviceLogin, DeviceTest, Devices, EndedCard,
+    ForgetOrder, Forgotten, KeptSecret, Secrets, TestOrder, TestStep, Trusted,
 };
 pub use pen::{Holds, Taken};
 
 /// Why not, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// One of the published kinds (`busy`, `session-not-found`).
     pub kind: String,
@@ -37,14 +38,14 @@ impl From<&Refusal> for Failure {
 }
 
 /// The body of every answer that is not a success.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failed {
     /// Why.
     pub failure: Failure,
 }
 
 /// Who acts, as people and programs read it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Who {
     /// `agent` or `operator`.
     pub role: String,
@@ -53,7 +54,7 @@ pub struct Who {
 }
 
 /// Opens or finds a session: `POST /api/v1/sessions`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Connect {
     /// A session's name, or a host, whichever the word means: in place of both.
@@ -91,7 +92,7 @@ pub struct Connect {
 }
 
 /// The answer to [`Connect`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Connected {
     /// It is new.
     pub created: bool,
@@ -102,7 +103,7 @@ pub struct Connected {
 }
 
 /// A session as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Session {
     /// Its name.
     pub name: String,
@@ -163,7 +164,7 @@ pub struct Session {
 }
 
 /// The list of sessions: `GET /api/v1/sessions`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sessions {
     /// Closed but kept ones too.
     pub sessions: Vec<Session>,
@@ -173,7 +174,7 @@ pub struct Sessions {
 }
 
 /// Where a command stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct State {
     /// `completed`, `ran_nothing`, `running`, `needs_input`, `interrupted`, `nested`, `left`, `shell_exited`,
     /// `lost` or `unknown`.
@@ -197,7 +198,7 @@ pub struct State {
 }
 
 /// A command as it stands.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Run {
     /// Its session.
     pub session: String,
@@ -228,7 +229,7 @@ pub struct Run {
 }
 
 /// Runs a command: `POST /api/v1/run`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunOrder {
     /// The session, by name.
@@ -250,7 +251,7 @@ pub struct RunOrder {
 }
 
 /// Waits for a command: `POST /api/v1/wait`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WaitOrder {
     /// The session, by name.
@@ -270,7 +271,7 @@ pub struct WaitOrder {
 }
 
 /// Types text and keys: `POST /api/v1/send`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SendOrder {
     /// The session, by name.
@@ -296,7 +297,7 @@ pub struct SendOrder {
 }
 
 /// The answer to run, wait, send and to reading a command or what a session printed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Output {
     /// The command, where there is one.
     pub run: Option<Run>,
@@ -310,7 +311,7 @@ pub struct Output {
 }
 
 /// Text of what was printed: whole, or its head and tail.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Text {
     /// The first lines, or all of them.
     pub head: Vec<String>,
@@ -325,7 +326,7 @@ pub struct Text {
 }
 
 /// The visible screen: `GET /api/v1/screen`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Screen {
     /// The session's name.
     pub session: String,
@@ -348,14 +349,14 @@ pub struct Screen {
 }
 
 /// Who typed what: `GET /api/v1/history`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// Oldest first.
     pub history: Vec<HistoryEntry>,
 }
 
 /// One entry of a session's history.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HistoryEntry {
     /// When, in milliseconds since 1970.
     pub at_ms: u64,
@@ -377,7 +378,7 @@ pub struct HistoryEntry {
 }
 
 /// How a command's state was judged: `GET /api/v1/evidence`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Evidence {
     /// The command as it stands, and how surely.
     pub run: Run,
@@ -390,7 +391,7 @@ pub struct Evidence {
 }
 
 /// One thing that was seen of a command.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// `typed`, `found`, `mark`, `echo`, `facts`, `signal`, `end`, `verdict`, `dropped` or `said`.
     pub kind: String,
@@ -406,14 +407,14 @@ pub struct Step {
 }
 
 /// The newest commands: `GET /api/v1/runs`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Runs {
     /// Newest first.
     pub runs: Vec<RunSummary>,
 }
 
 /// A row of the list of commands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunSummary {
     /// Its handle.
     pub id: String,
@@ -433,7 +434,7 @@ pub struct RunSummary {
 }
 
 /// Closes a session, a command or all: `POST /api/v1/close`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CloseOrder {
     /// A session's name, a command's handle, or `all`.
@@ -443,7 +444,7 @@ pub struct CloseOrder {
 }
 
 /// The answer to [`CloseOrder`], and to a stop.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Closed {
     /// The sessions that were closed.
     pub sessions: Vec<String>,
@@ -452,7 +453,7 @@ pub struct Closed {
 }
 
 /// Says who may write: `POST /api/v1/mode`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModeOrder {
     /// The session, by name.
@@ -463,7 +464,7 @@ pub struct ModeOrder {
 }
 
 /// The daemon of itself: `GET /api/v1/daemon`, and the answer to a restart.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Daemon {
     /// Its process id.
     pub pid: u32,
@@ -487,7 +488,7 @@ pub struct Daemon {
 }
 
 /// Names a session in a query string.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Query {
     /// A session, by name.

@@ -5,3 +5,4 @@ pub mod hello;
 pub mod api;
 
 pub mod socket;
+pub mod schema;

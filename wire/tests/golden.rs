@@ -141,6 +141,7 @@ fn what_the_daemon_says() {
                 host: None,
                 file: None,
                 words: None,
+                helps: Vec::new(),
                 why: None,
                 echo: false,
                 asked_by: Who { role: "agent".to_owned(), label: "codex".to_owned() },

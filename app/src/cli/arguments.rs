@@ -1,5 +1,7 @@
 //! What may be typed after `cotty`.
 
+use std::path::PathBuf;
+
 use clap::{Parser, Subcommand};
 use cotty_web::door::Listen;
 
@@ -14,6 +16,12 @@ pub(crate) struct Arguments {
     /// The instance: its own daemon and sessions.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) instance: Option<String>,
+    /// The config file, in the place of COTTY_CONFIG and ~/.config/cotty/config.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A file of NAME=VALUE lines: its COTTY_HOST and COTTY_DEVICE_… count for a daemon that is started by this.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
     /// Print one JSON document.
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -273,6 +281,18 @@ pub(crate) enum Devices {
         /// Its name.
         name: String,
     },
+    /// Connect to it until it shows its key, and say what a login would meet. Nothing is asked, and no session is opened.
+    ///
+    /// Exit codes: 0 it was reached and its key is known (with --login: it let us in); 65 its key or the login is refused;
+    /// 69 it was not reached; 77 an agent may not name it; 78 the config or ssh's is wrong.
+    Test {
+        /// A device, or a host: user@host:port, an alias of ssh's.
+        #[arg(value_name = "NAME|TARGET")]
+        target: String,
+        /// Log in, too, and leave at once.
+        #[arg(long)]
+        login: bool,
+    },
 }
 
 #[derive(Clone, Subcommand)]
@@ -376,6 +396,12 @@ pub(crate) enum About {
     Path,
     /// What holds, with every default.
     Show,
-    /// Whether it is right.
+    /// Whether it is right, and what the file of the project here does.
     Check,
+    /// Let the .cotty.toml of the project here, as it is now, say more than it may of itself. A person's to do.
+    Allow {
+        /// Take that back.
+        #[arg(long)]
+        revoke: bool,
+    },
 }

@@ -66,7 +66,7 @@ fn changed(before: &str, change: &Change) -> Result<(String, String), Refusal> {
             format!("Device {name} is removed.")
         }
         Change::Default { name } => {
-            if document.get("devices").and_then(Item::as_table_like).is_none_or(|it| !it.contains_key(name)) {
+            if !names(&document, name) {
                 return Err(missing(name));
             }
             document["default"] = value(name);
@@ -77,6 +77,18 @@ fn changed(before: &str, change: &Change) -> Result<(String, String), Refusal> {
     Written::parse(&after)
         .map_err(|it| wrong(format!("it would be wrong: line {}: {}", it.line, it.what)))?;
     Ok((after, said))
+}
+
+/// Says whether a device is named, or a connection of one.
+fn names(document: &DocumentMut, name: &str) -> bool {
+    let (name, connection) = name.split_once('/').map_or((name, None), |(name, it)| (name, Some(it)));
+    let devices = document.get("devices").and_then(Item::as_table_like);
+    let Some(device) = devices.and_then(|it| it.get(name)).and_then(Item::as_table_like) else {
+        return false;
+    };
+    connection.is_none_or(|it| {
+        device.get("connections").and_then(Item::as_table_like).is_some_and(|all| all.contains_key(it))
+    })
 }
 
 fn add(

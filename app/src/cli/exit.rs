@@ -54,7 +54,8 @@ fn next(failure: &Failure) -> &str {
     }
 }
 
-fn code(kind: &str) -> u8 {
+/// Returns the exit code of a kind of failure.
+pub(crate) fn code(kind: &str) -> u8 {
     match kind {
         "invalid-argument" => USAGE,
         "connection-failure" | "internal" | "storage" => UNREACHABLE,

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use cotty_core::refusal::{Refusal, quoted};
 use serde::Serialize;
 
-use crate::instance::DEFAULT;
+use crate::instance::{DEFAULT, Flags, Instance};
 
 /// How clients start us: this binary, by its absolute path, for one instance.
 #[derive(Clone, Debug, Serialize)]
@@ -19,13 +20,13 @@ pub(crate) struct Snippets {
 
 impl Snippets {
     /// Returns what starts this binary for an instance.
-    pub(crate) fn of(instance: &str) -> Self {
-        let mut args = vec!["mcp".to_owned()];
-        if instance != DEFAULT {
-            args.extend(["--instance".to_owned(), instance.to_owned()]);
-        }
+    pub(crate) fn of(flags: &Flags) -> Result<Self, Refusal> {
+        let instance = Some(Instance::name(flags.instance.as_deref())?).filter(|it| it != DEFAULT);
+        let further = Flags { instance, ..flags.clone() }.arguments();
+        let further = further.into_iter().map(|it| it.to_string_lossy().into_owned());
+        let args = std::iter::once("mcp".to_owned()).chain(further).collect();
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|it| !it.is_empty());
-        Self {
+        Ok(Self {
             command: std::env::current_exe()
                 .map_or_else(|_| "cotty".to_owned(), |it| it.display().to_string()),
             args,
@@ -34,7 +35,7 @@ impl Snippets {
                 .filter(|it| is_set(it))
                 .map(str::to_owned)
                 .collect(),
-        }
+        })
     }
 
     /// Returns the program and its arguments, each as a word of JSON.
@@ -57,7 +58,7 @@ impl fmt::Display for Snippets {
         writeln!(
             out,
             "  Claude Code   claude mcp add --scope user cotty -- {shell} {}",
-            self.args.join(" ")
+            self.args.iter().map(|it| quoted(it)).collect::<Vec<_>>().join(" ")
         )?;
         // Codex gives a server no environment of its own accord; without this one no key of the agent can be used.
         writeln!(
@@ -91,7 +92,8 @@ mod tests {
     #[test]
     fn what_is_to_be_copied_is_whole_and_absolute() {
         for (instance, args) in [(DEFAULT, "mcp"), ("work", "mcp --instance work")] {
-            let text = Snippets::of(instance).to_string();
+            let flags = Flags { instance: Some(instance.to_owned()), ..Flags::default() };
+            let text = Snippets::of(&flags).unwrap().to_string();
             let clients = text.lines().filter(|it| it.starts_with("  ") && !it.starts_with("   "));
             assert_eq!(clients.count(), 4);
             let path = std::env::current_exe().unwrap().display().to_string();

@@ -13,6 +13,7 @@ use crate::cli::asking::{Waited, wait_for};
 use crate::cli::client::{Client, internal};
 use crate::cli::setup::Snippets;
 use crate::cli::{attach, print};
+use crate::instance::Instance;
 
 /// How long a shell has for its first prompt before we go on without it: attaching works meanwhile.
 const FIRST_PROMPT_MS: u64 = 2000;
@@ -50,7 +51,7 @@ pub(crate) async fn up(client: Client, order: Up, json: bool) -> Result<ExitCode
         return Ok(ExitCode::SUCCESS);
     }
     let name = connected.session.name.clone();
-    say(&connected, word.as_deref(), &client.instance.name);
+    say(&connected, word.as_deref(), &client.instance);
     if at_terminal && !is_detached {
         return attach::attach(client, &name).await;
     }
@@ -103,7 +104,7 @@ pub(crate) async fn opened(
     }
 }
 
-fn say(connected: &Connected, word: Option<&str>, instance: &str) {
+fn say(connected: &Connected, word: Option<&str>, instance: &Instance) {
     let Connected { created, session, notes } = connected;
     let how = if *created { "is open" } else { "was open already" };
     match &session.account {
@@ -117,7 +118,9 @@ fn say(connected: &Connected, word: Option<&str>, instance: &str) {
     if let (Some(word), None) = (word, &session.account) {
         print::line(&format!("It is on this machine; a host of that name: cotty ssh {word}"));
     }
-    print::line(&Snippets::of(instance).to_string());
+    if let Ok(snippets) = Snippets::of(&instance.flags()) {
+        print::line(&snippets.to_string());
+    }
 }
 
 fn whole_environment() -> BTreeMap<String, String> {

@@ -1,48 +1,31 @@
-//! The single target of the environment: a device that needs no config file.
+//! What the environment says of hosts: of whoever starts the daemon, and of nobody who calls it later.
 //!
-//! It is the environment of whoever starts the daemon. Nothing here is a secret: a password and a key stand in files.
+//! Some of it is secret, and a process shows the environment that it began with for ever. So the process that is started
+//! first collects it, and hands it to the daemon proper through a pipe.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io::{self, PipeReader, Read, Write};
+use std::path::Path;
 
 use cotty_core::refusal::Refusal;
-use cotty_core::target;
-use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
+use cotty_host::native::secret::Secret;
 
 use super::Config;
 
-const HOST: &str = "COTTY_HOST";
-const PORT: &str = "COTTY_PORT";
-const USER: &str = "COTTY_USER";
-const PASSWORD_FILE: &str = "COTTY_PASSWORD_FILE";
-const KEY: &str = "COTTY_KEY";
-const KEY_FILE: &str = "COTTY_KEY_FILE";
+mod devices;
+mod file;
+mod single;
 
-/// The variables that mean something only together with a host.
-const OTHERS: [&str; 5] = [PORT, USER, PASSWORD_FILE, KEY, KEY_FILE];
+/// What begins the names of variables that are about one device.
+pub const DEVICE: &str = "COTTY_DEVICE_";
 
-/// What is set.
-type Said = BTreeMap<&'static str, String>;
+/// A pipe takes as much without anybody who reads; more than any device needs.
+const BYTES_MAX: usize = 48 * 1024;
 
-/// Adds the device that the environment names. It is the default where the file has none.
-///
-/// # Errors
-///
-/// Says which variable is missing or cannot be meant. The value of none that may be a secret is repeated.
-pub fn add_device(config: &mut Config, variable: impl Fn(&str) -> Option<OsString>) -> Result<(), Refusal> {
-    let Some((name, device)) = device(&said(variable)?)? else { return Ok(()) };
-    if config.devices.contains_key(&name) {
-        let remedy = format!("Unset {HOST}, or remove [devices.{name}] from the config");
-        return Err(Refusal::Config {
-            why: format!("{HOST} names {name}, which is a device already"),
-            remedy,
-        });
-    }
-    config.default.get_or_insert_with(|| name.clone());
-    config.devices.insert(name, device);
-    Ok(())
-}
+/// The variables that are about hosts, each as it was set.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings(BTreeMap<String, Secret>);
 
 /// Says whether a variable was filled in: some clients leave a `${NAME}` of their config as it is, which is no value.
 #[must_use]
@@ -51,66 +34,107 @@ pub fn is_expanded(value: &str) -> bool {
     inner.is_none_or(|it| it.is_empty() || it.contains(['{', '}', '$']))
 }
 
-fn said(variable: impl Fn(&str) -> Option<OsString>) -> Result<Said, Refusal> {
-    let mut said = Said::new();
-    for name in OTHERS.into_iter().chain([HOST]) {
-        let is_said = |it: &OsString| !it.is_empty() && it.to_str().is_none_or(is_expanded);
-        let Some(value) = variable(name).filter(is_said) else { continue };
-        let value = value.into_string().map_err(|_| wrong(name, "is not UTF-8", "Set it to plain text"))?;
-        said.insert(name, value);
-    }
-    Ok(said)
+/// Says whether a variable is about hosts.
+fn is_about_hosts(name: &str) -> bool {
+    single::NAMES.contains(&name) || name.starts_with(DEVICE)
 }
 
-fn device(said: &Said) -> Result<Option<(String, Device)>, Refusal> {
-    let Some(host) = said.get(HOST) else {
-        return match said.keys().next() {
-            None => Ok(None),
-            Some(name) => Err(Refusal::EnvironmentMissing {
-                what: HOST.to_owned(),
-                remedy: format!("Set it to the host, or unset {name}"),
-            }),
-        };
-    };
-    let host = target::host(host)
-        .map_err(|error| wrong(HOST, &error.to_string(), "Set it to a name or an address"))?;
-    let user = said.get(USER).map(|it| target::user(it)).transpose();
-    let user = user.map_err(|error| wrong(USER, &error.to_string(), "Set it to the account's name"))?;
-    let port = said.get(PORT).map(|it| it.parse::<u16>().ok().filter(|port| *port != 0));
-    let port = match port {
-        Some(None) => return Err(wrong(PORT, "is no port", "Set it to a number from 1 to 65535")),
-        port => port.flatten(),
-    };
-    let auth = Auth {
-        key: key(said)?,
-        passphrase: None,
-        password: path(said, PASSWORD_FILE)?.map(SecretFrom::File),
-        keep: Keep::default(),
-    };
-    let auth = (auth != Auth::default()).then_some(auth);
-    Ok(Some((host.clone(), Device { host: Some(host), port, user, auth, ..Device::default() })))
-}
-
-fn key(said: &Said) -> Result<Option<PathBuf>, Refusal> {
-    match (path(said, KEY)?, path(said, KEY_FILE)?) {
-        (Some(one), Some(other)) if one != other => {
-            Err(wrong(KEY, &format!("and {KEY_FILE} name two files"), "Unset one of them"))
+impl Surroundings {
+    /// Collects what this process was given, and what a file says beside it.
+    ///
+    /// # Errors
+    ///
+    /// Says what is wrong with a variable or with the file. No value is repeated.
+    pub fn collect(env_file: Option<&Path>) -> Result<Self, Refusal> {
+        let of_file = env_file.map(file::read).transpose()?.unwrap_or_default();
+        let mut found = Self::default();
+        for (name, value) in std::env::vars_os() {
+            if let Some(name) = name.to_str().filter(|it| is_about_hosts(it)) {
+                found.set(name, value)?;
+            }
         }
-        (one, other) => Ok(one.or(other)),
+        for (name, value) in of_file {
+            // What was said to this very process counts before a file.
+            found.0.entry(name).or_insert(value);
+        }
+        Ok(found)
     }
-}
 
-/// What is no path may be the secret itself: it is not repeated.
-fn path(said: &Said, name: &'static str) -> Result<Option<PathBuf>, Refusal> {
-    let Some(value) = said.get(name) else { return Ok(None) };
-    if (value.starts_with('/') || value.starts_with("~/")) && !value.chars().any(char::is_control) {
-        return Ok(Some(PathBuf::from(value)));
+    fn set(&mut self, name: &str, value: OsString) -> Result<(), Refusal> {
+        let text = value.into_string().map_err(|_| wrong(name, "is not UTF-8", "Set it to plain text"))?;
+        if !text.is_empty() && is_expanded(&text) {
+            self.0.insert(name.to_owned(), Secret::new(text));
+        }
+        Ok(())
     }
-    Err(wrong(
-        name,
-        "is no path from / or ~/",
-        "Keep it in a file that only you may read, and name that file",
-    ))
+
+    /// Adds what is said here to what the config says.
+    ///
+    /// # Errors
+    ///
+    /// Says which variable is missing, means nothing or cannot be meant. The value of none that may be a secret is repeated.
+    pub fn add_to(&self, config: &mut Config) -> Result<(), Refusal> {
+        single::add_device(config, self)?;
+        devices::add(config, self)
+    }
+
+    /// Returns a pipe out of which all of it can be read once.
+    ///
+    /// # Errors
+    ///
+    /// Says that it is too much, or that there is no pipe.
+    pub fn handed_over(&self) -> io::Result<PipeReader> {
+        let all: BTreeMap<&str, &str> =
+            self.0.iter().map(|(name, it)| (name.as_str(), it.reveal())).collect();
+        let json = zeroize::Zeroizing::new(serde_json::to_vec(&all)?);
+        if json.len() > BYTES_MAX {
+            let why = format!("the variables about hosts are longer than {BYTES_MAX} bytes together");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        let (reader, mut writer) = io::pipe()?;
+        writer.write_all(&json)?;
+        Ok(reader)
+    }
+
+    /// Takes what was handed over on standard input, and leaves nothing there.
+    ///
+    /// # Errors
+    ///
+    /// Says that it could not be read.
+    pub fn taken_over() -> io::Result<Self> {
+        let is_pipe = rustix::fs::fstat(rustix::stdio::stdin())
+            .is_ok_and(|it| rustix::fs::FileType::from_raw_mode(it.st_mode).is_fifo());
+        if !is_pipe {
+            return Ok(Self::default());
+        }
+        let mut json = zeroize::Zeroizing::new(Vec::with_capacity(BYTES_MAX));
+        io::stdin().take(BYTES_MAX as u64).read_to_end(&mut json)?;
+        let nothing = std::fs::File::open("/dev/null")?;
+        rustix::stdio::dup2_stdin(nothing)?;
+        let all: BTreeMap<String, String> = serde_json::from_slice(&json)?;
+        Ok(Self(all.into_iter().map(|(name, value)| (name, Secret::new(value))).collect()))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(Secret::reveal)
+    }
+
+    fn secret(&self, name: &str) -> Option<Secret> {
+        self.0.get(name).cloned()
+    }
+
+    fn of_devices(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str).filter(|it| it.starts_with(DEVICE))
+    }
+
+    #[cfg(test)]
+    fn of(variables: &[(&str, &str)]) -> Self {
+        let mut found = Self::default();
+        for (name, value) in variables {
+            found.set(name, OsString::from(value)).unwrap();
+        }
+        found
+    }
 }
 
 fn wrong(name: &str, why: &str, remedy: &str) -> Refusal {
@@ -119,17 +143,7 @@ fn wrong(name: &str, why: &str, remedy: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use cotty_core::refusal::FailureKind;
-
-    use super::super::Written;
     use super::*;
-
-    fn with(variables: &[(&str, &str)]) -> Result<Config, Refusal> {
-        let mut config = Config::from(Written::parse("[devices.web2]\n").unwrap());
-        let find =
-            |name: &str| variables.iter().find(|(it, _)| *it == name).map(|(_, value)| OsString::from(value));
-        add_device(&mut config, find).map(|()| config)
-    }
 
     #[test]
     fn a_placeholder_that_nobody_filled_in_is_no_value() {
@@ -139,44 +153,19 @@ mod tests {
         for value in ["", "sesame", "${", "${}", "a${B}", "${A}${B}", "${A}b", "$A"] {
             assert!(is_expanded(value), "{value}");
         }
+        let said = Surroundings::of(&[("COTTY_DEVICE_A_HOST", "${A}"), ("COTTY_DEVICE_B_HOST", "b")]);
+        assert_eq!(said.of_devices().collect::<Vec<_>>(), ["COTTY_DEVICE_B_HOST"]);
     }
 
     #[test]
-    fn variables_make_a_device_that_is_the_default() {
-        let config = with(&[
-            (HOST, "web1"),
-            (PORT, "2222"),
-            (USER, "deploy"),
-            (KEY_FILE, "~/.ssh/shop"),
-            (PASSWORD_FILE, "/run/secret"),
-        ])
-        .unwrap();
-        let device = &config.devices["web1"];
-        assert_eq!((config.default.as_deref(), device.port), (Some("web1"), Some(2222)));
-        let auth = device.auth.clone().unwrap();
-        assert_eq!(auth.key, Some("~/.ssh/shop".into()));
-        assert_eq!(auth.password, Some(SecretFrom::File("/run/secret".into())));
-        assert_eq!(with(&[]).unwrap().default, None);
-        assert_eq!(with(&[(HOST, "[::1]")]).unwrap().devices["::1"].host.as_deref(), Some("::1"));
-    }
-
-    #[test]
-    fn a_variable_that_cannot_be_meant_is_named_and_a_secret_not_repeated() {
-        for (variables, kind, name) in [
-            (&[(PORT, "22")][..], FailureKind::EnvironmentMissing, HOST),
-            (&[(HOST, "-oProxyCommand=x")], FailureKind::ConfigError, HOST),
-            (&[(HOST, "web1;id")], FailureKind::ConfigError, HOST),
-            (&[(HOST, "web2")], FailureKind::ConfigError, HOST),
-            (&[(HOST, "web1"), (PORT, "0")], FailureKind::ConfigError, PORT),
-            (&[(HOST, "web1"), (USER, "a b")], FailureKind::ConfigError, USER),
-            (&[(HOST, "web1"), (KEY, "-----BEGIN hunter2\n")], FailureKind::ConfigError, KEY),
-            (&[(HOST, "web1"), (PASSWORD_FILE, "hunter2")], FailureKind::ConfigError, PASSWORD_FILE),
-            (&[(HOST, "web1"), (KEY, "/a"), (KEY_FILE, "/b")], FailureKind::ConfigError, KEY),
-        ] {
-            let refusal = with(variables).unwrap_err();
-            assert_eq!(refusal.kind(), kind, "{refusal}");
-            let words = format!("{refusal} {}", refusal.next_step());
-            assert!(words.contains(name) && !words.contains("hunter2"), "{words}");
-        }
+    fn what_is_handed_over_comes_out_of_the_pipe_as_it_went_in() {
+        let said = Surroundings::of(&[("COTTY_HOST", "web1"), ("COTTY_DEVICE_A_PASSWORD", "a \"b\"\u{e4}")]);
+        let mut json = String::new();
+        said.handed_over().unwrap().read_to_string(&mut json).unwrap();
+        let all: BTreeMap<String, String> = serde_json::from_str(&json).unwrap();
+        assert_eq!(all["COTTY_DEVICE_A_PASSWORD"], "a \"b\"\u{e4}");
+        let long = "x".repeat(BYTES_MAX);
+        assert!(Surroundings::of(&[("COTTY_DEVICE_A_PASSWORD", &long)]).handed_over().is_err());
+        assert!(!format!("{said:?}").contains("web1"));
     }
 }

@@ -5,14 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cotty_core::target::Target;
-use cotty_engine::hosts::device::{Device, Targets};
+use cotty_engine::hosts::device::{Choice, Device, Targets};
 use cotty_web::door::Listen;
 use toml_edit::{Document, Item, TableLike};
 
 mod device;
+pub(crate) mod draft;
+pub(crate) mod project;
 mod values;
 
-use values::{Fault, duration, fault, inner, known, line, names, number, path, patience, search_path, text};
+use draft::Draft;
+use values::{
+    Fault, duration, engine, fault, inner, known, line, names, number, path, patience, search_path, text,
+};
 
 /// What the file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub struct Written {
     pub pass_env: Vec<String>,
     /// `listen`
     pub listen: Option<Listen>,
+    /// `agent_socket`
+    pub agent_socket: Option<PathBuf>,
     /// `session.shell`
     pub shell: Option<String>,
     /// `session.term`
@@ -53,10 +60,18 @@ pub struct Written {
     pub authentication: Option<Duration>,
     /// `ssh.config`
     pub ssh_config: Option<PathBuf>,
+    /// `ssh.engine`
+    pub engine: Option<Choice>,
     /// `ssh.path`
     pub ssh_path: Option<String>,
+    /// `include`
+    pub include: Vec<PathBuf>,
+    /// `defaults`
+    pub defaults: Draft,
+    /// `groups`
+    pub groups: BTreeMap<String, Draft>,
     /// `devices`
-    pub devices: BTreeMap<String, Device>,
+    pub drafts: BTreeMap<String, Draft>,
 }
 
 /// A mistake in the file.
@@ -70,38 +85,112 @@ pub struct Wrong {
     pub remedy: String,
 }
 
-const TOP: &[&str] =
-    &["default", "pass_env", "listen", "targets", "session", "limits", "timeouts", "ssh", "devices"];
+const TOP: &[&str] = &[
+    "default",
+    "pass_env",
+    "listen",
+    "agent_socket",
+    "targets",
+    "include",
+    "session",
+    "limits",
+    "timeouts",
+    "ssh",
+    "defaults",
+    "groups",
+    "devices",
+];
+/// What a file may say that another one includes.
+const INCLUDED: &[&str] = &["groups", "devices"];
 const SESSION: &[&str] =
     &["shell", "term", "cols", "rows", "idle_timeout", "park_drafts", "label", "startup"];
 const LIMITS: &[&str] = &["sessions_max", "quota_mib"];
 const TIMEOUTS: &[&str] = &["connect", "handshake", "authentication"];
 
+/// More files are nobody's wish.
+const FILES_MAX: usize = 32;
+
 impl Written {
     /// Reads a file's text.
     pub fn parse(text: &str) -> Result<Self, Wrong> {
+        Self::with(text, TOP)
+    }
+
+    /// Reads the text of a file that another one includes: it says nothing but devices and groups.
+    pub fn parse_included(text: &str) -> Result<Self, Wrong> {
+        Self::with(text, INCLUDED)
+    }
+
+    /// Reads what the file of a project says beside what holds of itself.
+    pub(crate) fn parse_project(text: &str) -> Result<Self, Wrong> {
+        Self::with(text, &[project::NARROWS, INCLUDED].concat())
+    }
+
+    fn with(text: &str, keys: &[&str]) -> Result<Self, Wrong> {
         let faulty = |(span, what, remedy): Fault| Wrong { line: line(text, span.start), what, remedy };
-        let document = Document::parse(text).map_err(|error| {
-            let what = error.message().trim().replace('\n', ", ");
-            faulty((error.span().unwrap_or(0..0), what, "Write it as TOML: key = \"value\"".to_owned()))
-        })?;
+        let document = Document::parse(text).map_err(|error| not_toml(text, &error))?;
         let mut written = Self::default();
-        written.top(document.as_table()).map_err(faulty)?;
+        written.top(document.as_table(), keys).map_err(faulty)?;
         Ok(written)
     }
 
-    fn top(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
-        for (key, item) in known(table, "", TOP)? {
+    /// Returns the devices, with nothing left open.
+    #[must_use]
+    pub fn devices(&self) -> BTreeMap<String, Device> {
+        draft::devices(&self.drafts, &self.groups, &self.defaults)
+    }
+
+    /// Takes in what an included file says.
+    ///
+    /// # Errors
+    ///
+    /// Names what both say.
+    pub fn take_in(&mut self, other: Self) -> Result<(), String> {
+        for (name, draft) in other.groups {
+            if self.groups.insert(name.clone(), draft).is_some() {
+                return Err(format!("the group {name} is in another file, too"));
+            }
+        }
+        for (name, draft) in other.drafts {
+            if let Some(same) = self.drafts.keys().find(|it| it.eq_ignore_ascii_case(&name)) {
+                return Err(format!("the device {name} is in another file, too, as {same}"));
+            }
+            self.drafts.insert(name, draft);
+        }
+        let mut defaults = self.drafts.iter().filter(|(_, it)| it.defaults.default == Some(true));
+        match (defaults.next(), defaults.next()) {
+            (Some((first, _)), Some((second, _))) => {
+                Err(format!("{first} and {second} are both the default"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Names a device whose group is nowhere, where there is one.
+    #[must_use]
+    pub fn groupless(&self) -> Option<(&str, &str)> {
+        let named = self.drafts.iter().filter_map(|(name, it)| Some((name.as_str(), it.group.as_deref()?)));
+        named.into_iter().find(|(_, group)| !self.groups.contains_key(*group))
+    }
+
+    fn top(&mut self, table: &dyn TableLike, keys: &[&str]) -> Result<(), Fault> {
+        for (key, item) in known(table, "", keys)? {
             match key {
                 "default" => self.default = Some(target(key, item)?),
                 "pass_env" => self.pass_env = names(key, item)?,
                 "listen" => self.listen = Some(listen(key, item)?),
+                "agent_socket" => self.agent_socket = Some(path(key, item)?),
                 "targets" => self.targets = Some(targets(key, item)?),
                 "session" => self.session(inner(key, item)?)?,
                 "timeouts" => self.timeouts(inner(key, item)?)?,
                 "ssh" => self.ssh(inner(key, item)?)?,
-                "devices" => self.devices = device::devices(inner(key, item)?)?,
-                _ => self.limits(inner(key, item)?)?,
+                "include" => self.include = files(key, item)?,
+                "defaults" => self.defaults = device::defaults(inner(key, item)?)?,
+                "groups" => self.groups = device::groups(inner(key, item)?)?,
+                "devices" => self.drafts = device::devices(inner(key, item)?)?,
+                "limits" => self.limits(inner(key, item)?)?,
+                // What a project says of itself is read with the project.
+                _ => {}
             }
         }
         Ok(())
@@ -120,8 +209,9 @@ impl Written {
     }
 
     fn ssh(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
-        for (key, item) in known(table, "ssh.", &["config", "path"])? {
+        for (key, item) in known(table, "ssh.", &["config", "path", "engine"])? {
             match key {
+                "engine" => self.engine = Some(engine(key, item)?),
                 "config" => self.ssh_config = Some(path(key, item)?),
                 _ => self.ssh_path = Some(search_path(key, item)?),
             }
@@ -154,6 +244,25 @@ impl Written {
         }
         Ok(())
     }
+}
+
+fn not_toml(text: &str, error: &toml_edit::TomlError) -> Wrong {
+    let what = error.message().trim().replace('\n', ", ");
+    let at = error.span().map_or(0, |it| it.start);
+    Wrong { line: line(text, at), what, remedy: "Write it as TOML: key = \"value\"".to_owned() }
+}
+
+fn files(key: &str, item: &Item) -> Result<Vec<PathBuf>, Fault> {
+    let path = |it: &toml_edit::Value| {
+        let said = it.as_str().filter(|it| !it.chars().any(char::is_control))?;
+        (said.starts_with('/') || said.starts_with("~/")).then(|| PathBuf::from(said))
+    };
+    let found: Option<Vec<PathBuf>> = item.as_array().and_then(|list| list.iter().map(path).collect());
+    let found = found.filter(|it| it.len() <= FILES_MAX);
+    found.ok_or_else(|| {
+        let wanted = format!("a list of at most {FILES_MAX} files from / or ~/");
+        fault(item, key, &wanted, &format!("Write {key} = [\"~/.config/cotty/work.toml\"]"))
+    })
 }
 
 fn target(key: &str, item: &Item) -> Result<String, Fault> {
@@ -213,7 +322,7 @@ mod tests {
 
     #[test]
     fn what_is_resolved_is_written_so_that_it_is_read_again() {
-        let text = "targets = \"configured\"\nlisten = \"[::1]:4000\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\npark_drafts = \"45s\"\n[timeouts]\nconnect = \"3s\"\n\
+        let text = "targets = \"configured\"\nagent_socket = \"~/a.sock\"\nlisten = \"[::1]:4000\"\n[session]\nlabel = \"a \\\"b\\\"\"\nidle_timeout = \"90m\"\npark_drafts = \"45s\"\n[timeouts]\nconnect = \"3s\"\n\
                     [ssh]\nconfig = \"~/c\"\n[devices.\"db.lan\"]\nidle_timeout = \"off\"\ndefault = true\n\
                     auth = { key = \"/k\", password_env = \"P\", passphrase_file = \"~/p\" }\n[devices.web1]\nport = 3\n";
         let config = crate::config::Config::from(Written::parse(text).unwrap());

@@ -1,15 +1,19 @@
 //! What the web face asks of the daemon it runs in.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
-use cotty_web::house::{Ending, House, Judged, Peer, Stream, Work};
+use cotty_mcp::http::{Pass, Talks};
+use cotty_mcp::server::{Address, Server};
+use cotty_web::door::Door;
+use cotty_web::house::{AgentAsks, Answering, Body, Ending, House, Judged, Peer, Stream, Work};
 use cotty_wire::api;
 use cotty_wire::hello::PROTOCOL;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::daemon::principal::{Proc, judge};
@@ -22,7 +26,12 @@ pub(crate) struct Family {
     card: Card,
     hub: Hub,
     pass_env: Vec<String>,
-    secret_variables: BTreeSet<String>,
+    agent_socket: Option<PathBuf>,
+    talks: Arc<Talks<Server>>,
+    /// Where browsers come in, once that is there.
+    door: Arc<OnceLock<Arc<Door>>>,
+    /// Its address, as agents may tell it.
+    address: Address,
     ending: CancellationToken,
 }
 
@@ -33,11 +42,39 @@ impl Family {
         card: Card,
         hub: Hub,
         config: &Config,
+        (tasks, stopping): (TaskTracker, CancellationToken),
     ) -> (Arc<Self>, CancellationToken) {
         let ending = CancellationToken::new();
-        let (pass_env, secret_variables) = (config.pass_env.clone(), config.secret_variables());
-        let family = Self { instance, card, hub, pass_env, secret_variables, ending: ending.clone() };
+        let pass_env = config.pass_env.clone();
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let from_home =
+            |it: &PathBuf| it.strip_prefix("~").map_or_else(|_| it.clone(), |rest| home.join(rest));
+        let agent_socket = config.agent_socket.as_ref().map(from_home);
+        let answering = hub.clone();
+        let door: Arc<OnceLock<Arc<Door>>> = Arc::default();
+        let found = door.clone();
+        let address: Address = Arc::new(move || found.get().and_then(|it| it.url()));
+        let told = address.clone();
+        let make = move || Server::by_http(answering.clone(), told.clone());
+        let talks = Arc::new(Talks::new(make, tasks, stopping));
+        let family = Self {
+            instance,
+            card,
+            hub,
+            pass_env,
+            agent_socket,
+            talks,
+            door,
+            address,
+            ending: ending.clone(),
+        };
         (Arc::new(family), ending)
+    }
+
+    /// Shows it the door.
+    pub(crate) fn show_door(&self, door: Arc<Door>) {
+        // There is one.
+        drop(self.door.set(door));
     }
 }
 
@@ -47,12 +84,30 @@ impl House for Family {
     }
 
     fn serve_agent(&self, stream: Box<dyn Stream>, caller: Caller, nonce: String) -> Work {
-        let serving = cotty_mcp::server::serve(stream, self.hub.clone(), caller, nonce);
+        let serving = cotty_mcp::server::serve(stream, self.hub.clone(), caller, nonce, self.address.clone());
         Box::pin(async move {
             if let Err(error) = serving.await {
                 tracing::info!(%error, "an agent's connection broke");
             }
         })
+    }
+
+    fn answer_agent(&self, asked: AgentAsks) -> Answering {
+        let talks = self.talks.clone();
+        Box::pin(async move {
+            let AgentAsks { request, credential, over } = asked;
+            talks.answer(request, Pass { credential, over }).await.map(Body::new)
+        })
+    }
+
+    fn agent_socket(&self) -> Option<PathBuf> {
+        self.agent_socket.clone()
+    }
+
+    fn memory_bytes(&self) -> Option<u64> {
+        let said = std::fs::read_to_string("/proc/self/status").ok()?;
+        let kib = said.lines().find_map(|it| it.strip_prefix("VmRSS:"))?.trim().strip_suffix("kB")?.trim();
+        kib.parse::<u64>().ok().map(|it| it * 1024)
     }
 
     fn about(&self) -> api::Daemon {
@@ -72,7 +127,8 @@ impl House for Family {
     }
 
     fn holds_a_secret(&self, variable: &str) -> bool {
-        self.secret_variables.contains(variable)
+        // The devices may have changed since the start.
+        self.hub.hosts().needs(variable)
     }
 
     fn kept(&self, name: &str) -> Option<Vec<u8>> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::veils;
 use tracing_subscriber::EnvFilter;
 
 use crate::instance::Instance;
@@ -15,6 +16,23 @@ const LOG: &str = "daemon.log";
 
 /// A log of more bytes is set aside at the next start; the one set aside before it goes.
 const BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Standard error, on which nobody's hidden identity is said. An event is written whole, in one piece.
+struct Veiled;
+
+impl io::Write for Veiled {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        match std::str::from_utf8(event) {
+            Ok(text) if veils::any() => io::stderr().write_all(veils::own(text).as_bytes())?,
+            Ok(_) | Err(_) => io::stderr().write_all(event)?,
+        }
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
 
 /// Sends standard error and every event to the log; in the foreground events go to standard error as it is.
 pub(super) fn begin(instance: &Instance, foreground: bool) -> Result<(), Refusal> {
@@ -30,7 +48,7 @@ pub(super) fn begin(instance: &Instance, foreground: bool) -> Result<(), Refusal
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(false)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Veiled)
         .try_init()
         .map_err(|error| Refusal::Internal { what: error.to_string() })
 }

@@ -55,6 +55,7 @@ pub enum Started {
 /// A stale socket is no daemon: the new one replaces it. Of two callers that race, one starts and both connect.
 pub fn reach(instance: &Instance) -> Result<UnixStream, Refusal> {
     if let Some(stream) = connect(instance)? {
+        reads_what_is_named(instance)?;
         return Ok(stream);
     }
     let _starting = instance.state.lock(STARTING).map_err(|error| storage(&error))?;
@@ -64,6 +65,19 @@ pub fn reach(instance: &Instance) -> Result<UnixStream, Refusal> {
     start(instance)?;
     connect(instance)?
         .ok_or_else(|| Refusal::Internal { what: "the daemon said it listens, and does not".to_owned() })
+}
+
+/// A config that a flag names is the one that the daemon reads, or nothing is done.
+fn reads_what_is_named(instance: &Instance) -> Result<(), Refusal> {
+    let Some(card) = instance.card().filter(|it| instance.is_config_named && it.config != instance.config)
+    else {
+        return Ok(());
+    };
+    let (pid, reads, named) = (card.pid, card.config.display(), instance.config.display());
+    Err(Refusal::Config {
+        why: format!("the daemon that runs (pid {pid}) reads {reads}, not {named}"),
+        remedy: format!("cotty restart --config {named} has it read that; or leave --config out"),
+    })
 }
 
 /// Connects to the daemon of an instance if there is one.
@@ -128,7 +142,8 @@ fn first_stage(instance: &Instance) -> io::Result<Child> {
     // file was replaced under us.
     let path = std::env::current_exe().ok().filter(|it| it.exists());
     Command::new(path.unwrap_or_else(|| "/proc/self/exe".into()))
-        .args(["--instance", &instance.name, "daemon"])
+        .args(instance.flags().arguments())
+        .arg("daemon")
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
+use cotty_engine::hosts::engines::Driving;
 use cotty_engine::hosts::{HostsSettings, Look, OpenSsh};
 use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
@@ -15,6 +16,7 @@ use cotty_host::holder::client::HolderProgram;
 use cotty_host::local::account::Account;
 use cotty_host::local::lean;
 use cotty_host::native::settings::Limits;
+use cotty_host::native::swept;
 use cotty_host::state_dir::Lock;
 use cotty_web::door::{Door, Listen};
 use cotty_web::house::House;
@@ -27,11 +29,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::{self, Config, Timeouts, environment};
+use crate::askpass;
+use crate::config::environment::{self, Surroundings};
+use crate::config::{self, Config, Timeouts};
 use crate::daemon::house::{Family, own_card};
-use crate::daemon::log;
 use crate::daemon::reach::Started;
 use crate::daemon::reload;
+use crate::daemon::{log, projects};
 use crate::instance::{CARD, Instance, SOCKET, storage};
 
 /// The argument of the second stage.
@@ -62,19 +66,21 @@ const STACK_BYTES: usize = 4 * 1024 * 1024;
 ///
 /// What is wrong with the variables that name a host is said here: what might be a secret goes no further.
 pub fn start_over(instance: &Instance) -> io::Result<()> {
-    let checked = config::read(&instance.config)
-        .and_then(|mut config| environment::add_device(&mut config, |name| std::env::var_os(name)));
-    if let Err(refusal) = checked {
-        tell(&Started::from(refusal));
-        return Ok(());
-    }
+    let surroundings = match checked(instance) {
+        Ok(surroundings) => surroundings,
+        Err(refusal) => {
+            tell(&Started::from(refusal));
+            return Ok(());
+        }
+    };
     let path = std::env::current_exe()?;
     Command::new(if path.exists() { path } else { "/proc/self/exe".into() })
-        .args(["--instance", &instance.name, "daemon", SERVING])
+        .args(instance.flags().arguments())
+        .args(["daemon", SERVING])
         .env_clear()
         .envs(clean_environment())
         .current_dir("/")
-        .stdin(Stdio::null())
+        .stdin(surroundings.handed_over()?)
         .stderr(Stdio::null())
         .spawn()
         .map(drop)
@@ -85,14 +91,21 @@ pub fn start_over(instance: &Instance) -> io::Result<()> {
 /// # Errors
 /// Says what is wrong with the config or the environment, or why it could not be started. It does not return otherwise.
 pub fn serve_over(instance: &Instance, arguments: &[OsString]) -> Result<Infallible, Refusal> {
-    config::read(&instance.config)
-        .and_then(|mut config| environment::add_device(&mut config, |name| std::env::var_os(name)))?;
+    let surroundings = checked(instance)?;
     let failed = |error: io::Error| Refusal::Internal { what: format!("the daemon did not start: {error}") };
     let path = std::env::current_exe().map_err(failed)?;
     let mut command = Command::new(if path.exists() { path } else { "/proc/self/exe".into() });
-    command.args(["--instance", &instance.name, "serve", SERVING]).args(arguments);
-    command.env_clear().envs(clean_environment()).current_dir("/").stdin(Stdio::null());
+    command.args(instance.flags().arguments()).args(["serve", SERVING]).args(arguments);
+    command.env_clear().envs(clean_environment()).current_dir("/");
+    command.stdin(surroundings.handed_over().map_err(failed)?);
     Err(failed(std::os::unix::process::CommandExt::exec(&mut command)))
+}
+
+/// Looks whether the config and what the environment says of hosts are right, and returns the latter.
+fn checked(instance: &Instance) -> Result<Surroundings, Refusal> {
+    let surroundings = Surroundings::collect(instance.env_file.as_deref())?;
+    surroundings.add_to(&mut config::read(&instance.config)?)?;
+    Ok(surroundings)
 }
 
 /// How a daemon in the foreground differs.
@@ -140,9 +153,11 @@ fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, 
     // Nor does another process of this account look into it, where the account is not root's.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     log::begin(instance, foreground.is_some())?;
-    let look = reload::look(instance.config.clone());
+    let surroundings =
+        Surroundings::taken_over().map_err(|error| Refusal::Internal { what: error.to_string() })?;
+    let look = reload::look(instance.config.clone(), surroundings.clone());
     let mut config = config::read(&instance.config)?;
-    environment::add_device(&mut config, |name| std::env::var_os(name))?;
+    surroundings.add_to(&mut config)?;
     if let Some(listen) = foreground.and_then(|it| it.listen) {
         config.listen = listen;
     }
@@ -172,6 +187,8 @@ async fn live(
     foreground: Option<&Foreground>,
 ) -> Result<(), Refusal> {
     let internal = |error: io::Error| Refusal::Internal { what: error.to_string() };
+    // A daemon that was killed could not end the connections that programs held for it.
+    swept::sweep(&instance.state).await;
     let hub = Hub::open(settings(instance, config, look)?).await?;
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
     listener.set_nonblocking(true).map_err(internal)?;
@@ -180,11 +197,14 @@ async fn live(
     let json =
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
-    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config);
+    let (tasks, stopping) = (TaskTracker::new(), CancellationToken::new());
+    let ends = (tasks.clone(), stopping.clone());
+    let (house, ending) = Family::new(instance.clone(), card, hub.clone(), config, ends);
     let logins = Arc::new(Logins::open(house.clone() as Arc<dyn House>));
     let (door, listeners) = Door::new(config.listen);
-    let (door, tasks) = (Arc::new(door), TaskTracker::new());
-    let served = Served { hub, house, logins, door, tasks, stopping: CancellationToken::new() };
+    let door = Arc::new(door);
+    house.show_door(door.clone());
+    let served = Served { hub, house, logins, counts: Arc::default(), door, tasks, stopping };
     drop(served.tasks.spawn(server::serve_tcp(listeners, served.clone())));
     let mut terminated = signal(SignalKind::terminate()).map_err(internal)?;
     let mut interrupted = signal(SignalKind::interrupt()).map_err(internal)?;
@@ -288,12 +308,13 @@ fn settings(instance: &Instance, config: &Config, look: Look) -> Result<HubSetti
             quota_bytes: config.limits.quota_bytes,
             sessions_max: config.limits.sessions_max,
         },
-        hosts: hosts(config),
+        hosts: hosts(instance, config),
         look,
+        workspaces: projects::workspaces(instance.state.clone()),
     })
 }
 
-fn hosts(config: &Config) -> HostsSettings {
+fn hosts(instance: &Instance, config: &Config) -> HostsSettings {
     // A number without a name, as in some containers, has no files of ssh's either.
     let account = Account::of_this_user().ok();
     let home = account.as_ref().map_or_else(|| "/".into(), |it| it.home.clone());
@@ -321,14 +342,21 @@ fn hosts(config: &Config) -> HostsSettings {
         limits: Limits { connect, handshake, authentication, ..Limits::default() },
         devices: config.devices.clone(),
         targets: config.targets,
+        engine: config.engine,
+        driving: askpass::program().map(|askpass| Driving { state: instance.state.clone(), askpass }),
         wrong: None,
+        idle_max: None,
+        notes: Vec::new(),
     }
 }
 
 fn clean_environment() -> Vec<(OsString, OsString)> {
     let is_ours = |name: &OsString| {
         let name = name.to_string_lossy();
-        matches!(&*name, "HOME" | "PATH" | "LANG") || (name.starts_with("COTTY_") && !may_be_a_secret(&name))
+        matches!(&*name, "HOME" | "PATH" | "LANG")
+            || (name.starts_with("COTTY_")
+                && !name.starts_with(environment::DEVICE)
+                && !may_be_a_secret(&name))
     };
     std::env::vars_os().filter(|(name, _)| is_ours(name)).collect()
 }

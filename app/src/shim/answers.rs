@@ -1,5 +1,9 @@
 //! What a client says, and the answers that need no session: the handshake, the lists, and what is not offered.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use cotty_mcp::chosen::Chosen;
 use cotty_mcp::lists::{self, Answer, VERSION_STATELESS, VERSIONS};
 use serde_json::{Map, Value, json};
 
@@ -9,6 +13,7 @@ use super::reply::{error, result};
 
 const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
 
 const PARSE_ERROR: i32 = -32700;
@@ -20,6 +25,9 @@ const UNSUPPORTED_VERSION: i32 = -32022;
 /// How much of a client's name is passed on.
 const LABEL_CHARS_MAX: usize = 80;
 
+/// So many resources are remembered that a client follows; the daemon follows no more.
+const FOLLOWED_MAX: usize = 64;
+
 /// What is to be done about a line.
 #[derive(Debug)]
 pub(super) enum Act {
@@ -29,6 +37,8 @@ pub(super) enum Act {
     Reply(String),
     /// Have the daemon do it.
     Call(Call),
+    /// Give the daemon what the client answered to it.
+    Answer(Vec<u8>),
     /// Have the daemon stop it: the request's id, and the line that says so.
     Cancel(Value, Vec<u8>),
 }
@@ -36,6 +46,10 @@ pub(super) enum Act {
 /// What is remembered of the client.
 #[derive(Debug, Default)]
 pub(super) struct Client {
+    /// The tools that it is offered, where these are not all.
+    chosen: Option<Chosen>,
+    /// The resources that it follows, with their requests as they are replayed.
+    followed: BTreeMap<String, Vec<u8>>,
     /// Its `initialize` with our own id, and `initialized` after it, as they are replayed.
     handshake: Option<[Vec<u8>; 2]>,
     label: String,
@@ -48,6 +62,11 @@ struct Message {
 }
 
 impl Client {
+    /// A client that is offered these tools; all without a choice.
+    pub(super) fn new(chosen: Option<Chosen>) -> Self {
+        Self { chosen, ..Self::default() }
+    }
+
     /// Returns who the client says it is.
     pub(super) fn label(&self) -> &str {
         &self.label
@@ -55,7 +74,7 @@ impl Client {
 
     /// Returns the lines that bring a new daemon to where the client is.
     pub(super) fn replay(&self) -> impl Iterator<Item = &[u8]> {
-        self.handshake.iter().flatten().map(Vec::as_slice)
+        self.handshake.iter().flatten().chain(self.followed.values()).map(Vec::as_slice)
     }
 
     /// Takes a line from the client.
@@ -68,7 +87,8 @@ impl Client {
         };
         let message = match understand(value) {
             Ok(Some(message)) => message,
-            Ok(None) => return Act::Nothing,
+            // What the daemon asked of the client; one that did not ask it forgets it.
+            Ok(None) => return Act::Answer(line),
             Err(reply) => return Act::Reply(reply),
         };
         match message.id.clone() {
@@ -87,10 +107,22 @@ impl Client {
         };
         let reply = match (message.method.as_str(), stateless) {
             ("server/discover", _) => result(&id, Answer::Discover.text()),
-            ("tools/list", false) => result(&id, Answer::Tools.text()),
-            ("tools/list", true) => result(&id, Answer::ToolsStateless.text()),
+            ("tools/list", false) => result(&id, &self.tools(Answer::Tools)),
+            ("tools/list", true) => result(&id, &self.tools(Answer::ToolsStateless)),
+            ("resources/list", false) => result(&id, Answer::Resources.text()),
+            ("resources/list", true) => result(&id, Answer::ResourcesStateless.text()),
+            ("resources/templates/list", false) => result(&id, Answer::Templates.text()),
+            ("resources/templates/list", true) => result(&id, Answer::TemplatesStateless.text()),
             ("ping", false) => result(&id, "{}"),
             ("tools/call", _) => return self.call(id, message, stateless),
+            ("resources/read", _) => {
+                return Act::Call(Call::of(id, message.method, message.params, stateless));
+            }
+            ("resources/subscribe" | "resources/unsubscribe", false) => {
+                self.follow(&message);
+                return Act::Call(Call::of(id, message.method, message.params, false));
+            }
+            ("subscriptions/listen", true) => return listen(id, message),
             (method, _) => {
                 let method: String = method.chars().take(80).collect();
                 error(Some(&id), METHOD_NOT_FOUND, &format!("there is no method {method}"), None)
@@ -143,6 +175,26 @@ impl Client {
         Ok(stateless)
     }
 
+    fn tools(&self, list: Answer) -> Cow<'static, str> {
+        match &self.chosen {
+            Some(chosen) => Cow::Owned(chosen.list(list)),
+            None => Cow::Borrowed(list.text()),
+        }
+    }
+
+    /// Remembers what a new daemon is to be told; whether it is a resource is the daemon's to say.
+    fn follow(&mut self, message: &Message) {
+        let Some(uri) = message.params.get("uri").and_then(Value::as_str) else { return };
+        if message.method == "resources/unsubscribe" {
+            self.followed.remove(uri);
+        } else if self.followed.len() < FOLLOWED_MAX {
+            let params = json!({"uri": uri});
+            let line =
+                json!({"jsonrpc": "2.0", "id": REPLAY_ID, "method": "resources/subscribe", "params": params});
+            self.followed.insert(uri.to_owned(), line.to_string().into_bytes());
+        }
+    }
+
     fn call(&mut self, id: Value, message: Message, stateless: bool) -> Act {
         let named = message.params.get("name").is_some_and(Value::is_string);
         let arguments = message.params.get("arguments");
@@ -150,11 +202,29 @@ impl Client {
             let what = "tools/call needs a name, and arguments are an object";
             return Act::Reply(error(Some(&id), INVALID_PARAMS, what, None));
         }
+        let name = message.params.get("name").and_then(Value::as_str).unwrap_or_default();
+        if self.chosen.as_ref().is_some_and(|it| !it.has(name, arguments.and_then(Value::as_object))) {
+            let name: String = name.chars().take(60).collect();
+            let what = format!("the tool {name:?} was left out when cotty mcp was set up here");
+            return Act::Reply(error(Some(&id), INVALID_PARAMS, &what, None));
+        }
         if self.handshake.is_none() {
             self.label = label(message.params.get("_meta").and_then(|it| it.get(META_CLIENT)));
         }
-        Act::Call(Call { id, params: message.params, stateless })
+        Act::Call(Call::of(id, message.method, message.params, stateless))
     }
+}
+
+/// Follows what is asked for. Without a resource there is nothing that could change: it is acknowledged and stays open.
+fn listen(id: Value, message: Message) -> Act {
+    let wanted = message.params.get("notifications").and_then(|it| it.get("resourceSubscriptions"));
+    if wanted.and_then(Value::as_array).is_some_and(|it| !it.is_empty()) {
+        return Act::Call(Call::of(id, message.method, message.params, true));
+    }
+    let params = json!({"notifications": {}, "_meta": {META_SUBSCRIPTION: id}});
+    let acknowledged =
+        json!({"jsonrpc": "2.0", "method": "notifications/subscriptions/acknowledged", "params": params});
+    Act::Reply(acknowledged.to_string())
 }
 
 fn understand(value: Value) -> Result<Option<Message>, String> {
@@ -164,7 +234,7 @@ fn understand(value: Value) -> Result<Option<Message>, String> {
     let id = fields.remove("id");
     let known = id.clone().filter(|it| it.is_string() || it.is_i64() || it.is_u64());
     let Some(Value::String(method)) = fields.remove("method") else {
-        // An answer: we ask nothing, so it is not for us.
+        // An answer is not for us.
         let answer = fields.contains_key("result") || fields.contains_key("error");
         let invalid = || error(known.as_ref(), INVALID_REQUEST, "this is no JSON-RPC message", None);
         return if answer { Ok(None) } else { Err(invalid()) };

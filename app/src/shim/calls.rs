@@ -9,27 +9,40 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
-use super::reply::result;
+use super::reply::{error, result};
 
 /// The id of the `initialize` that the daemon is sent on the client's behalf; its answer is kept from the client.
 pub(super) const REPLAY_ID: &str = "cotty-replayed-initialize";
 /// A call during which the daemon ended this often is given up: it is likely what ends it.
 const BREAKS_MAX: u32 = 3;
 
+/// What JSON-RPC calls a failure of ours.
+const INTERNAL_ERROR: i32 = -32603;
+
 /// A call that needs the daemon.
 #[derive(Debug)]
 pub(super) struct Call {
     /// The client's id for it.
     pub(super) id: Value,
+    /// What it asks for: `tools/call`, mostly.
+    method: String,
     /// Its parameters.
     pub(super) params: Map<String, Value>,
     /// It stands for itself, and its result names its type.
     pub(super) stateless: bool,
 }
 
+impl Call {
+    /// Takes a request as its client sent it.
+    pub(super) fn of(id: Value, method: String, params: Map<String, Value>, stateless: bool) -> Self {
+        Self { id, method, params, stateless }
+    }
+}
+
 #[derive(Debug)]
 struct Open {
     id: Value,
+    is_tool: bool,
     line: Vec<u8>,
     stateless: bool,
     breaks: u32,
@@ -59,7 +72,7 @@ impl Calls {
     ///
     /// It carries its number in this shim, which with our nonce names it for good: a client may use an id twice.
     pub(super) fn open(&mut self, call: Call) -> Vec<u8> {
-        let Call { id, mut params, stateless } = call;
+        let Call { id, method, mut params, stateless } = call;
         self.count += 1;
         let meta = params.entry("_meta").or_insert_with(|| json!({}));
         if !meta.is_object() {
@@ -67,9 +80,10 @@ impl Calls {
         }
         meta[CALL_KEY] = json!(self.count);
         meta[CALL_IS_NEW] = json!(true);
-        let request = json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params});
+        let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
         let line = request.to_string().into_bytes();
-        self.open.insert(self.count, Open { id, line: line.clone(), stateless, breaks: 0 });
+        let is_tool = method == "tools/call";
+        self.open.insert(self.count, Open { id, is_tool, line: line.clone(), stateless, breaks: 0 });
         line
     }
 
@@ -117,6 +131,9 @@ fn once_more(line: &[u8]) -> Vec<u8> {
 
 fn answered(calls: BTreeMap<u64, Open>, words: &str) -> Vec<String> {
     let answer = |it: Open| {
+        if !it.is_tool {
+            return error(Some(&it.id), INTERNAL_ERROR, words, None);
+        }
         let mut refused = json!({"content": [{"type": "text", "text": words}], "isError": true});
         if it.stateless {
             refused["resultType"] = json!("complete");

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::config;
 use crate::config::environment::is_expanded;
 use crate::daemon::reach::reach;
-use crate::instance::Instance;
+use crate::instance::{Flags, Instance};
 
 /// A daemon that does not answer the first request within this time is not well.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -44,11 +44,11 @@ struct Failure {
 /// Opens the pipe, starting the daemon where there is none.
 ///
 /// What is said for the caller who must be told that it failed are the refusal's words.
-pub(super) fn open(instance: Option<&str>, client: &str, nonce: &str) -> Result<Opened, String> {
+pub(super) fn open(flags: &Flags, client: &str, nonce: &str) -> Result<Opened, String> {
     let mut tries = 0;
     loop {
         tries += 1;
-        let (stream, passed) = reached(instance).map_err(|refusal| render::refusal_words(&refusal))?;
+        let (stream, passed) = reached(flags).map_err(|refusal| render::refusal_words(&refusal))?;
         match upgrade(stream, &hello(client, nonce, &passed)) {
             Ok(answered) => return answered,
             // A daemon that is being ended still has its socket for a moment: the next one answers.
@@ -67,8 +67,8 @@ fn is_cut(error: &io::Error) -> bool {
 }
 
 /// Returns a connection, and the names of the variables that the config passes on.
-fn reached(instance: Option<&str>) -> Result<(UnixStream, Vec<String>), Refusal> {
-    let instance = Instance::find(instance)?;
+fn reached(flags: &Flags) -> Result<(UnixStream, Vec<String>), Refusal> {
+    let instance = Instance::find(flags)?;
     let mut passed = config::read(&instance.config)?.variables();
     passed.extend(PASSED_ALWAYS.map(str::to_owned));
     Ok((reach(&instance)?, passed))

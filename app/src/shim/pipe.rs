@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::answers::Client;
 use super::door::{self, Opened};
 use super::lines::{Line, Lines};
+use crate::instance::Flags;
 
 /// Read from the daemon at once.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -43,7 +44,7 @@ enum Link {
 
 /// The line to the daemon.
 pub(super) struct Pipe {
-    instance: Option<String>,
+    flags: Flags,
     nonce: String,
     link: Link,
     lines: Lines,
@@ -55,9 +56,9 @@ pub(super) struct Pipe {
 
 impl Pipe {
     /// Makes a line that is down. Nothing is opened before it is needed.
-    pub(super) fn new(instance: Option<String>) -> Self {
+    pub(super) fn new(flags: Flags) -> Self {
         let (lines, waiting) = (Lines::default(), Vec::new());
-        Self { instance, nonce: String::new(), link: Link::Down, lines, waiting, failed: None }
+        Self { flags, nonce: String::new(), link: Link::Down, lines, waiting, failed: None }
     }
 
     /// Returns what the daemon has not taken yet.
@@ -93,7 +94,7 @@ impl Pipe {
         if self.nonce.is_empty() {
             self.nonce = nonce();
         }
-        let (instance, nonce) = (self.instance.clone(), self.nonce.clone());
+        let (flags, nonce) = (self.flags.clone(), self.nonce.clone());
         let label = client.label().to_owned();
         let (bell, rope) = match UnixStream::pair() {
             Ok(pair) => pair,
@@ -104,7 +105,7 @@ impl Pipe {
             }
         };
         let open = move || {
-            let opened = door::open(instance.as_deref(), &label, &nonce);
+            let opened = door::open(&flags, &label, &nonce);
             // Closing its end is the ring.
             drop(rope);
             opened

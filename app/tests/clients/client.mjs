@@ -1,6 +1,8 @@
-// The official TypeScript clients against `cotty mcp`: connect, list, run one command; print what came back as JSON.
+// The official TypeScript clients against `cotty mcp` or its address: connect, list, run one command; print what came back
+// as JSON.
 //
-// Usage: node client.mjs SDK MODE COMMAND...   (SDK: v1 or v2; MODE, for v2: legacy, auto or a revision)
+// Usage: node client.mjs SDK MODE COMMAND... | SDK MODE http://... TOKEN
+// (SDK: v1 or v2; MODE, for v2: legacy, auto or a revision)
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -9,14 +11,17 @@ const load = (name) => import(pathToFileURL(require.resolve(name)).href);
 
 const [sdk, mode, command, ...args] = process.argv.slice(2);
 const isNew = sdk === 'v2';
-const { Client } = await load(isNew ? '@modelcontextprotocol/client' : '@modelcontextprotocol/sdk/client/index.js');
+const { Client, ...own } = await load(isNew ? '@modelcontextprotocol/client' : '@modelcontextprotocol/sdk/client/index.js');
 const { StdioClientTransport } = await load(
   isNew ? '@modelcontextprotocol/client/stdio' : '@modelcontextprotocol/sdk/client/stdio.js');
 
 const negotiation = mode === 'legacy' || mode === 'auto' ? mode : { pin: mode };
 const client = new Client({ name: `story-${sdk}`, version: '1' },
   { capabilities: {}, ...(isNew ? { versionNegotiation: { mode: negotiation } } : {}) });
-await client.connect(new StdioClientTransport({ command, args, env: { ...process.env }, stderr: 'ignore' }));
+const { StreamableHTTPClientTransport } = isNew ? own : await load('@modelcontextprotocol/sdk/client/streamableHttp.js');
+const requestInit = { headers: { Authorization: `Bearer ${args[0]}` } };
+await client.connect(command.startsWith('http') ? new StreamableHTTPClientTransport(new URL(command), { requestInit })
+  : new StdioClientTransport({ command, args, env: { ...process.env }, stderr: 'ignore' }));
 const { tools } = await client.listTools();
 const call = { name: 'ssh_run', arguments: { target: 'local', command: 'echo from-typescript; (exit 3)' } };
 const result = isNew ? await client.callTool(call, { timeout: 30000 }) : await client.callTool(call, undefined, { timeout: 30000 });

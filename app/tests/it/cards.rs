@@ -314,3 +314,56 @@ fn questions_of_the_server_are_relayed_word_for_word_on_the_living_connection() 
     let said = desk.tool("ssh_connect", json!({"target": target}));
     assert!(said.head().contains("ready"), "{said:?}");
 }
+
+#[test]
+fn a_client_that_can_show_an_address_is_asked_to_and_is_never_asked_for_the_secret() {
+    let story = "a_client_that_can_show_an_address";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    home.write_config("listen = \"127.0.0.1:0\"\n");
+    let order = json!({"target": target, "command": "true", "wait_s": 1});
+    let can = json!({"elicitation": {"form": {}, "url": {}}});
+    let shows = |asked: &serde_json::Value, card: &str| {
+        let (url, message) = (asked["url"].as_str().unwrap(), asked["message"].as_str().unwrap());
+        assert_eq!(asked["mode"], "url", "{asked}");
+        assert!(url.contains(".localhost:") && url.ends_with(&format!("/?card={card}")), "{asked}");
+        assert!(message.contains(&format!("cotty answer {card}")), "{asked}");
+        assert!(asked.get("requestedSchema").is_none(), "{asked}");
+    };
+    // Since 2026-07-28 the call is answered by the question, and comes again.
+    let mut agent = home.mcp();
+    agent.can(can.clone());
+    agent.discover();
+    let asked = agent.call("ssh_run", order.clone()).result;
+    assert_eq!(asked["resultType"], "input_required", "{asked}");
+    shows(&asked["inputRequests"]["q1"]["params"], "q1");
+    let again = json!({"name": "ssh_run", "arguments": order,
+        "inputResponses": {"q1": {"action": "accept"}}});
+    let again = agent.request("tools/call", again);
+    assert_eq!(again["isError"], true, "nobody has answered yet, and it is not asked twice: {again}");
+    // Before, the client is asked while the call goes on.
+    let mut older = home.mcp();
+    older.can(can);
+    older.initialize();
+    let call = older.start_call("ssh_run", order.clone());
+    let asked = older.wait_request("the client is asked to show an address");
+    assert_eq!(asked["method"], "elicitation/create", "{asked}");
+    shows(&asked["params"], "q1");
+    older.answer(&asked, json!({"action": "decline"}));
+    let said = older.await_reply(call);
+    assert!(said.is_error && said.text.contains("cotty answer q1"), "{}", said.text);
+    let call = older.start_call("ssh_run", order.clone());
+    let asked = older.wait_request("it is asked once more");
+    let mut tty = home.tty(&["answer", "q1"]);
+    tty.wait_text("Password of");
+    tty.line(SECRET);
+    ends(&mut tty, 0);
+    older.answer(&asked, json!({"action": "accept"}));
+    let said = older.await_reply(call);
+    // The same call goes on: nothing waits for a person any more.
+    assert!(!said.text.contains("cotty answer"), "{}", said.text);
+    // Whoever cannot show one is asked nothing.
+    let mut plain = home.mcp();
+    plain.initialize();
+    assert!(plain.requests().is_empty());
+}

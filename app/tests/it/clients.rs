@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use cotty_testkit::{Home, binary, not_run};
 use serde_json::Value;
 
+use crate::http::Door;
+
 /// Returns where the test run has installed the clients, if it could: it notes there what it has installed.
 fn clients(test: &str, note: &str) -> Option<PathBuf> {
     let place = std::env::var_os("COTTY_TEST_CLIENTS").map(PathBuf::from);
@@ -19,10 +21,17 @@ fn script(name: &str) -> String {
     format!("{}/tests/clients/{name}", env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The two ways to a server: what a client is told to start, or an address and a token.
+fn ways(door: &Door) -> [[String; 2]; 2] {
+    let url = format!("http://127.0.0.1:{}/mcp", door.port);
+    let token = door.token(&["--role", "session_admin"]);
+    [[binary().display().to_string(), "mcp".to_owned()], [url, token]]
+}
+
 /// Runs a client; what it printed is its report.
-fn speak(home: &Home, clients: &PathBuf, program: &str, arguments: &[&str]) -> Value {
+fn speak(home: &Home, clients: &PathBuf, program: &str, arguments: &[&str], way: &[String; 2]) -> Value {
     let mut command = home.program(program);
-    command.env("COTTY_TEST_CLIENTS", clients).args(arguments).arg(binary()).arg("mcp");
+    command.env("COTTY_TEST_CLIENTS", clients).args(arguments).args(way);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{arguments:?}: {output:?}");
     serde_json::from_slice(&output.stdout)
@@ -42,10 +51,13 @@ fn the_python_client_gets_an_exact_answer_in_every_mode() {
     else {
         return;
     };
-    let home = Home::new();
+    let door = Door::open();
     let python = clients.join("python/bin/python").display().to_string();
-    for mode in ["legacy", "auto", "2026-07-28"] {
-        is_right(&speak(&home, &clients, &python, &[&script("client.py"), mode]), "from-python");
+    for way in ways(&door) {
+        for mode in ["legacy", "auto", "2026-07-28"] {
+            let report = speak(&door.home, &clients, &python, &[&script("client.py"), mode], &way);
+            is_right(&report, "from-python");
+        }
     }
 }
 
@@ -53,9 +65,11 @@ fn the_python_client_gets_an_exact_answer_in_every_mode() {
 fn the_typescript_clients_get_an_exact_answer_in_every_mode() {
     let test = "the_typescript_clients_get_an_exact_answer_in_every_mode";
     let Some(clients) = clients(test, "node/node_modules/.provided") else { return };
-    let home = Home::new();
-    for (sdk, mode) in [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto"), ("v2", "2026-07-28")] {
-        let report = speak(&home, &clients, "node", &[&script("client.mjs"), sdk, mode]);
-        is_right(&report, "from-typescript");
+    let door = Door::open();
+    for way in ways(&door) {
+        for (sdk, mode) in [("v1", "legacy"), ("v2", "legacy"), ("v2", "auto"), ("v2", "2026-07-28")] {
+            let report = speak(&door.home, &clients, "node", &[&script("client.mjs"), sdk, mode], &way);
+            is_right(&report, "from-typescript");
+        }
     }
 }

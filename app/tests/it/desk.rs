@@ -85,15 +85,26 @@ pub(crate) struct Spent {
 /// Tells a story in every shell, each in a session named after it, and asks afterwards whether the session is still
 /// exact: a story counts only if the next command answers rightly too. It is told on this machine and over SSH.
 pub(crate) fn in_every_shell(story: impl Fn(&mut Desk, &str) + Sync) {
+    here_and_there(|desk| {
+        for shell in shells() {
+            desk.open(shell, shell);
+            story(desk, shell);
+            desk.is_exact(shell);
+        }
+    });
+}
+
+/// Tells a story on this machine and over SSH.
+pub(crate) fn here_and_there(story: impl Fn(&mut Desk) + Sync) {
     let name = std::thread::current().name().unwrap_or("a story over SSH").to_owned();
     // Side by side: most of a story is waiting.
     std::thread::scope(|scope| {
         let there = std::thread::Builder::new().name(name.clone()).spawn_scoped(scope, || {
             if let Some(sshd) = Sshd::start(&name) {
-                in_every_shell_of(Desk::over(&sshd), &story);
+                story(&mut Desk::over(&sshd));
             }
         });
-        in_every_shell_of(Desk::new(), &story);
+        story(&mut Desk::new());
         if let Err(panic) = there.unwrap().join() {
             std::panic::resume_unwind(panic);
         }
@@ -102,10 +113,7 @@ pub(crate) fn in_every_shell(story: impl Fn(&mut Desk, &str) + Sync) {
 
 /// The same on this machine alone: what survives is a holder's, and hosts have none.
 pub(crate) fn in_every_shell_here(story: impl Fn(&mut Desk, &str)) {
-    in_every_shell_of(Desk::new(), &story);
-}
-
-fn in_every_shell_of(mut desk: Desk, story: &impl Fn(&mut Desk, &str)) {
+    let mut desk = Desk::new();
     for shell in shells() {
         desk.open(shell, shell);
         story(&mut desk, shell);
@@ -126,6 +134,11 @@ impl Desk {
 
     pub(crate) fn at(home: Home) -> Self {
         Self::of(client(&home), home)
+    }
+
+    /// Its sessions are over SSH.
+    pub(crate) fn is_over_ssh(&self) -> bool {
+        self.target != "local"
     }
 
     /// The desk of this client.

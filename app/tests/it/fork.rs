@@ -15,7 +15,7 @@ const CANARY: &str = "cana'ry-9f3b";
 /// To ask whether a shell can take anything over.
 const NOBODY: Beside = Beside { pid: 0, variables: Variables::None };
 
-fn holds(folder: &Path, text: &str) -> Vec<String> {
+pub(crate) fn holds(folder: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
         let path = entry.path();

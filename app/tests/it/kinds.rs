@@ -13,7 +13,7 @@ use cotty_testkit::not_run::{have, not_run};
 use cotty_testkit::wait::until;
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, Said, dialect, posix, shells};
+use crate::desk::{Desk, Said, dialect, here_and_there, posix, shells};
 
 /// What is told of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -512,4 +512,21 @@ fn told(said: &Said) -> Option<Told> {
         Nested(inner) => within("nested shell (") == Some(inner),
         Runs | Exits(_) | Unknown => false,
     })
+}
+
+#[test]
+fn a_shell_that_keeps_a_terminal_for_its_own_programs_is_at_its_prompt() {
+    if !have("zsh", "a_shell_that_keeps_a_terminal_for_its_own_programs_is_at_its_prompt") {
+        return;
+    }
+    here_and_there(|desk| {
+        desk.open("z", "zsh");
+        let said = desk.run("z", "zmodload zsh/zpty; zpty -b beside cat");
+        assert_eq!(said.exit(), Some(0), "{said:?}");
+        let said = desk.run("z", "read -s x");
+        assert!(said.state().starts_with("needs input (secret)"), "{said:?}");
+        desk.press("z", "ctrl-c");
+        desk.is_exact("z");
+        desk.run("z", "zpty -d beside");
+    });
 }

@@ -81,15 +81,28 @@ impl Table<'_> {
 
     /// Lets ssh and us answer each case.
     pub(crate) fn compare(&self) {
+        self.compare_by("native");
+    }
+
+    /// The same, and once more by the user's ssh, which no stored secret is given.
+    pub(crate) fn compare_by_both(&self) {
+        self.compare();
+        self.compare_by("openssh");
+    }
+
+    fn compare_by(&self, engine: &str) {
         let doors: Vec<Relay> = self.cases.iter().map(|_| Relay::to(self.sshd.port())).collect();
-        let mut desk = Desk::at(written(self, &doors));
+        let mut desk = Desk::at(written(self, &doors, engine));
         let mut wrong = Vec::new();
         for (at, case) in self.cases.iter().enumerate() {
+            if engine == "openssh" && case.secret.is_some() {
+                continue;
+            }
             let target = if case.secret.is_some() { format!("device-{at}") } else { format!("case-{at}") };
             let said = desk.tool("ssh_run", json!({"target": target, "command": "true", "isolated": true}));
             let (theirs, ours) = (theirs(self.sshd, at, case), ours(&said));
             if theirs != case.end || ours != theirs {
-                wrong.push(format!("{}: ssh {theirs:?}, ours {ours:?}: {}", case.name, said.text));
+                wrong.push(format!("{engine}, {}: ssh {theirs:?}, ours {ours:?}: {}", case.name, said.text));
             }
         }
         assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -171,7 +184,7 @@ impl Table<'_> {
 
 /// Writes what both read, and returns the home of ours. Each case has a door of its own to the server: who is let in at
 /// one of them shares no connection with another.
-fn written(table: &Table, doors: &[Relay]) -> Home {
+fn written(table: &Table, doors: &[Relay], engine: &str) -> Home {
     let sshd = table.sshd;
     let (mut config, mut devices) = (String::new(), String::new());
     for (at, (case, door)) in table.cases.iter().zip(doors).enumerate() {
@@ -200,7 +213,7 @@ fn written(table: &Table, doors: &[Relay]) -> Home {
     );
     let config = sshd.write("config", &(config + &always));
     let home = Home::new();
-    home.write_config(&format!("{devices}[ssh]\nconfig = \"{}\"\n", config.display()));
+    home.write_config(&format!("{devices}[ssh]\nengine = \"{engine}\"\nconfig = \"{}\"\n", config.display()));
     home
 }
 

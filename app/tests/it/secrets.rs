@@ -15,14 +15,14 @@ use crate::remote;
 use crate::trust::own;
 use crate::up_host::is_nowhere;
 
-const SECRET: &str = "secret-canary-1234";
+pub(crate) const SECRET: &str = "secret-canary-1234";
 
 fn stdout(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// An account with a password, and a home that knows the server at this port and has no key.
-fn scene(story: &str, sshd: &Sshd, port: u16) -> Option<(Home, Account)> {
+pub(crate) fn scene(story: &str, sshd: &Sshd, port: u16) -> Option<(Home, Account)> {
     let account = Account::new(story, sshd, "/bin/bash")?;
     account.set_password(SECRET);
     let home = remote::home(&[sshd]);

@@ -107,7 +107,7 @@ fn the_way_to_a_host_is_the_one_that_ssh_takes() {
     let Some(sshd) = Sshd::start("the_way_to_a_host_is_the_one_that_ssh_takes") else { return };
     let mut table = Table { sshd: &sshd, cases: Vec::new() };
     ways(&mut table);
-    table.compare();
+    table.compare_by_both();
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn algorithms_and_keys_of_hosts_are_those_that_ssh_takes() {
     let mut table = Table { sshd: &sshd, cases: Vec::new() };
     algorithms(&mut table);
     keys_of_hosts(&mut table);
-    table.compare();
+    table.compare_by_both();
 }
 
 #[test]
@@ -195,14 +195,22 @@ fn a_word_that_only_a_model_said_starts_no_program_and_has_no_key_taken() {
 
 #[test]
 fn the_openers_agent_is_lent_where_the_device_says_so_while_it_lives_and_never_to_an_isolated_command() {
-    let Some(sshd) = Sshd::start("the_openers_agent_is_lent_where_the_device_says_so") else { return };
+    for engine in ["native", "openssh"] {
+        let Some(sshd) = Sshd::start("the_openers_agent_is_lent_where_the_device_says_so") else { return };
+        lends(&sshd, engine);
+    }
+}
+
+fn lends(sshd: &Sshd, engine: &str) {
     let home = Home::new();
-    cotty_testkit::sshd::admit(&home, &[&sshd]);
+    cotty_testkit::sshd::admit(&home, &[sshd]);
     // A word of ssh's is not enough.
     fs::write(own(&home, "config"), "Host *\nForwardAgent yes\n").unwrap();
     let device = format!("host = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\n", sshd.port(), sshd.user());
-    home.write_config(&format!("[devices.plain]\n{device}[devices.lends]\n{device}forward_agent = true\n"));
-    let agent = Agent::start(&sshd);
+    home.write_config(&format!(
+        "ssh.engine = \"{engine}\"\n[devices.plain]\n{device}[devices.lends]\n{device}forward_agent = true\n"
+    ));
+    let agent = Agent::start(sshd);
     agent.add(&sshd.file("user_ed25519"));
     let mut desk = Desk::at(home);
     let mut command = desk.home.cotty(&["mcp"]);

@@ -1,13 +1,16 @@
 //! The torture bench: programs made by chance come to the same in a session as by the same shell's `-c`, and every case
 //! of the table is told right, wherever its shell is.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
 use cotty_testkit::torture::found;
 use cotty_testkit::torture::reference::without_notices;
 use cotty_testkit::torture::table::{CASES, Case, End, LONG, Says, Turn};
 use cotty_testkit::torture::{Order, Places, bench};
 use cotty_testkit::{Home, Mcp, Sshd, have, not_run};
 
-use crate::desk::{Desk, SHELLS, dialect, in_every_shell, inner_shells, shells};
+use crate::desk::{Desk, SHELLS, dialect, here_and_there, in_every_shell, shells};
 
 /// So many programs take about half a minute on two cores. `cargo xtask torture` runs as many as one likes.
 const COUNT: usize = 480;
@@ -144,6 +147,11 @@ fn every_case_is_told_right_where_system_calls_are_hidden() {
     }
 }
 
+/// The words that start a shell from another one.
+fn starts(shell: &str) -> &str {
+    if shell == "ash" { "busybox ash" } else { shell }
+}
+
 /// Opens a shell inside a session of bash, tells it all cases, and leaves it.
 fn told_inside(desk: &mut Desk, name: &str, shell: &str, opens: &str, sight: Sight) {
     desk.open(name, "bash");
@@ -161,7 +169,8 @@ fn told_inside(desk: &mut Desk, name: &str, shell: &str, opens: &str, sight: Sig
         desk.is_exact(name);
         enter(desk);
     });
-    desk.run_as_it_is(name, "exit 4", 25);
+    let left = desk.run_as_it_is(name, "exit 4", 25);
+    assert!(left.state().starts_with("nested shell left, exit 4"), "{left:?}");
     desk.speaks(name, "bash");
     desk.is_exact(name);
 }
@@ -172,11 +181,36 @@ fn every_case_is_told_right_in_another_user_s_shell() {
     if !rustix::process::geteuid().is_root() {
         return not_run(test, "su asks an ordinary user for a password");
     }
-    let mut desk = Desk::new();
-    for shell in inner_shells() {
-        let opens = format!("su -s $(command -v {shell}) nobody");
-        told_inside(&mut desk, &format!("su{shell}"), shell, &opens, Sight::Clear);
+    // su takes the name of a program alone, and goes by it.
+    let programs = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(programs.path(), Permissions::from_mode(0o755)).unwrap();
+    std::os::unix::fs::symlink("/bin/busybox", programs.path().join("ash")).unwrap();
+    let programs = programs.path().display();
+    here_and_there(|desk| {
+        for shell in shells() {
+            let opens = format!("su -s $(PATH=$PATH:{programs} command -v {shell}) nobody");
+            told_inside(desk, &format!("su{shell}"), shell, &opens, Sight::Clear);
+        }
+    });
+}
+
+#[test]
+fn every_case_is_told_right_in_a_shell_of_sudo() {
+    let test = "every_case_is_told_right_in_a_shell_of_sudo";
+    if !rustix::process::geteuid().is_root() {
+        return not_run(test, "sudo asks an ordinary user for a password");
     }
+    if !have("sudo", test) {
+        return;
+    }
+    here_and_there(|desk| {
+        // sudo gives the shell a terminal of its own, into which only a holder sees.
+        let sight = if desk.is_over_ssh() { Sight::None } else { Sight::Clear };
+        for shell in shells() {
+            let opens = format!("sudo -n -u nobody {}", starts(shell));
+            told_inside(desk, &format!("sudo{shell}"), shell, &opens, sight);
+        }
+    });
 }
 
 #[test]
@@ -184,10 +218,9 @@ fn every_case_is_told_right_beyond_a_second_hop() {
     let Some(sshd) = Sshd::start("every_case_is_told_right_beyond_a_second_hop") else { return };
     let known = sshd.known_hosts();
     let mut desk = Desk::new();
-    // Without a mark of a start the echo of a first command is taken for output there: that is still to be mended.
-    for shell in inner_shells().into_iter().filter(|it| dialect(it).marks_starts()) {
+    for shell in shells() {
         // Beyond a hop the account's own shell is asked for.
-        let starts = format!("env SHELL=/bin/{shell} {shell}");
+        let starts = format!("env SHELL=/bin/{shell} {}", starts(shell));
         let opens = format!(
             "ssh -tt -F none -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} -p {} {}@127.0.0.1 exec {starts}",
             known.display(),

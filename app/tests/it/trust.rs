@@ -8,6 +8,7 @@ use std::process::Command;
 use cotty_testkit::home::{Home, binary};
 use cotty_testkit::tty::Tty;
 use cotty_testkit::{Sshd, wait};
+use serde_json::json;
 
 use crate::desk::Desk;
 use crate::remote::target;
@@ -81,6 +82,43 @@ fn a_key_that_a_person_accepts_is_written_as_it_was_shown_and_ssh_itself_takes_i
     let (code, text) = home.run_as_person(&["trust", &target(&sshd)]);
     assert!(code == Some(0) && text.contains("is known already") && text.contains("known_hosts:2"), "{text}");
     assert_eq!(fs::read_to_string(known_hosts(&home)).unwrap(), written);
+}
+
+#[test]
+fn a_key_is_shown_as_a_picture_and_with_the_other_names_under_which_it_is_known() {
+    let Some(sshd) = Sshd::start("a_key_is_shown_as_a_picture") else { return };
+    let home = stranger(&sshd);
+    let keygen = |arguments: &[&str]| {
+        let output = Command::new("ssh-keygen").args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let public = sshd.file("host_ed25519.pub").display().to_string();
+    let drawn = keygen(&["-lvf", &public]);
+    let picture: Vec<&str> = drawn.lines().skip(1).collect();
+    assert_eq!(picture.len(), 11, "{drawn}");
+    let mut tty = home.tty(&["trust", &target(&sshd)]);
+    let shown = tty.wait_text(ASKS);
+    assert!(picture.iter().all(|row| shown.contains(*row)), "{shown}\n{drawn}");
+    assert!(shown.contains("no file has this key under another name"), "{shown}");
+    tty.line("no");
+    ends(&mut tty, 65);
+    // Another name has it, and one that is hashed.
+    let known = known_hosts(&home);
+    fs::write(&known, format!("# mine\n{}{}", sshd.known_line("web9,10.0.0.9"), sshd.known_line("web8")))
+        .unwrap();
+    keygen(&["-H", "-f", &known.display().to_string()]);
+    let hashed = fs::read_to_string(&known).unwrap();
+    let last = hashed.lines().last().unwrap();
+    fs::write(&known, format!("# mine\n{}{last}\n", sshd.known_line("web9,10.0.0.9"))).unwrap();
+    let words = ["the same key is known as web9,10.0.0.9 (", "known_hosts:2)", "a name that is hashed ("];
+    let mut tty = home.tty(&["trust", &target(&sshd)]);
+    let shown = tty.wait_text(ASKS);
+    assert!(words.iter().all(|it| shown.contains(it)), "{shown}");
+    tty.line("yes");
+    ends(&mut tty, 0);
+    let mut desk = Desk::at(home);
+    let said = desk.tool("ssh_status", json!({"target": target(&sshd)}));
+    assert!(words.iter().all(|it| said.text.contains(it)), "{said:?}");
 }
 
 #[test]

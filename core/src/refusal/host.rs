@@ -52,7 +52,7 @@ pub enum HostRefusal {
         word: &'static str,
     },
     /// Nobody knows the host's key yet.
-    #[error("the key of {name} is not known yet: {shown}; no credential was sent")]
+    #[error("the key of {name} is not known yet: {shown}{}; no credential was sent", elsewhere.as_ref().map(|it| format!("; {it}")).unwrap_or_default())]
     UnknownKey {
         /// What was named.
         target: String,
@@ -60,6 +60,8 @@ pub enum HostRefusal {
         name: String,
         /// The key it showed.
         shown: Fingerprint,
+        /// Under which other names this very key is known, in words, if it is.
+        elsewhere: Option<String>,
     },
     /// Another key is known.
     #[error(
@@ -174,6 +176,28 @@ pub enum HostRefusal {
 }
 
 impl HostRefusal {
+    /// Returns the same with its words said in another way: what happened, and what would help. Names stay what they are.
+    #[must_use]
+    pub fn said(mut self, say: impl Fn(&str) -> String) -> Self {
+        match &mut self {
+            Self::NotAllowed { why, .. }
+            | Self::OnlyAuthority { why, .. }
+            | Self::KnownHosts { why }
+            | Self::Unreached { why, .. }
+            | Self::SecretNeeded { why, .. }
+            | Self::Full { why, .. }
+            | Self::NotStarted { why, .. } => *why = say(why),
+            Self::Denied { why, remedy, .. } => (*why, *remedy) = (say(why), say(remedy)),
+            Self::Unfamiliar { .. }
+            | Self::UnknownKey { .. }
+            | Self::ChangedKey { .. }
+            | Self::RevokedKey { .. }
+            | Self::NotTrusted { .. }
+            | Self::GivenUp { .. } => {}
+        }
+        self
+    }
+
     pub(super) fn kind(&self) -> FailureKind {
         match self {
             Self::NotAllowed { .. } | Self::Unfamiliar { .. } => FailureKind::PolicyBlocked,

@@ -484,12 +484,14 @@ impl Session {
         }
         (self.more_wanted, self.doubt, self.prompt_due) = (false, None, false);
         (self.kept.at_prompt, self.inner_terminal) = (false, false);
+        self.unproven_end = None; // What the shell above has signed last says nothing of this one.
     }
 }
 
 /// Where nothing else tells, only what ends as the prompts of shells do is asked, and never a question.
 fn looks_like_a_prompt(line: &str) -> bool {
     let line = line.trim_end();
-    let fish = line.ends_with('>') && line.contains('@');
-    fish || line.ends_with(['$', '#', '%', '\u{276f}'])
+    // fish names the account, tcsh the machine and the directory; a client of a database neither.
+    let names_a_place = [":~", ":/", "@"].iter().any(|it| line.contains(it));
+    (line.ends_with('>') && names_a_place) || line.ends_with(['$', '#', '%', '\u{276f}'])
 }

@@ -30,6 +30,8 @@ fn a_target_is_local_or_a_host_with_user_and_port() {
         ("::ffff:10.0.0.1", None, "::ffff:10.0.0.1", None),
         ("_srv", None, "_srv", None),
         ("me@local", Some("me"), "local", None),
+        ("shop/admin", None, "shop/admin", None),
+        ("me@shop/admin:22", Some("me"), "shop/admin", Some(22)),
     ] {
         let Target::Remote(remote) = read(text) else { panic!("{text} is another machine") };
         assert_eq!((remote.user(), remote.name(), remote.port()), (of_user, name, port), "{text}");
@@ -69,9 +71,12 @@ fn what_could_be_an_option_a_command_or_another_name_is_refused_by_its_character
         ("*", "character 1 is `*`"),
         ("!web1", "character 1 is `!`"),
         ("../etc", "character 1 is `.`"),
-        ("a/b", "character 2 is `/`"),
+        ("a/b/c", "character 4 is `/`"),
+        ("/b", "the host is missing"),
+        ("a/", "the host is missing"),
+        ("[::1]/b", "character 1 is `[`"),
         ("~/.ssh", "character 1 is `~`"),
-        ("ssh://web1", "character 5 is `/`"),
+        ("ssh://web1", "character 4 is `:`"),
         ("a@b@c", "character 2 is `@`"),
         ("a:b@c", "character 2 is `:`"),
         // Cyrillic, full width, a dot that is none, a joiner, another direction.

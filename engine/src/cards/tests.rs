@@ -98,7 +98,8 @@ async fn a_principal_has_four_cards_and_numbers_are_never_given_twice() {
 async fn a_key_is_accepted_by_a_clear_word_only() {
     let (_folder, cards) = cards();
     let shown = Fingerprint { hash: "SHA256:abc".to_owned(), algorithm: "ssh-ed25519".to_owned() };
-    let question = Question::HostKey { name: "web1".into(), shown: shown.clone(), file: "/f".into() };
+    let question =
+        Question::HostKey { name: "web1".into(), shown: shown.clone(), file: "/f".into(), about: Vec::new() };
     let agent = attempt("a", Role::Agent);
     let mut waiting = cards.ask(&agent, asking("key"), question, 0, None, LIFE).unwrap();
     let id = cards.find(None).unwrap().id;
@@ -118,8 +119,12 @@ async fn a_no_to_a_key_holds_for_its_name_and_key_whatever_the_account() {
     let shown = Fingerprint { hash: "SHA256:abc".to_owned(), algorithm: "ssh-ed25519".to_owned() };
     let ask = |name: &str, account: &str, shown: &Fingerprint| {
         let about = Asking { account: account.to_owned(), ..asking("host key") };
-        let question =
-            Question::HostKey { name: name.to_owned(), shown: shown.clone(), file: "/f".to_owned() };
+        let question = Question::HostKey {
+            name: name.to_owned(),
+            shown: shown.clone(),
+            file: "/f".to_owned(),
+            about: Vec::new(),
+        };
         cards.ask(&attempt("a", Role::Agent), about, question, 0, None, LIFE)
     };
     for no in ["no", "SHA256:another"] {
@@ -131,7 +136,12 @@ async fn a_no_to_a_key_holds_for_its_name_and_key_whatever_the_account() {
         let other = Fingerprint { hash: "SHA256:other".to_owned(), ..shown.clone() };
         assert!(ask("web1", "me@web1:22", &other).is_ok(), "it is of another key");
         // A person is asked all the same, and a yes ends the no.
-        let question = Question::HostKey { name: "web1".into(), shown: shown.clone(), file: "/f".into() };
+        let question = Question::HostKey {
+            name: "web1".into(),
+            shown: shown.clone(),
+            file: "/f".into(),
+            about: Vec::new(),
+        };
         let person = attempt("pts/3", Role::Operator);
         let _waiting = cards.ask(&person, asking("host key"), question, 0, None, LIFE).unwrap();
         cards.answer(cards.find(None).unwrap().id, secret("yes"), &me()).unwrap();

@@ -4,12 +4,18 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cotty_host::native::secret::Secret;
+pub use cotty_host::openssh::NewKeys;
+pub use cotty_host::openssh::options::{ALLOWED as OPTIONS, checked as checked_option};
+
 /// By what the keyring of a person's desktop is found.
 pub(super) const BUS_VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
 /// A host that the configuration names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Device {
+    /// The group to which it belongs.
+    pub group: Option<String>,
     /// Its name or address, or an alias of ssh's; its own name without one.
     pub host: Option<String>,
     /// Its port.
@@ -24,6 +30,24 @@ pub struct Device {
     pub forward_agent: bool,
     /// It is so old that it needs algorithms that nobody else should use.
     pub legacy: bool,
+    /// Which engine connects there, where it is said for this host.
+    pub engine: Option<Choice>,
+    /// The password for `sudo` there. Nothing uses it yet.
+    pub sudo: Option<SecretFrom>,
+    /// The password for `enable` there. Nothing uses it yet.
+    pub enable: Option<SecretFrom>,
+    /// The file of known hosts that is read and written for it, in the place of ssh's.
+    pub known_hosts: Option<PathBuf>,
+    /// What becomes of a key that no file knows; as ssh's configuration says without it.
+    pub new_keys: Option<NewKeys>,
+    /// Variables of whoever opens it that its programs get and that the server is offered.
+    pub pass_env: Vec<String>,
+    /// Words of ssh's configuration with their values, before any file of ssh's.
+    pub options: Vec<(String, String)>,
+    /// It appears by its name alone in all that is said of it.
+    pub hide: bool,
+    /// The project's file in which it stands; the config's own without one.
+    pub origin: Option<PathBuf>,
     /// What its sessions are like where a call does not say.
     pub defaults: Defaults,
 }
@@ -51,11 +75,18 @@ pub enum Keep {
     Never,
 }
 
-/// Where a secret is; never the secret.
+/// Where a secret is; the secret only where it was handed over and is nowhere else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretFrom {
     /// In this variable of the calling client.
     Variable(String),
+    /// This variable of whoever started the daemon held it.
+    Environment {
+        /// Its name.
+        variable: String,
+        /// What it held.
+        secret: Secret,
+    },
     /// In the first line of this file, which only its owner may read.
     File(PathBuf),
     /// In the first line that this program prints.
@@ -83,6 +114,33 @@ pub struct Defaults {
     pub default: Option<bool>,
 }
 
+/// Which engine connects: a person's choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Choice {
+    /// The user's ssh where nothing else would do, else our own.
+    #[default]
+    Auto,
+    /// Our own.
+    Native,
+    /// The user's ssh.
+    OpenSsh,
+}
+
+impl Choice {
+    /// Every choice.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Native, Self::OpenSsh];
+
+    /// Returns the word of the config.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::OpenSsh => "openssh",
+        }
+    }
+}
+
 /// What agents may name at all: a person's choice. The narrower is the greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Targets {
@@ -96,14 +154,16 @@ pub enum Targets {
 }
 
 impl Device {
-    /// Returns the variables of a caller that hold its secrets.
+    /// Returns the variables of a caller that it has a use for: those that hold its secrets, and those that are passed on.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let passed = self.pass_env.iter().map(String::as_str);
         let auth = self.auth.iter();
-        auth.flat_map(|it| [&it.password, &it.passphrase]).flatten().filter_map(|it| match it {
+        let secret = auth.flat_map(|it| [&it.password, &it.passphrase]).flatten().filter_map(|it| match it {
             SecretFrom::Variable(name) => Some(name.as_str()),
             SecretFrom::Keyring(_) => Some(BUS_VARIABLE),
-            SecretFrom::File(_) | SecretFrom::Command(_) => None,
-        })
+            SecretFrom::Environment { .. } | SecretFrom::File(_) | SecretFrom::Command(_) => None,
+        });
+        secret.chain(passed)
     }
 }
 

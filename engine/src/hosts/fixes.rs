@@ -4,8 +4,8 @@ use std::path::Path;
 
 use cotty_core::refusal::quoted;
 use cotty_host::native::at_hand::{AgentKey, FileState, NamedFile};
-use cotty_host::native::error::{Stage, Trouble};
-use cotty_host::native::known_hosts::{KnownHosts, Marker};
+use cotty_host::native::error::{ConnectError, Stage, Trouble};
+use cotty_host::native::known_hosts::{KnownHosts, Marker, Verdict};
 use cotty_host::native::settings::Settings;
 
 use super::{AgentChoice, Resolved};
@@ -88,5 +88,32 @@ pub(crate) fn of_attempt(address: &str, failed_at: Stage) -> Option<String> {
         Stage::Connect => Some(format!("nc -vz {host} {port}")),
         Stage::Handshake => Some(format!("ssh -vv -p {port} {host} true 2>&1 | grep -i kex")),
         Stage::HostKey | Stage::Authentication => None,
+    }
+}
+
+/// What mends a failure, where one command does.
+pub(super) fn of_error(resolved: &Resolved, error: &ConnectError) -> Option<String> {
+    let Settings { host, port, user, .. } = &resolved.settings;
+    match error {
+        ConnectError::HostKey(shown) => match &shown.verdict {
+            Verdict::Unknown | Verdict::Authority { .. } => {
+                Some(format!("cotty trust {}", quoted(&resolved.typed)))
+            }
+            Verdict::Changed { at, .. } => Some(format!(
+                "ssh-keygen -R {} -f {} && cotty trust {} (only if the host has a new key: ask who runs it)",
+                quoted(&shown.name),
+                word(&at.file),
+                quoted(&resolved.typed)
+            )),
+            Verdict::Known(_) | Verdict::Certified(_) | Verdict::Revoked(_) => None,
+        },
+        ConnectError::Denied(denied) if denied.refused.iter().any(|it| it.contains("key")) => {
+            let account = format!("{}@{}", user, host);
+            Some(format!(
+                "ssh-copy-id -p {port} {} (it lets your key in, with the password)",
+                quoted(&account)
+            ))
+        }
+        _ => None,
     }
 }

@@ -1,7 +1,6 @@
 //! What ssh's configuration asks for beyond host, account and key: the program on the way, variables, what is started, and
 //! what of it is said to the caller.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use cotty_core::refusal::Refusal;
@@ -13,6 +12,30 @@ use cotty_host::openssh::{Answer, NewKeys, OpenSsh};
 use super::lore::WhyRead;
 use super::wanted::{Wanted, wrong};
 use crate::report::Caller;
+
+/// How what our own engine does not honour is told.
+pub(super) const UNHONOURED: &str = "ssh's configuration sets";
+
+/// What the user's ssh is told not to do, whatever its configuration says.
+const KEPT_FROM_SSH: [&str; 8] = [
+    "DynamicForward",
+    "ForwardAgent",
+    "ForwardX11",
+    "LocalCommand (it is not run)",
+    "LocalForward",
+    "RemoteForward",
+    "RequestTTY no (a session is a terminal; isolated commands have none)",
+    "Tunnel",
+];
+
+/// Returns what is left to say where the user's ssh connects, which does most of what our own engine does not.
+pub(super) fn by_ssh(note: String) -> Option<String> {
+    let Some((begin, words)) = note.split_once(": ").filter(|_| note.starts_with(UNHONOURED)) else {
+        return Some(note);
+    };
+    let left: Vec<&str> = words.split(", ").filter(|it| KEPT_FROM_SSH.contains(it)).collect();
+    (!left.is_empty()).then(|| format!("{begin}: {}", left.join(", ")))
+}
 
 /// What every distribution passes on: nobody meant anything by it.
 const STOCK: [&str; 4] = ["LANG", "LC_*", "COLORTERM", "NO_COLOR"];
@@ -30,12 +53,7 @@ pub(crate) struct Asked {
 /// and what the config passes on.
 pub(super) fn program(ssh: &OpenSsh, answer: &Answer, caller: &Caller) -> Option<Program> {
     let line = answer.proxy_command.clone()?;
-    let mut env: Vec<(OsString, OsString)> = ssh.environment();
-    for (name, value) in &caller.env {
-        env.retain(|(known, _)| known != name);
-        env.push((name.clone(), value.clone()));
-    }
-    Some(Program { shell: ssh.shell.clone(), line, env })
+    Some(Program { shell: ssh.shell.clone(), line, env: super::engines::environment(ssh, caller) })
 }
 
 /// Returns what becomes of a key that no file knows.
@@ -61,7 +79,7 @@ pub(super) fn notes(wanted: &Wanted, answer: &Answer, caller: &Caller) -> Vec<St
     let mut notes = Vec::new();
     if !answer.unhonoured.is_empty() {
         let words = answer.unhonoured.join(", ");
-        notes.push(format!("ssh's configuration sets for {}, and it is not honoured: {words}", wanted.host));
+        notes.push(format!("{UNHONOURED} for {}, and it is not honoured: {words}", wanted.host));
     }
     let is_known = |name: &str| caller.env.iter().any(|(it, _)| it == name);
     let unknown = |name: &&String| {
@@ -75,8 +93,12 @@ pub(super) fn notes(wanted: &Wanted, answer: &Answer, caller: &Caller) -> Vec<St
         ));
     }
     if answer.new_keys == NewKeys::Taken {
+        let says = match wanted.device.and_then(|(_, device)| device.new_keys) {
+            Some(_) => "strict_host_keys of the config",
+            None => "StrictHostKeyChecking of ssh's configuration",
+        };
         notes.push(format!(
-            "StrictHostKeyChecking of ssh's configuration lets a key of {} be taken that no file knows; a changed one is refused",
+            "{says} lets a key of {} be taken that no file knows; a changed one is refused",
             wanted.host
         ));
     }

@@ -92,8 +92,13 @@ impl Lore {
         if self.ssh.program.is_none() {
             return self.read(wanted, WhyRead::NotInstalled).await;
         }
-        let question =
-            Question { host: wanted.host, user: wanted.user, port: wanted.port, agent: agent.as_deref() };
+        let question = Question {
+            host: wanted.host,
+            user: wanted.user,
+            port: wanted.port,
+            agent: agent.as_deref(),
+            options: wanted.options(),
+        };
         let turn = self.asking.acquire().await;
         let answer = asked::ask(&self.ssh, question).await;
         drop(turn);
@@ -106,10 +111,11 @@ impl Lore {
     /// Reads ssh's files ourselves. Nothing is started.
     async fn read(&self, wanted: &Wanted<'_>, why: WhyRead) -> Result<Told, Refusal> {
         let (ssh, host) = (self.ssh.clone(), wanted.host.to_owned());
-        let (user, port) = (wanted.user.map(str::to_owned), wanted.port);
+        let (user, port, options) = (wanted.user.map(str::to_owned), wanted.port, wanted.options().to_vec());
         // Homes may lie on a slow disk.
         let read = tokio::task::spawn_blocking(move || {
-            reader::read(&ssh, Question { host: &host, user: user.as_deref(), port, agent: None })
+            let user = user.as_deref();
+            reader::read(&ssh, Question { host: &host, user, port, agent: None, options: &options })
         });
         let read = read.await.map_err(|error| Refusal::Internal { what: error.to_string() })?;
         let read = read.map_err(|error| wrong(wanted, &error))?;
@@ -174,10 +180,10 @@ fn wrong(wanted: &Wanted, error: &NoAnswer) -> Refusal {
     }
 }
 
-/// What ssh is told: the host as one word, and the caller's agent, which its configuration may name.
-type Key = (String, Option<PathBuf>);
+/// What ssh is told: the host as one word, the caller's agent, which its configuration may name, and a device's options.
+type Key = (String, Option<PathBuf>, Vec<(String, String)>);
 
 fn key(wanted: &Wanted, agent: Option<&Path>) -> Key {
     let (user, port) = (wanted.user.unwrap_or_default(), wanted.port.unwrap_or_default());
-    (format!("{user}@{} {port}", wanted.host), agent.map(Path::to_owned))
+    (format!("{user}@{} {port}", wanted.host), agent.map(Path::to_owned), wanted.options().to_vec())
 }

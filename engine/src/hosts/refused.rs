@@ -2,7 +2,7 @@
 
 use cotty_core::refusal::{Fingerprint, HostRefusal, Refusal, Stage, person_opens, quoted};
 use cotty_host::native::connect::ChannelError;
-use cotty_host::native::error::{self, ConnectError, Denied, NO_CERTIFICATE, Trouble};
+use cotty_host::native::error::{self, ConnectError, Denied, NO_CERTIFICATE, Trouble, elsewhere_words};
 use cotty_host::native::exec::ExecError;
 use cotty_host::native::host_key::HostKey;
 use cotty_host::native::known_hosts::Verdict;
@@ -136,7 +136,8 @@ fn host_key(target: String, key: &ShownKey) -> HostRefusal {
     match &key.verdict {
         // A known key is never refused; if it were, a person would have to look at it.
         Verdict::Unknown | Verdict::Known(_) | Verdict::Certified(_) => {
-            HostRefusal::UnknownKey { target, name, shown }
+            let elsewhere = (!key.elsewhere.is_empty()).then(|| elsewhere_words(&key.elsewhere));
+            HostRefusal::UnknownKey { target, name, shown, elsewhere }
         }
         Verdict::Changed { at, known } => HostRefusal::ChangedKey {
             target,

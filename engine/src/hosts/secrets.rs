@@ -66,6 +66,10 @@ pub(super) fn source(
             let name = name.clone();
             Arc::new(move |_| found.clone().ok_or_else(|| NoSecret::Variable(name.clone())))
         }
+        (SecretFrom::Environment { secret, .. }, _) => {
+            let secret = secret.clone();
+            Arc::new(move |_| Ok(secret.clone()))
+        }
         (SecretFrom::File(file), _) => {
             let file = lore.expanded(file);
             Arc::new(move |_| Secret::of_file(&file).map_err(NoSecret::Unreadable))

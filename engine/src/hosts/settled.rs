@@ -14,6 +14,7 @@ use cotty_host::openssh::reader::Read;
 use cotty_host::openssh::{AgentChoice, Answer, NewKeys};
 
 use super::device::{Auth, Defaults, Keep, SecretFrom};
+use super::engines::{self, Needs};
 use super::honoured::{self, Asked};
 use super::lore::{Lore, Told, WhyRead};
 use super::secrets::{Purpose, Use};
@@ -21,6 +22,7 @@ use super::wanted::{Wanted, agent_of, wrong};
 use super::{HostsSettings, Resolved, secrets, ssh_files};
 use crate::report::Caller;
 use crate::texts::one_line;
+use crate::veils;
 
 /// A longer way is a circle.
 pub(crate) const HOPS_MAX: usize = 8;
@@ -38,6 +40,15 @@ struct Settling<'a> {
     wanted_for: Use,
 }
 
+/// The hosts on the way to one.
+struct Hops {
+    jump: Option<Box<Jump>>,
+    /// The way, named.
+    way: String,
+    /// What of it needs the user's ssh.
+    needs: Option<String>,
+}
+
 /// How a host on the way came to be named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hop {
@@ -53,6 +64,7 @@ struct Settled {
     agent: AgentChoice,
     identity: String,
     asked: Asked,
+    needs: Needs,
     notes: Vec<String>,
 }
 
@@ -68,7 +80,11 @@ pub(super) async fn settle(
 ) -> Result<Resolved, Refusal> {
     let settling = Settling { house, lore, names, caller, wanted_for: Use::Login };
     let settled = settling.host(wanted, HOPS_MAX).await?;
-    Ok(settling.finished(wanted, settled))
+    let engine = engines::choose(house, wanted, &settled.needs);
+    let by = engines::engine(house, wanted, caller, &settled.needs, &engine)?;
+    let mut resolved = settling.finished(wanted, settled);
+    resolved.settings.engine = by;
+    Ok(resolved)
 }
 
 /// Makes settings of a name of which nothing was asked yet, and asks nobody.
@@ -95,7 +111,8 @@ pub(super) fn lend(lore: &Lore, wanted: &Wanted<'_>, caller: &Caller, resolved: 
 impl Settling<'_> {
     /// Adds what the configuration says of the name.
     fn finished(&self, wanted: &Wanted<'_>, settled: Settled) -> Resolved {
-        let Settled { mut settings, agent, mut identity, asked, mut notes } = settled;
+        let Settled { mut settings, agent, mut identity, asked, needs, mut notes } = settled;
+        let engine = engines::choose(self.house, wanted, &needs);
         if let Some((name, auth)) = wanted.auth() {
             log_in_with(self.lore, self.caller, &mut settings, auth, wanted, self.wanted_for);
             if auth.password.is_some() && !wanted.target.is_plain() {
@@ -116,14 +133,52 @@ impl Settling<'_> {
             // Whoever does not say so shares no such connection.
             identity += " with old algorithms";
         }
+        if engine.is_openssh {
+            // A connection of one engine is not the other's.
+            identity += " by the user's ssh";
+            notes = notes.into_iter().filter_map(honoured::by_ssh).collect();
+            notes.push(format!("engine {engine}"));
+            // ssh does not prove to which key an answer goes.
+            let stored = [settings.password.take(), settings.passphrase.take()];
+            if stored.iter().any(Option::is_some) {
+                notes.push(
+                    "the secret that is configured is not given to ssh: what it asks is a person's"
+                        .to_owned(),
+                );
+            }
+        }
+        if let Some(origin) = wanted.origin() {
+            // Another project's device of that name is another one.
+            identity += &format!(" of {}", origin.display());
+        }
+        let is_hidden = wanted.device.filter(|(_, device)| device.hide);
+        if let Some((name, _)) = is_hidden {
+            settings.met = veils::hang(name, &settings);
+        }
         let target = match wanted.device {
+            // What was typed is all that is said of who is hidden.
+            Some(_) if is_hidden.is_some() => wanted.target.to_string(),
             Some((name, _)) if wanted.target.is_plain() => name.to_owned(),
             _ => format!("{}@{}", settings.user, host_port(&settings.host, settings.port)),
         };
         let defaults = wanted.device.map_or_else(Defaults::default, |(_, device)| device.defaults.clone());
         let keep = wanted.auth().map_or_else(Keep::default, |(_, auth)| auth.keep);
         let typed = wanted.target.to_string();
-        Resolved { typed, target, identity, settings, agent, asked, defaults, keep, notes }
+        let (origin, idle_max) = (wanted.origin().map(Path::to_owned), self.house.idle_max);
+        Resolved {
+            typed,
+            target,
+            identity,
+            settings,
+            engine,
+            agent,
+            asked,
+            defaults,
+            keep,
+            origin,
+            idle_max,
+            notes,
+        }
     }
 
     /// Settles one host, with the way to it. Ways may lead through others, so the future has a box of its own.
@@ -139,7 +194,10 @@ impl Settling<'_> {
     /// Takes a name for the host's, with what ssh does where nothing is configured.
     fn as_it_stands(&self, wanted: &Wanted, why: String) -> Result<Settled, Refusal> {
         let user = wanted.user.or(self.house.user.as_deref()).ok_or_else(|| nameless(wanted))?;
-        let known_hosts = ssh_files::known_hosts(&self.house.ssh);
+        let known_hosts = match own_known_hosts(self.lore, wanted) {
+            Some(file) => vec![file],
+            None => ssh_files::known_hosts(&self.house.ssh),
+        };
         let file = known_hosts.first().cloned();
         let settings = Settings {
             keeps: file.map(|file| KeyFile { file, names: Names::Plain }),
@@ -151,7 +209,8 @@ impl Settling<'_> {
         };
         let identity = identity(&settings);
         let agent = AgentChoice::Callers;
-        Ok(Settled { settings, agent, identity, asked: Asked::default(), notes: vec![why] })
+        let (asked, needs) = (Asked::default(), Needs::default());
+        Ok(Settled { settings, agent, identity, asked, needs, notes: vec![why] })
     }
 
     /// Takes what we read of a name that nobody has said but an agent, or where there is no ssh. For the first nothing is
@@ -177,6 +236,8 @@ impl Settling<'_> {
             (answer.new_keys, hop) = (NewKeys::Asked, Hop::LedTo);
         }
         let mut settled = self.as_ssh_says(wanted, &answer, hops_left, hop).await?;
+        settled.needs =
+            Needs { read: Some(why), takes_new_keys: settled.needs.takes_new_keys, ..Needs::default() };
         notes.append(&mut settled.notes);
         Ok(Settled { notes, ..settled })
     }
@@ -188,9 +249,11 @@ impl Settling<'_> {
         hops_left: usize,
         hop: Hop,
     ) -> Result<Settled, Refusal> {
+        let answer = &as_device_says(self.lore, wanted, answer);
         honoured::check(wanted, answer)?;
         let mut notes = honoured::notes(wanted, answer, self.caller);
-        let (jump, way) = self.way(wanted, answer, hops_left, hop, &mut notes).await?;
+        let Hops { jump, way, needs: on_the_way } =
+            self.way(wanted, answer, hops_left, hop, &mut notes).await?;
         let names = if answer.hash_known_hosts { Names::Hashed } else { Names::Plain };
         let settings = Settings {
             host_key_alias: answer.host_key_alias.clone(),
@@ -212,7 +275,10 @@ impl Settling<'_> {
             Some(command) => format!("{identity} running {}", one_line(command)),
             None => identity,
         };
-        Ok(Settled { settings, agent, identity, asked, notes })
+        let mut needs =
+            engines::needs(&self.house.ssh, wanted, answer, &settings, self.caller, &mut notes).await;
+        needs.word = needs.word.or(on_the_way);
+        Ok(Settled { settings, agent, identity, asked, needs, notes })
     }
 
     /// Settles the hosts on the way, each reached through the one before it, and names the way.
@@ -223,13 +289,19 @@ impl Settling<'_> {
         hops_left: usize,
         hop: Hop,
         notes: &mut Vec<String>,
-    ) -> Result<(Option<Box<Jump>>, String), Refusal> {
-        let (mut jump, mut way) = (None::<Box<Jump>>, String::new());
+    ) -> Result<Hops, Refusal> {
+        let (mut jump, mut way, mut needs) = (None::<Box<Jump>>, String::new(), None);
         if answer.jumps.len() > hops_left {
             return Err(wrong(wanted, "ProxyJump leads through too many hosts, or in a circle"));
         }
         for typed in &answer.jumps {
             let named = match typed.parse() {
+                Ok(Target::Remote(named)) if named.name().contains('/') => {
+                    return Err(wrong(
+                        wanted,
+                        "ProxyJump names a connection of a device, which ssh does not know",
+                    ));
+                }
                 Ok(Target::Remote(named)) => named,
                 Ok(Target::Local) => return Err(wrong(wanted, "ProxyJump names local")),
                 Err(error) => return Err(wrong(wanted, &format!("ProxyJump {error}"))),
@@ -243,10 +315,33 @@ impl Settling<'_> {
             }
             way = format!(" via {}{way}", settled.identity);
             notes.append(&mut settled.notes);
+            // A master of the user's to a host on the way is nothing that the way needs.
+            needs = needs.or(settled.needs.word.filter(|_| settled.needs.master.is_none()));
             jump = Some(Box::new(Jump { typed: typed.clone(), settings: settled.settings }));
         }
-        Ok((jump, way))
+        Ok(Hops { jump, way, needs })
     }
+}
+
+/// The file of known hosts that a device has for itself.
+fn own_known_hosts(lore: &Lore, wanted: &Wanted) -> Option<PathBuf> {
+    let (_, device) = wanted.device?;
+    device.known_hosts.as_deref().map(|it| lore.expanded(it))
+}
+
+/// What a device says of host keys comes before what ssh's configuration says.
+fn as_device_says(lore: &Lore, wanted: &Wanted, answer: &Answer) -> Answer {
+    let mut answer = answer.clone();
+    if let Some(file) = own_known_hosts(lore, wanted) {
+        answer.known_hosts = vec![file.clone()];
+        answer.written_known_hosts = Some(file);
+    }
+    if let Some(new_keys) = wanted.device.and_then(|(_, device)| device.new_keys) {
+        answer.new_keys = new_keys;
+    }
+    // What its own word passes on is sent, as with SendEnv.
+    answer.send_env.extend(wanted.device.iter().flat_map(|(_, device)| device.pass_env.clone()));
+    answer
 }
 
 fn agent(choice: &AgentChoice, caller: &Caller) -> Option<PathBuf> {

@@ -1,11 +1,11 @@
 //! What is said of a host without asking it: what a login would have at hand, and what the known hosts say.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cotty_core::refusal::Refusal;
 use cotty_core::target::host_port;
 use cotty_host::native::at_hand::{self, AgentKey, FileState, NamedFile};
-use cotty_host::native::error::Trouble;
+use cotty_host::native::error::{Trouble, elsewhere_words};
 use cotty_host::native::known_hosts::{self, Entry, KnownHosts, Marker};
 use cotty_host::native::secret::Bound;
 use cotty_host::native::settings::{NoSecret, SecretSource, Settings};
@@ -38,6 +38,7 @@ pub(super) async fn standing(resolved: &Resolved) -> Result<HostStatus, Refusal>
         fixes,
         target: resolved.typed.clone(),
         account: resolved.target.clone(),
+        engine: resolved.engine.to_string(),
         address: host_port(&settings.host, settings.port),
         via: way(settings).iter().map(|it| account(it)).collect(),
         timeouts: vec![
@@ -141,7 +142,7 @@ fn known_of(settings: &Settings) -> Vec<String> {
         Err(unreadable) => return vec![format!("{name}: {unreadable}")],
     };
     let entries: Vec<&Entry> = known.entries().collect();
-    let mut lines: Vec<String> = entries.iter().take(LINES_MAX).map(|it| line(&name, it)).collect();
+    let mut lines: Vec<String> = entries.iter().take(LINES_MAX).map(|it| line(files, &name, it)).collect();
     if entries.len() > LINES_MAX {
         lines.push(format!("{name}: {} more lines", entries.len() - LINES_MAX));
     }
@@ -153,11 +154,14 @@ fn known_of(settings: &Settings) -> Vec<String> {
     lines
 }
 
-fn line(name: &str, entry: &Entry) -> String {
+fn line(files: &[PathBuf], name: &str, entry: &Entry) -> String {
     let Entry { place, marker, key } = entry;
+    let mut others = known_hosts::elsewhere(files, key);
+    others.retain(|it| it.place != *place);
+    let others = if others.is_empty() { String::new() } else { format!("; {}", elsewhere_words(&others)) };
     let key = format!("{} {}", key.algorithm(), key.fingerprint());
     match marker {
-        Marker::None => format!("{name}: {key} is known, {place}"),
+        Marker::None => format!("{name}: {key} is known, {place}{others}"),
         Marker::Revoked => format!("{name}: {key} is revoked, {place}"),
         Marker::Authority => {
             format!("{name}: {key} is an authority's, {place}: a certificate of it is accepted")

@@ -14,7 +14,7 @@ use cotty_host::native::settings::NoSecret;
 
 use super::device::{Auth, Keep, SecretFrom};
 use super::*;
-use crate::report::Secret;
+use crate::report::{Opens, Secret};
 
 pub(super) fn caller(role: Role) -> Caller {
     Caller {
@@ -24,6 +24,7 @@ pub(super) fn caller(role: Role) -> Caller {
         env: vec![("SSH_AUTH_SOCK".into(), "/run/agent".into())],
         secrets: vec![("SHOP".to_owned(), Secret::new("hunter2".to_owned()))],
         whole_env: None,
+        opens: Opens::Everywhere,
     }
 }
 
@@ -45,10 +46,8 @@ fn hosts(targets: Targets) -> Hosts {
             password: Some(SecretFrom::Variable("SHOP".to_owned())),
             keep: Keep::default(),
         }),
-        tags: Vec::new(),
-        legacy: false,
-        forward_agent: false,
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
+        ..Device::default()
     };
     Hosts::new(HostsSettings {
         user: Some("me".to_owned()),
@@ -57,7 +56,11 @@ fn hosts(targets: Targets) -> Hosts {
         limits: Limits::default(),
         devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
         targets,
+        engine: Choice::Auto,
+        driving: None,
         wrong: None,
+        idle_max: None,
+        notes: Vec::new(),
     })
 }
 
@@ -174,7 +177,18 @@ impl Asked {
         let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
         let limits = Limits::default();
         let user = Some("me".to_owned());
-        let hosts = Hosts::new(HostsSettings { user, ssh, limits, devices, targets, wrong: None });
+        let hosts = Hosts::new(HostsSettings {
+            user,
+            ssh,
+            limits,
+            devices,
+            targets,
+            engine: Choice::Auto,
+            driving: None,
+            wrong: None,
+            idle_max: None,
+            notes: Vec::new(),
+        });
         Self { home, hosts }
     }
 

@@ -47,6 +47,32 @@ impl<'a> Wanted<'a> {
         Self { target, host: target.name(), user, port, device: None, is_hop: is_written }
     }
 
+    /// The project's file in which its device stands.
+    pub(super) fn origin(&self) -> Option<&'a std::path::Path> {
+        self.device.and_then(|(_, device)| device.origin.as_deref())
+    }
+
+    /// What counts before ssh's files.
+    pub(super) fn options(&self) -> &'a [(String, String)] {
+        self.device.map_or(&[], |(_, device)| &device.options)
+    }
+
+    /// Refuses a connection that no device has: whatever has a stroke in it means one, and nothing of ssh's.
+    pub(super) fn check(&self, devices: &BTreeMap<String, Device>) -> Result<(), Refusal> {
+        let Some((device, connection)) = self.target.name().split_once('/').filter(|_| self.device.is_none())
+        else {
+            return Ok(());
+        };
+        let has = devices.keys().filter_map(|it| it.strip_prefix(device)?.strip_prefix('/'));
+        let has = has.collect::<Vec<_>>().join(", ");
+        let why = match (devices.contains_key(device), has.is_empty()) {
+            (false, _) => format!("the config names no device {device}"),
+            (true, true) => format!("the device {device} has no connections of its own"),
+            (true, false) => format!("the device {device} has no connection {connection}; it has {has}"),
+        };
+        Err(Refusal::InvalidArgument { what: "target", why })
+    }
+
     /// How to log in, where the configuration settles it.
     pub(super) fn auth(&self) -> Option<(&'a str, &'a Auth)> {
         self.device.and_then(|(name, device)| Some((name, device.auth.as_ref()?)))

@@ -20,6 +20,7 @@ use crate::cards::{self, Attempt};
 use crate::clock;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
+use crate::hosts::workspace::shorter;
 use crate::opening;
 use crate::remote::{self, Way};
 use crate::report::{Caller, Connect, Connected, How, SessionState, SessionStatus};
@@ -27,6 +28,7 @@ use crate::request::Request;
 use crate::store::SessionRow;
 use crate::task::{self, Ended, Keeper, Parts, Startup};
 use crate::texts;
+use crate::veils;
 
 /// How long a person waits for a host: until it is there, for each step of the way has a limit of its own.
 const PERSON_WAIT: Duration = Duration::from_secs(3600);
@@ -90,7 +92,7 @@ impl Wanted {
     fn base_name(&self) -> String {
         match self {
             Self::Local => "local".to_owned(),
-            Self::Remote(remote) => remote::base_name(remote.0.name()),
+            Self::Remote(remote) => remote::base_name(&veils::own(remote.0.name())),
             Self::Whatever(name) => remote::base_name(name),
         }
     }
@@ -281,6 +283,9 @@ impl Hub {
         person: Option<&Person>,
         copy: Option<Copy>,
     ) -> Result<(SessionHandle, oneshot::Receiver<Result<SessionStatus, Refusal>>), Refusal> {
+        if !matches!(wanted, Wanted::Remote(_)) {
+            caller.opens_here()?;
+        }
         let (count, count_max) = (self.handles().len(), self.0.defaults.sessions_max);
         if count >= count_max {
             return Err(Refusal::TooMany { what: "sessions", count, count_max });
@@ -312,7 +317,8 @@ impl Hub {
         name: String,
         epoch: Epoch,
     ) -> Result<(Parts, String), Refusal> {
-        let planned = opening::plan(caller, order, name, &self.0.defaults, epoch)?;
+        let mut planned = opening::plan(caller, order, name, &self.0.defaults, epoch)?;
+        planned.row.idle_timeout = shorter(planned.row.idle_timeout, self.0.hosts.idle_max(caller));
         self.0.store.add_session(&planned.row)?;
         let quota = self.0.defaults.quota_bytes;
         let term = self.0.store.next_term(&planned.row.id)?;

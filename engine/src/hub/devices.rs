@@ -4,6 +4,7 @@ use cotty_core::target::Target;
 
 use super::Hub;
 use crate::hosts::device::Device;
+use crate::report::Caller;
 
 /// A host that the configuration names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct DeviceStatus {
 impl Hub {
     /// Returns every device, by name.
     #[must_use]
-    pub fn devices(&self) -> Vec<DeviceStatus> {
+    pub fn devices(&self, caller: &Caller) -> Vec<DeviceStatus> {
         let open = self.open_on_devices();
         let is_default = |name: &str| self.0.defaults.default_target.as_deref() == Some(name);
         let status = |(name, device): (String, Device)| DeviceStatus {
@@ -30,7 +31,7 @@ impl Hub {
             name,
             device,
         };
-        self.0.hosts.devices().into_iter().map(status).collect()
+        self.0.hosts.devices(caller).into_iter().map(status).collect()
     }
 
     /// The names that sessions on hosts were opened by, each with its session.

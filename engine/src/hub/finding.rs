@@ -6,6 +6,7 @@ use std::time::Duration;
 use cotty_core::names::{Offset, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::target::Target;
+use cotty_core::veil::Veil;
 
 use super::Hub;
 use super::connecting::Wanted;
@@ -15,6 +16,7 @@ use crate::reports;
 use crate::request::Request;
 use crate::store::{RunRow, SessionRow};
 use crate::texts;
+use crate::veils;
 
 /// What is shown of an ended session's output where no place is named.
 const RECENT_BYTES: u64 = 256 * 1024;
@@ -175,6 +177,12 @@ impl Hub {
         Ok(Waited { met: report.state.is_settled(), report: Some(report), shown, next_offset })
     }
 
+    /// Returns how many handles were given to commands in the life of this instance.
+    #[must_use]
+    pub fn commands(&self) -> u64 {
+        self.newest()
+    }
+
     pub(super) fn newest(&self) -> u64 {
         self.0.store.newest_number()
     }
@@ -204,6 +212,28 @@ impl Hub {
         let row = self.row_by_id(session_id)?;
         row.map(|row| Some(family(&row.key)))
             .ok_or_else(|| Refusal::RunNotFound { handle: "of that session".into(), expired: true })
+    }
+
+    /// Returns what was named to open a living session.
+    #[must_use]
+    pub fn target_of(&self, name: &str) -> Option<String> {
+        self.handle_by_name(name).map(|it| it.identity().target.clone())
+    }
+
+    /// Returns what hides the host of a session or of an isolated command; nothing where it is not hidden.
+    pub(super) fn veil_of(&self, session_id: &str) -> Result<Option<Veil>, Refusal> {
+        if !veils::any() {
+            return Ok(None);
+        }
+        let target = match (session_id.strip_prefix(texts::ISOLATED), self.handle_by_id(session_id)) {
+            (Some(number), _) => {
+                let row = number.parse().ok().map(|it| self.0.store.isolated(it)).transpose()?.flatten();
+                row.map(|it| it.target)
+            }
+            (None, Some(handle)) => Some(handle.identity().target.clone()),
+            (None, None) => self.row_by_id(session_id)?.map(|it| it.target),
+        };
+        Ok(target.as_deref().and_then(veils::of_target))
     }
 
     pub(super) async fn id_of(&self, which: &Which) -> Result<String, Refusal> {

@@ -36,6 +36,9 @@ impl Hub {
     ) -> Result<Connected, Refusal> {
         let begun = clock::now();
         let source = self.living(&Which { session: Some(of.to_owned()), target: None }).await?;
+        if source.identity().place.is_none() {
+            caller.opens_here()?;
+        }
         let status = source.ask(Request::Status).await?;
         let who = caller.principal.clone();
         source.ask(|reply| Request::MayRun { who, reply }).await?;

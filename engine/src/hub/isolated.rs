@@ -84,6 +84,7 @@ impl Hub {
         let stdin = Bytes::from(order.stdin.clone().unwrap_or_default());
         match place.target.parse::<Target>()? {
             Target::Local => {
+                caller.opens_here()?;
                 let env = order::variables(order);
                 let wanted = Connect { cwd: order.cwd.clone(), env, ..Connect::default() };
                 let command = &order.run.command;

@@ -4,6 +4,7 @@ use cotty_core::refusal::Refusal;
 use cotty_core::target::Target;
 
 use super::Hub;
+use crate::report::Caller;
 
 /// What a word means: the session's name, what it is opened on, or both.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ impl Hub {
     /// # Errors
     ///
     /// Says why it could not be found out.
-    pub async fn meaning(&self, word: &str) -> Result<Meaning, Refusal> {
+    pub async fn meaning(&self, word: &str, caller: &Caller) -> Result<Meaning, Refusal> {
         let name = Some(word.to_owned());
         if self.handle_by_name(word).is_some() {
             return Ok(Meaning { name, target: None });
@@ -32,7 +33,7 @@ impl Hub {
             return Ok(Meaning { name, target: Some(row.target) });
         }
         match word.parse::<Target>() {
-            Ok(Target::Remote(remote)) if self.0.hosts.is_written_down(&remote).await? => {
+            Ok(Target::Remote(remote)) if self.0.hosts.is_written_down(&remote, caller).await? => {
                 Ok(Meaning { name: None, target: name })
             }
             // What is no target at all may still be a name; whether it can be one is said where it is given.

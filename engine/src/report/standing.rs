@@ -13,6 +13,8 @@ pub struct HostStatus {
     pub address: String,
     /// When its name was resolved; nothing where that was not done yet.
     pub resolved_at: Option<SystemTime>,
+    /// Which engine connects, and why.
+    pub engine: String,
     /// The hosts on the way, the first one first.
     pub via: Vec<String>,
     /// The limits in time, by their names in the config.

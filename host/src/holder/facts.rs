@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 
+use cotty_core::dialect::Shell;
 use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
@@ -129,7 +130,10 @@ impl Scene<'_> {
         let modes = rustix::termios::tcgetattr(sides.0).map(|it| it.local_modes);
         let modes = modes.unwrap_or(LocalModes::empty());
         let members = self.members(foreground);
-        let in_group: Vec<&Stat> = members.iter().copied().filter(|it| it.group == foreground).collect();
+        // A shell keeps a terminal for programs of its own (zsh's zpty), or for nothing, but passes its own on to none.
+        let is_shell = |it: &Stat| it.pid == shell.pid && Shell::of_login(&shell.comm).is_some();
+        let may_serve = |it: &&Stat| it.group == foreground && !is_shell(it);
+        let in_group: Vec<&Stat> = members.iter().copied().filter(may_serve).collect();
         let told = |(at, it): (usize, &&Stat)| self.member(at, it, tty);
         let mut told: Vec<Member> = members.iter().enumerate().map(told).collect();
         // Asked last: who was blocked on the terminal then, with input at hand, is just being woken.
@@ -183,10 +187,13 @@ impl Scene<'_> {
                 }
                 continue;
             };
-            for (descriptor, _) in descriptors.iter().filter(|(_, target)| target.ends_with("ptmx")) {
-                if let Some(found) = self.behind(member.pid, *descriptor, depth) {
-                    return found;
-                }
+            let served = || descriptors.iter().filter(|(_, target)| target.ends_with("ptmx"));
+            if let Some(found) = served().find_map(|(it, _)| self.behind(member.pid, *it, depth)) {
+                return found;
+            }
+            // Nobody is there yet, or no more: what its server waits for meanwhile is not asked of anybody.
+            if served().next().is_some() {
+                return Inner::Opaque;
             }
         }
         Inner::None

@@ -89,7 +89,7 @@ impl Pty {
         let program = spawn.argv.first().ok_or(SpawnError::NoProgram)?;
         examine_directory(spawn)?;
         let (master, slave, tty_name) =
-            open_pair(spawn).map_err(|error| SpawnError::Terminal(error.into()))?;
+            pair(spawn.cols, spawn.rows).map_err(|error| SpawnError::Terminal(error.into()))?;
         let tty = File::from(slave);
         let tty_device = tty.metadata().map_err(SpawnError::Terminal)?.rdev();
         let mut command = Command::new(program);
@@ -173,7 +173,8 @@ pub(super) fn examine_directory(spawn: &Spawn) -> Result<(), SpawnError> {
     rustix::fs::access(&spawn.cwd, rustix::fs::Access::EXEC_OK).map_err(|error| failed(error.into()))
 }
 
-fn open_pair(spawn: &Spawn) -> rustix::io::Result<(OwnedFd, OwnedFd, String)> {
+/// Opens a terminal of a size: its master side, which does not block, its slave side, and the name of that.
+pub(crate) fn pair(cols: u16, rows: u16) -> rustix::io::Result<(OwnedFd, OwnedFd, String)> {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let master = rustix::pty::openpt(flags)?;
     rustix::pty::grantpt(&master)?;
@@ -181,7 +182,7 @@ fn open_pair(spawn: &Spawn) -> rustix::io::Result<(OwnedFd, OwnedFd, String)> {
     // Not by its name: another mount namespace may have another terminal there.
     let slave = rustix::pty::ioctl_tiocgptpeer(&master, flags)?;
     let name = rustix::pty::ptsname(&master, Vec::new())?.to_string_lossy().into_owned();
-    rustix::termios::tcsetwinsize(&slave, size(spawn.cols, spawn.rows))?;
+    rustix::termios::tcsetwinsize(&slave, size(cols, rows))?;
     // Backspace in a line of a canonical terminal takes one character, not one byte.
     let mut modes = rustix::termios::tcgetattr(&slave)?;
     modes.input_modes |= InputModes::IUTF8;

@@ -1,171 +1,137 @@
-//! One channel of a connection: its requests are answered or it is closed, and it is never left open.
+//! One channel of a connection, counted while it is open: spoken by ourselves, or by the user's ssh.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use russh::client::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Pty, Sig};
-use tokio::time::timeout;
 
-use crate::holder::frame::Exit;
+use crate::native::driven::lane::{Driven, DrivenWriter};
+pub(super) use crate::native::heard::{Heard, RequestError, Terminal};
+use crate::native::spoken::{Spoken, SpokenWriter};
 
 /// A channel, counted while it is open.
 pub(super) struct Lane {
-    reader: ChannelReadHalf,
-    writer: Arc<ChannelWriteHalf<Msg>>,
-    // What came before its request was answered.
-    early: VecDeque<Heard>,
+    by: By,
     _counted: Counted,
+}
+
+/// Who carries a channel.
+pub(super) enum By {
+    /// We speak it.
+    Spoken(Spoken),
+    /// The user's ssh does.
+    Driven(Box<Driven>),
 }
 
 /// The sending side of a channel, for a task of its own: a window that is full makes it wait.
 #[derive(Clone)]
-pub(super) struct LaneWriter(Arc<ChannelWriteHalf<Msg>>);
-
-/// What comes over a channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// Standard output, or all of a terminal's.
-    Output(Bytes),
-    /// Standard error.
-    Error(Bytes),
-    /// How the program ended. More output may follow.
-    Exit(Exit),
-    /// The end, said by the server.
-    Closed,
-}
-
-/// A request was not granted.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum RequestError {
-    #[error("the server does not grant it")]
-    Refused,
-    #[error("the server did not answer within {} s", .0.as_secs_f32())]
-    Timeout(Duration),
-    #[error("the channel was closed")]
-    Closed,
-}
-
-/// The terminal of a shell.
-#[derive(Clone, Debug)]
-pub(super) struct Terminal {
-    pub(super) term: String,
-    pub(super) cols: u16,
-    pub(super) rows: u16,
-    /// What the account's shell reads instead of the terminal.
-    pub(super) line: Option<String>,
-    /// Variables that the server is asked to set.
-    pub(super) env: Vec<(String, String)>,
+pub(super) enum LaneWriter {
+    Spoken(SpokenWriter),
+    Driven(DrivenWriter),
 }
 
 struct Counted(Arc<AtomicUsize>);
 
 impl Lane {
     /// Begins with a channel that was just opened.
-    pub(super) fn new(channel: Channel<Msg>, open: &Arc<AtomicUsize>) -> Self {
+    pub(super) fn new(by: By, open: &Arc<AtomicUsize>) -> Self {
         open.fetch_add(1, Ordering::Relaxed);
-        let (reader, writer) = channel.split();
-        Self { reader, writer: Arc::new(writer), early: VecDeque::new(), _counted: Counted(open.clone()) }
+        Self { by, _counted: Counted(open.clone()) }
+    }
+
+    /// Says whether the server has given it already. The user's ssh asks for it with what is started.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.by, By::Spoken(_))
     }
 
     /// Starts the account's shell in a terminal, or what its line says.
     pub(super) async fn shell(&mut self, terminal: &Terminal, limit: Duration) -> Result<(), RequestError> {
-        let (cols, rows) = (u32::from(terminal.cols), u32::from(terminal.rows));
-        let asked = self.writer.request_pty(true, &terminal.term, cols, rows, 0, 0, &[(Pty::IUTF8, 1)]).await;
-        asked.map_err(|_| RequestError::Closed)?;
-        self.ask_for(&terminal.env).await?;
-        // Both are on their way at once, and both are answered.
-        let started = match &terminal.line {
-            Some(line) => self.writer.exec(true, line.as_str()).await,
-            None => self.writer.request_shell(true).await,
-        };
-        started.map_err(|_| RequestError::Closed)?;
-        self.granted(2, limit).await
+        match &mut self.by {
+            By::Spoken(spoken) => spoken.shell(terminal, limit).await,
+            By::Driven(driven) => driven.shell(terminal, limit).await,
+        }
+    }
+
+    /// Returns the process there, where it had to say it.
+    pub(super) fn told(&self) -> Option<u32> {
+        match &self.by {
+            By::Spoken(_) => None,
+            By::Driven(driven) => driven.told(),
+        }
     }
 
     /// Lets the shell that is started next ask for the agent; whether the server takes it, it does not say.
-    pub(super) async fn lend_agent(&self) -> Result<(), RequestError> {
-        self.writer.agent_forward(false).await.map_err(|_| RequestError::Closed)
+    pub(super) async fn lend_agent(&mut self) -> Result<(), RequestError> {
+        match &mut self.by {
+            By::Spoken(spoken) => spoken.lend_agent().await,
+            By::Driven(driven) => {
+                driven.lend_agent();
+                Ok(())
+            }
+        }
     }
 
     /// Asks for variables, as ssh does: whether the server sets them is its business, and it does not say.
-    pub(super) async fn ask_for(&self, env: &[(String, String)]) -> Result<(), RequestError> {
-        for (name, value) in env {
-            let asked = self.writer.set_env(false, name.as_str(), value.as_str()).await;
-            asked.map_err(|_| RequestError::Closed)?;
+    pub(super) async fn ask_for(&mut self, env: &[(String, String)]) -> Result<(), RequestError> {
+        match &mut self.by {
+            By::Spoken(spoken) => spoken.ask_for(env).await,
+            By::Driven(driven) => {
+                driven.ask_for(env);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// Starts a program.
     pub(super) async fn exec(&mut self, command: &str, limit: Duration) -> Result<(), RequestError> {
-        self.writer.exec(true, command).await.map_err(|_| RequestError::Closed)?;
-        self.granted(1, limit).await
+        match &mut self.by {
+            By::Spoken(spoken) => spoken.exec(command, limit).await,
+            By::Driven(driven) => driven.exec(command, limit).await,
+        }
     }
 
     /// Returns the sending side.
     pub(super) fn writer(&self) -> LaneWriter {
-        LaneWriter(self.writer.clone())
+        match &self.by {
+            By::Spoken(spoken) => LaneWriter::Spoken(spoken.writer()),
+            By::Driven(driven) => LaneWriter::Driven(driven.writer()),
+        }
     }
 
     /// Waits for what comes next; nothing if the connection is gone.
     ///
     /// Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Heard> {
-        if let Some(early) = self.early.pop_front() {
-            return Some(early);
+        match &mut self.by {
+            By::Spoken(spoken) => spoken.next().await,
+            By::Driven(driven) => driven.next().await,
         }
-        loop {
-            if let Some(heard) = heard(self.reader.wait().await?) {
-                return Some(heard);
-            }
-        }
-    }
-
-    // A channel whose request fails stays open at the server: the caller drops it, which closes it.
-    async fn granted(&mut self, answers: usize, limit: Duration) -> Result<(), RequestError> {
-        timeout(limit, self.answers(answers)).await.map_err(|_| RequestError::Timeout(limit))?
-    }
-
-    async fn answers(&mut self, mut answers: usize) -> Result<(), RequestError> {
-        while answers > 0 {
-            match self.reader.wait().await {
-                Some(ChannelMsg::Success) => answers -= 1,
-                Some(ChannelMsg::Failure) => return Err(RequestError::Refused),
-                Some(ChannelMsg::Close) | None => return Err(RequestError::Closed),
-                Some(other) => self.early.extend(heard(other)),
-            }
-        }
-        Ok(())
     }
 }
 
 impl LaneWriter {
     /// Sends bytes, as fast as the other side takes them. Not cancel-safe.
     pub(super) async fn send(&self, bytes: Bytes) -> bool {
-        self.0.data_bytes(bytes).await.is_ok()
+        match self {
+            Self::Spoken(spoken) => spoken.send(bytes).await,
+            Self::Driven(driven) => driven.send(bytes).await,
+        }
     }
 
     /// Says that nothing more is sent.
     pub(super) async fn end(&self) {
-        drop(self.0.eof().await);
+        match self {
+            Self::Spoken(spoken) => spoken.end().await,
+            Self::Driven(driven) => driven.end().await,
+        }
     }
 
     /// Tells the new size of the terminal.
     pub(super) async fn resize(&self, cols: u16, rows: u16) {
-        drop(self.0.window_change(cols.into(), rows.into(), 0, 0).await);
-    }
-}
-
-impl Drop for Lane {
-    // A channel that is only dropped counts at the server for ever.
-    fn drop(&mut self) {
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            let writer = self.writer.clone();
-            runtime.spawn(async move { drop(writer.close().await) });
+        match self {
+            Self::Spoken(spoken) => spoken.resize(cols, rows).await,
+            Self::Driven(driven) => driven.resize(cols, rows),
         }
     }
 }
@@ -174,40 +140,4 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn heard(message: ChannelMsg) -> Option<Heard> {
-    match message {
-        ChannelMsg::Data { data } => Some(Heard::Output(data)),
-        ChannelMsg::ExtendedData { data, .. } => Some(Heard::Error(data)),
-        ChannelMsg::ExitStatus { exit_status } => {
-            Some(Heard::Exit(i32::try_from(exit_status).map_or(Exit::Unknown, Exit::Status)))
-        }
-        ChannelMsg::ExitSignal { signal_name, .. } => Some(Heard::Exit(exit_of(&signal_name))),
-        ChannelMsg::Close => Some(Heard::Closed),
-        _ => None,
-    }
-}
-
-fn exit_of(signal: &Sig) -> Exit {
-    let number = match signal {
-        Sig::HUP => 1,
-        Sig::INT => 2,
-        Sig::QUIT => 3,
-        Sig::ILL => 4,
-        Sig::ABRT => 6,
-        Sig::FPE => 8,
-        Sig::KILL => 9,
-        Sig::USR1 => 10,
-        Sig::SEGV => 11,
-        Sig::PIPE => 13,
-        Sig::ALRM => 14,
-        Sig::TERM => 15,
-        Sig::Custom(name) => match name.as_str() {
-            "BUS" | "BUS@openssh.com" => 7,
-            "USR2" => 12,
-            _ => return Exit::Unknown,
-        },
-    };
-    Exit::Signal(number)
 }

@@ -15,17 +15,20 @@ use tokio::time::timeout;
 use crate::native::accepted::{self, NotKept};
 use crate::native::algorithms::{self, NoneSpoken};
 use crate::native::auth;
-use crate::native::channel::{Lane, RequestError, Terminal};
+use crate::native::channel::{By, Lane, RequestError, Terminal};
+use crate::native::driven::complaint::NoMaster;
+use crate::native::driven::master::Master;
+use crate::native::engine::Engine;
 use crate::native::error::{ConnectError, Stage};
-use crate::native::host_key::HostKey;
 use crate::native::kin::{Birth, Kin, With};
-use crate::native::known_hosts::{KnownHosts, Unreadable, Verdict};
+use crate::native::known_hosts::{KnownHosts, Unreadable, Verdict, elsewhere};
 use crate::native::lookout::Lookout;
 use crate::native::probe::{NoProbe, Probe};
 use crate::native::pulse::{Beat, Pulse};
 use crate::native::revoked;
-use crate::native::secret::{Asker, one_line};
-use crate::native::settings::{Settings, ShownKey};
+use crate::native::secret::{Asker, ask_nobody, one_line};
+use crate::native::settings::{Jump, Settings, ShownKey, UnknownKeys};
+use crate::native::spoken::Spoken;
 use crate::native::watcher::{Ended, Watcher};
 
 mod way;
@@ -34,9 +37,8 @@ use way::{Through, Way};
 
 /// A connection on which somebody has logged in.
 pub struct Connection {
-    handle: Handle<Watcher>,
+    link: Link,
     ended: Ended,
-    key: HostKey,
     channel_limit: Duration,
     open: Arc<AtomicUsize>,
     full_at: AtomicUsize,
@@ -46,8 +48,14 @@ pub struct Connection {
     kin: Kin,
     turn: Mutex<()>,
     beat: Beat,
-    // What this one goes through lives as long.
-    _way: Through,
+}
+
+/// What carries a connection.
+enum Link {
+    /// We speak it ourselves. What it goes through lives as long.
+    Spoken(Box<(Handle<Watcher>, Through)>),
+    /// The user's ssh does.
+    Driven(Master),
 }
 
 /// A server whose key was accepted, before anybody logs in.
@@ -75,14 +83,29 @@ pub enum ChannelError {
 impl Connection {
     /// Connects and logs in. No credential leaves before the server's key is accepted.
     pub async fn open(settings: &Settings, ask: &Asker) -> Result<Self, ConnectError> {
+        if let Engine::OpenSsh(ssh) = &settings.engine {
+            let master = match Master::open(ssh, settings, ask).await {
+                Ok(master) => master,
+                Err(NoMaster::Other(error)) => return Err(error),
+                Err(NoMaster::HostKey { shown, said }) => {
+                    return Err(looked_at(settings, shown.as_deref(), said).await);
+                }
+            };
+            let (ended, is_shared) = (master.ended(), master.is_shared());
+            let kin = if is_shared { Kin::shared() } else { Kin::default() };
+            return Ok(Self { kin, ..Self::of(Link::Driven(master), ended, settings) });
+        }
         let Met { mut handle, mut ended, shown, way } = meet(settings, ask).await?;
         let settings = &kept(settings, &shown).await?;
         (settings.progress)(Stage::Authentication);
         auth::log_in(&mut handle, settings, &shown.key, ask, &mut ended).await?;
-        Ok(Self {
-            handle,
+        Ok(Self::of(Link::Spoken(Box::new((handle, way))), ended, settings))
+    }
+
+    fn of(link: Link, ended: Ended, settings: &Settings) -> Self {
+        Self {
+            link,
             ended,
-            key: shown.key,
             channel_limit: settings.limits.channel,
             open: Arc::default(),
             full_at: AtomicUsize::new(usize::MAX),
@@ -91,8 +114,7 @@ impl Connection {
             kin: Kin::default(),
             turn: Mutex::new(()),
             beat: Beat::default(),
-            _way: way,
-        })
+        }
     }
 
     /// Returns the key that a server shows, and what is known of it. Nobody logs in there, only on the way.
@@ -108,11 +130,6 @@ impl Connection {
         }
     }
 
-    /// Returns the server's key.
-    pub fn key(&self) -> &HostKey {
-        &self.key
-    }
-
     /// Tells whether it still answers.
     pub fn pulse(&self) -> Pulse {
         self.beat.pulse()
@@ -124,12 +141,19 @@ impl Connection {
 
     /// Waits for a sign of life, or for the end.
     pub(super) async fn ping(&self) {
-        drop(self.handle.send_ping().await);
+        match &self.link {
+            Link::Spoken(spoken) => drop(spoken.0.send_ping().await),
+            // There is no such question to it: ssh looks after its connection itself, and ends with it.
+            Link::Driven(_) => {}
+        }
     }
 
     /// Says whether it is gone.
     pub fn is_closed(&self) -> bool {
-        self.handle.is_closed()
+        match &self.link {
+            Link::Spoken(spoken) => spoken.0.is_closed(),
+            Link::Driven(_) => self.ended.has_come(),
+        }
     }
 
     /// Returns how many channels are open.
@@ -139,16 +163,28 @@ impl Connection {
 
     /// Says goodbye. What still runs in its channels is hung up by the server.
     pub async fn close(&self) {
-        let goodbye = self.handle.disconnect(Disconnect::ByApplication, "closed", "en");
-        drop(timeout(Duration::from_secs(1), goodbye).await);
+        match &self.link {
+            Link::Spoken(spoken) => {
+                let goodbye = spoken.0.disconnect(Disconnect::ByApplication, "closed", "en");
+                drop(timeout(Duration::from_secs(1), goodbye).await);
+            }
+            Link::Driven(master) => master.close().await,
+        }
     }
 
-    /// Opens a channel for a program.
+    /// Opens a channel for a program. What the user's ssh carries is opened with what is started in it.
     pub(super) async fn channel(&self) -> Result<Lane, ChannelError> {
-        match timeout(self.channel_limit, self.handle.channel_open_session()).await {
-            Ok(Ok(channel)) => Ok(Lane::new(channel, &self.open)),
+        let handle = match &self.link {
+            Link::Spoken(spoken) => &spoken.0,
+            Link::Driven(_) if self.is_closed() => {
+                return Err(ChannelError::Lost(self.ended.clone().reason().await));
+            }
+            Link::Driven(master) => return Ok(Lane::new(By::Driven(Box::new(master.channel())), &self.open)),
+        };
+        match timeout(self.channel_limit, handle.channel_open_session()).await {
+            Ok(Ok(channel)) => Ok(Lane::new(By::Spoken(Spoken::new(channel)), &self.open)),
             Ok(Err(russh::Error::ChannelOpenFailure(why))) => {
-                self.note_full();
+                self.note_full(self.channels());
                 Err(ChannelError::Refused(refusal_words(&why)))
             }
             Ok(Err(_)) => Err(ChannelError::Lost(self.ended.clone().reason().await)),
@@ -162,8 +198,8 @@ impl Connection {
         if self.lends {
             lane.lend_agent().await?;
         }
-        lane.shell(terminal, self.channel_limit).await?;
-        Ok(self.kin.born(With::Terminal))
+        self.noting(lane.shell(terminal, self.channel_limit).await)?;
+        Ok(self.kin.known(With::Terminal, lane.told()))
     }
 
     /// Starts a command in a channel, in its turn too.
@@ -175,8 +211,8 @@ impl Connection {
     ) -> Result<Birth, RequestError> {
         let _turn = self.turn.lock().await;
         lane.ask_for(env).await?;
-        lane.exec(line, self.channel_limit).await?;
-        Ok(self.kin.born(With::Pipes))
+        self.noting(lane.exec(line, self.channel_limit).await)?;
+        Ok(self.kin.known(With::Pipes, lane.told()))
     }
 
     /// Says whether the server gave no channel when there were as many as now.
@@ -195,9 +231,17 @@ impl Connection {
         self.lookout.probe(start).await
     }
 
+    /// Notes where a server gave no channel for what was to be started; that one was counted.
+    fn noting<T>(&self, started: Result<T, RequestError>) -> Result<T, RequestError> {
+        if let Err(RequestError::Full(_)) = started {
+            self.note_full(self.channels().saturating_sub(1));
+        }
+        started
+    }
+
     // A server is a moment late in noticing what we have closed: the highest number that it ever gave counts.
-    fn note_full(&self) {
-        let here = self.channels().max(1);
+    fn note_full(&self, channels: usize) {
+        let here = channels.max(1);
         let known = self.full_at.load(Ordering::Relaxed);
         self.full_at.store(if known == usize::MAX { here } else { known.max(here) }, Ordering::Relaxed);
     }
@@ -212,6 +256,39 @@ impl fmt::Debug for Connection {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("Connection").field("channels", &self.channels()).finish_non_exhaustive()
     }
+}
+
+/// Looks at a key that ssh does not trust, by ourselves: what is shown to a person is the key, not what ssh said of it, and
+/// it has to be the one that ssh saw.
+async fn looked_at(settings: &Settings, seen: Option<&str>, said: String) -> ConnectError {
+    let looked = meet(&looking(settings.clone()), &ask_nobody()).await.map(|_| ());
+    match looked {
+        Err(error) if is_about_the_key(&error, seen) => error,
+        _ => {
+            let seen = seen.map(|it| format!(" (it showed {it})")).unwrap_or_default();
+            ConnectError::Handshake { address: address(settings), why: format!("ssh said: {said}{seen}") }
+        }
+    }
+}
+
+fn is_about_the_key(error: &ConnectError, seen: Option<&str>) -> bool {
+    match error {
+        ConnectError::OnTheWay { error, .. } => is_about_the_key(error, seen),
+        ConnectError::HostKey(shown) => seen.is_none_or(|it| shown.key.fingerprint() == it),
+        // The files that say which are trusted cannot be read.
+        ConnectError::KnownHosts(_) => true,
+        _ => false,
+    }
+}
+
+/// The same by ourselves, where no new key is taken.
+fn looking(settings: Settings) -> Settings {
+    let jump = settings.jump.map(|jump| {
+        let Jump { typed, settings } = *jump;
+        Box::new(Jump { typed, settings: looking(settings) })
+    });
+    let unknown_keys: UnknownKeys = Arc::new(|_| false);
+    Settings { engine: Engine::Native, jump, unknown_keys, ..settings }
 }
 
 /// Connects up to the server's key, and judges it.
@@ -232,10 +309,23 @@ async fn meet(settings: &Settings, ask: &Asker) -> Result<Met, ConnectError> {
     let shown = shown.lock().ok().and_then(|mut it| it.take());
     match (connected, shown) {
         (Ok(handle), Some(shown)) => Ok(Met { handle, ended, shown, way: through }),
-        (Err(russh::Error::UnknownKey), Some(shown)) => Err(ConnectError::HostKey(Box::new(shown))),
+        (Err(russh::Error::UnknownKey), Some(shown)) => {
+            Err(ConnectError::HostKey(Box::new(with_elsewhere(settings, shown).await)))
+        }
         (Err(error), _) => Err(not_met(address, &error, &mut through).await),
         (Ok(_), None) => Err(ConnectError::Handshake { address, why: "it showed no key".to_owned() }),
     }
+}
+
+/// A person who judges a key that is not known is helped by the names under which it is.
+async fn with_elsewhere(settings: &Settings, shown: ShownKey) -> ShownKey {
+    if shown.verdict != Verdict::Unknown {
+        return shown;
+    }
+    let (files, key) = (settings.known_hosts.clone(), shown.key.clone());
+    // Files may lie on a slow disk.
+    let found = tokio::task::spawn_blocking(move || elsewhere(&files, &key)).await;
+    ShownKey { elsewhere: found.unwrap_or_default(), ..shown }
 }
 
 /// Writes a key down that was taken unasked, before anything else leaves. Where it cannot be kept the next may be

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::native::known_hosts::{Unreadable, Verdict};
+use crate::native::known_hosts::{Elsewhere, Unreadable, Verdict};
 use crate::native::settings::ShownKey;
 pub use crate::native::settings::Stage;
 
@@ -214,6 +214,21 @@ impl ConnectError {
 /// Said of a host that shows a plain key where an authority would have to vouch for it.
 pub const NO_CERTIFICATE: &str = "the host shows no certificate of it";
 
+/// Under so many other names a key is said to be known; more are counted.
+const ELSEWHERE_MAX: usize = 4;
+
+/// Says under which other names a key is known.
+pub fn elsewhere_words(elsewhere: &[Elsewhere]) -> String {
+    let mut names: Vec<String> = elsewhere.iter().take(ELSEWHERE_MAX).map(Elsewhere::to_string).collect();
+    if elsewhere.len() > ELSEWHERE_MAX {
+        names.push(format!("{} more", elsewhere.len() - ELSEWHERE_MAX));
+    }
+    match names.is_empty() {
+        true => "no file has this key under another name".to_owned(),
+        false => format!("the same key is known as {}", names.join(", ")),
+    }
+}
+
 fn host_key_words(shown: &ShownKey) -> String {
     let ShownKey { name, key, .. } = shown;
     let this = format!("{} ({})", key.fingerprint(), key.algorithm());
@@ -221,7 +236,10 @@ fn host_key_words(shown: &ShownKey) -> String {
         Verdict::Known(at) | Verdict::Certified(at) => {
             format!("the key of {name}, {this}, is known from {at} and was refused")
         }
-        Verdict::Unknown => format!("the key of {name} is not known: {this}"),
+        Verdict::Unknown if shown.elsewhere.is_empty() => format!("the key of {name} is not known: {this}"),
+        Verdict::Unknown => {
+            format!("the key of {name} is not known: {this}; {}", elsewhere_words(&shown.elsewhere))
+        }
         Verdict::Changed { at, known } => format!(
             "the key of {name} has changed: it shows {this}, and {at} has {} ({})",
             known.fingerprint(),

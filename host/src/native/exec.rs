@@ -123,8 +123,7 @@ pub(super) async fn run(
     sink: impl FnMut(Stream, &[u8]) + Send,
 ) -> Result<Outcome, ExecError> {
     let line = exec.line()?;
-    let birth =
-        connection.exec(&mut lane, &line, &exec.asked_env).await.map_err(|error| not_started(&error))?;
+    let birth = connection.exec(&mut lane, &line, &exec.asked_env).await.map_err(not_started)?;
     let writer = lane.writer();
     let feeding = tokio::spawn(feed(writer, exec.stdin.clone()));
     let deadline = exec.kill_after.map(|after| Instant::now() + after);
@@ -221,8 +220,11 @@ async fn passed(deadline: Option<Instant>) {
     }
 }
 
-pub(super) fn not_started(error: &RequestError) -> ExecError {
-    ExecError::NotStarted(error.to_string())
+pub(super) fn not_started(error: RequestError) -> ExecError {
+    match error {
+        RequestError::Full(why) => ExecError::Channel(ChannelError::Refused(why)),
+        error => ExecError::NotStarted(error.to_string()),
+    }
 }
 
 pub(super) fn quoted(text: &str, what: &'static str) -> Result<String, ExecError> {

@@ -52,10 +52,7 @@ pub(super) async fn start(
     exec: &Exec,
 ) -> Result<Command, ExecError> {
     let line = exec.line()?;
-    let birth = connection
-        .exec(&mut lane, &line, &exec.asked_env)
-        .await
-        .map_err(|error| exec::not_started(&error))?;
+    let birth = connection.exec(&mut lane, &line, &exec.asked_env).await.map_err(exec::not_started)?;
     let feeding = tokio::spawn(exec::feed(lane.writer(), exec.stdin.clone()));
     let (answer, answers) = mpsc::channel(ANSWERS_MAX);
     let reach = Arc::new(Reach { connection, birth, kin: Mutex::default() });

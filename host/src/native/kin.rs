@@ -25,6 +25,8 @@ pub(super) struct Children {
 pub(super) struct Kin {
     family: Arc<Mutex<Family>>,
     numbers: Arc<AtomicU64>,
+    /// Others start programs there too: the order proves nothing.
+    is_shared: bool,
 }
 
 #[derive(Default)]
@@ -68,6 +70,18 @@ struct Born {
 }
 
 impl Kin {
+    /// Begins for a connection on which others start programs too: there each of ours says which it is.
+    pub(super) fn shared() -> Self {
+        Self { is_shared: true, ..Self::default() }
+    }
+
+    /// Notes that a program was just started which has said its process.
+    pub(super) fn known(&self, with: With, pid: Option<u32>) -> Birth {
+        let birth = self.born(with);
+        self.with(|it| it.born.iter_mut().filter(|it| it.number == birth.number).for_each(|it| it.pid = pid));
+        birth
+    }
+
     /// Notes that a program was just started. Called in the order of the requests.
     pub(super) fn born(&self, with: With) -> Birth {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
@@ -92,6 +106,9 @@ impl Kin {
             let probe_is_there = |pid: u32| children.stats.iter().any(|it| it.pid == pid && it.tty == 0);
             family.probes.retain(|it| probe_is_there(*it));
             family.born.retain(|it| it.held || it.pid.is_none_or(is_there));
+            if self.is_shared {
+                return;
+            }
             if family.changes.shells == before.shells {
                 family.settle(children, With::Terminal);
             }

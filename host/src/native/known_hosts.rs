@@ -213,6 +213,53 @@ impl KnownHosts {
     }
 }
 
+/// A line that holds a key under other names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Where it stands.
+    pub place: Place,
+    /// The names; nothing where they are hashed.
+    pub names: Option<String>,
+    /// What it says of the key.
+    pub marker: Marker,
+}
+
+/// Finds the lines that hold a key, whatever their names. A file that cannot be read says nothing here.
+pub fn elsewhere(files: &[PathBuf], key: &HostKey) -> Vec<Elsewhere> {
+    let line = key.line();
+    let blob = line.split(' ').next_back().unwrap_or_default();
+    let mut found = Vec::new();
+    for file in files {
+        let Ok(content) = content(file) else { continue };
+        for (at, text) in content.split(|it| *it == b'\n').enumerate() {
+            let text = String::from_utf8_lossy(text);
+            if !text.contains(blob) {
+                continue;
+            }
+            let text = text.trim_matches([' ', '\t', '\r']);
+            let Some((marker, names, _)) = parse(text).filter(|it| !text.starts_with('#') && it.2 == *key)
+            else {
+                continue;
+            };
+            let names = (!names.starts_with('|')).then(|| names.to_owned());
+            found.push(Elsewhere { place: Place { file: file.clone(), line: at + 1 }, names, marker });
+        }
+    }
+    found
+}
+
+impl fmt::Display for Elsewhere {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.names.as_deref().unwrap_or("a name that is hashed");
+        let how = match self.marker {
+            Marker::None => "",
+            Marker::Authority => ", as an authority's",
+            Marker::Revoked => ", as revoked",
+        };
+        write!(out, "{}{how} ({})", crate::native::secret::one_line(names), self.place)
+    }
+}
+
 /// Adds a key for a host at the end of a file: one write of one line, with the file locked.
 pub fn append(file: &Path, name: &str, names: Names, key: &HostKey) -> io::Result<()> {
     append_if(file, name, names, key, || Ok(true)).map(drop)

@@ -78,9 +78,14 @@ impl Pool {
 
     /// Opens a shell.
     pub async fn shell(&self, open: &OpenShell, ask: &Asker) -> Result<Shell, PoolError> {
-        let (connection, lane) = self.lane(ask).await?;
-        let pulse = connection.pulse();
-        Ok(Shell { terminal: shell::start(connection, lane, open).await?, pulse })
+        loop {
+            let (connection, lane) = self.lane(ask).await?;
+            let pulse = connection.pulse();
+            match shell::start(connection.clone(), lane, open).await {
+                Err(ShellError::Channel(ChannelError::Refused(_))) if has_no_room(&connection) => {}
+                started => return Ok(Shell { terminal: started?, pulse }),
+            }
+        }
     }
 
     /// Runs a command in a channel of its own. `sink` gets what it prints, as it comes, and must not wait.
@@ -100,8 +105,13 @@ impl Pool {
     pub async fn isolated(&self, exec: &Exec, ask: &Asker) -> Result<isolated::Command, PoolError> {
         // What is wrong with it needs no connection.
         exec.line()?;
-        let (connection, lane) = self.lane(ask).await?;
-        Ok(isolated::start(connection, lane, exec).await?)
+        loop {
+            let (connection, lane) = self.lane(ask).await?;
+            match isolated::start(connection.clone(), lane, exec).await {
+                Err(ExecError::Channel(ChannelError::Refused(_))) if has_no_room(&connection) => {}
+                started => return Ok(started?),
+            }
+        }
     }
 
     /// Returns a living connection, opened if there is none.
@@ -177,4 +187,10 @@ impl Pool {
         living.retain(|it| !it.is_closed());
         living.clone()
     }
+}
+
+/// Says whether a connection that refused a channel is full by others: then another connection may have room, and this one is
+/// not asked again. A connection with nothing on it has nothing to wait for.
+fn has_no_room(connection: &Connection) -> bool {
+    connection.channels() > 0 && connection.is_full()
 }

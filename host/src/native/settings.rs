@@ -1,14 +1,16 @@
 //! A target, fully resolved: nothing is looked up, guessed or read from the environment below here.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::native::algorithms::Algorithms;
+use crate::native::engine::Engine;
 use crate::native::host_key::HostKey;
-use crate::native::known_hosts::{Names, Place, Verdict};
+use crate::native::known_hosts::{Elsewhere, Names, Place, Verdict};
 use crate::native::program::{Overheard, Program};
 use crate::native::secret::{Bound, Secret};
 
@@ -33,9 +35,14 @@ pub type UnknownKeys = Arc<dyn Fn(&ShownKey) -> bool + Send + Sync>;
 /// Who is told how far a connection has come, while it is being opened. It must not wait.
 pub type Progress = Arc<dyn Fn(Stage) + Send + Sync>;
 
+/// The addresses that were found for a name.
+pub type Met = Arc<Mutex<BTreeSet<IpAddr>>>;
+
 /// What is needed to connect to a host.
 #[derive(Clone)]
 pub struct Settings {
+    /// Which engine connects.
+    pub engine: Engine,
     /// The name or address that is connected to.
     pub host: String,
     /// Its port.
@@ -84,6 +91,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// Who is told how far a connection has come.
     pub progress: Progress,
+    /// Where the addresses are noted that are found for it.
+    pub met: Met,
 }
 
 /// Where an accepted key is written down, and how.
@@ -184,12 +193,15 @@ pub struct ShownKey {
     pub verdict: Verdict,
     /// Lines of the files that were skipped because they cannot be read.
     pub bad_lines: Vec<Place>,
+    /// Where the files hold this very key under other names; looked for where none has it under this one.
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 impl Settings {
     /// Begins with a host on which nothing is known and nothing can be used: every key is refused.
     pub fn new(host: impl Into<String>, port: u16, user: impl Into<String>) -> Self {
         Self {
+            engine: Engine::Native,
             host: host.into(),
             port,
             user: user.into(),
@@ -214,6 +226,7 @@ impl Settings {
             limits: Limits::default(),
             connections_max: CONNECTIONS_MAX_DEFAULT,
             progress: Arc::new(|_| ()),
+            met: Met::default(),
         }
     }
 }

@@ -91,9 +91,6 @@ pub(super) async fn start(
     open: &OpenShell,
 ) -> Result<client::Terminal, ShellError> {
     let kept = Kept::open(open.directory.clone(), open.epoch, open.quota_bytes)?;
-    // It takes its place on the connection early, and is there when the first look is wanted.
-    let with_probe = connection.clone();
-    tokio::spawn(async move { with_probe.probe().await.is_some() });
     let terminal = Terminal {
         term: open.term.clone(),
         cols: open.cols,
@@ -101,7 +98,12 @@ pub(super) async fn start(
         line: open.start.line()?,
         env: open.asked_env.clone(),
     };
+    // It takes its place on the connection early, and is there when the first look is wanted; but never the only place.
+    let with_probe = connection.clone();
+    let probing = async move { with_probe.probe().await.is_some() };
+    let probing = if lane.is_open() { Err(tokio::spawn(probing)) } else { Ok(probing) };
     let birth = connection.shell(&mut lane, &terminal).await.map_err(not_started)?;
+    probing.ok().map(tokio::spawn);
     let (ours, theirs) = tokio::io::duplex(PIPE_BYTES);
     let ended = connection.ended();
     let served = Served::new(
@@ -342,5 +344,8 @@ async fn passed(deadline: Option<Instant>) {
 }
 
 fn not_started(error: RequestError) -> ShellError {
-    ShellError::NotStarted(error.to_string())
+    match error {
+        RequestError::Full(why) => ShellError::Channel(ChannelError::Refused(why)),
+        error => ShellError::NotStarted(error.to_string()),
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use cotty_core::dialect::Shell;
 use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
 
 use crate::holder::frame::Process;
@@ -77,7 +78,7 @@ pub(super) fn facts(lines: &[String], machine: &Machine) -> Option<Facts> {
         echo: sight.modes.iter().any(|it| it == "echo"),
         canonical: sight.modes.iter().any(|it| it == "icanon"),
         members: sight.members.iter().filter_map(member).collect(),
-        inner: sight.inner(shell.tty),
+        inner: sight.inner(shell),
     })
 }
 
@@ -263,9 +264,14 @@ impl Sight {
         target.strip_prefix("/dev/").is_some_and(|it| name.is_some_and(|name| name == it))
     }
 
-    // What stands behind a terminal that a member serves is not looked at from here: it is said that there is one.
-    fn inner(&self, tty: u64) -> Inner {
-        let controlled = |looked: &&Looked| self.stats.iter().any(|it| it.pid == looked.pid && it.tty == tty);
+    // What stands behind a terminal that a member serves is not looked at from here: it is said that there is one. A shell
+    // keeps one for programs of its own (zsh's zpty), or for nothing, but passes its own on to none.
+    fn inner(&self, shell: &Stat) -> Inner {
+        let tty = shell.tty;
+        let is_shell = |pid: u32| pid == shell.pid && Shell::of_login(&shell.comm).is_some();
+        let controlled = |looked: &&Looked| {
+            !is_shell(looked.pid) && self.stats.iter().any(|it| it.pid == looked.pid && it.tty == tty)
+        };
         let serves = |looked: &Looked| match self.descriptors.get(&looked.pid) {
             Some(descriptors) if !descriptors.is_empty() && !self.by_ps => {
                 descriptors.iter().any(|(_, target)| target.ends_with("ptmx"))

@@ -48,6 +48,16 @@ impl Watcher {
 }
 
 impl Ended {
+    /// Listens where it is told.
+    pub(super) fn told(told: watch::Receiver<Option<String>>) -> Self {
+        Self { told }
+    }
+
+    /// Says whether it has come.
+    pub(super) fn has_come(&self) -> bool {
+        self.told.borrow().is_some()
+    }
+
     /// Waits for the end.
     pub(super) async fn wait(&mut self) {
         drop(self.told.wait_for(Option::is_some).await);
@@ -75,7 +85,7 @@ impl client::Handler for Watcher {
         let key = HostKey::of(&key.public_key());
         let verdict = self.known.verdict_of(&key, voucher.as_ref());
         let bad_lines = self.known.bad_lines().to_vec();
-        let shown = ShownKey { name: self.name.clone(), key, verdict, bad_lines };
+        let shown = ShownKey { name: self.name.clone(), key, verdict, bad_lines, elsewhere: Vec::new() };
         let accepted = match shown.verdict {
             Verdict::Known(_) | Verdict::Certified(_) => true,
             Verdict::Unknown => (self.settings.unknown_keys)(&shown),

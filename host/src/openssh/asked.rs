@@ -9,7 +9,8 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::native::secret::one_line;
-use crate::openssh::meaning::{By, Said, answer};
+use crate::openssh::meaning::{By, answer};
+use crate::openssh::said::Said;
 use crate::openssh::{Answer, LIMIT, NoAnswer, OpenSsh, Question};
 
 /// ssh says some 10 KiB.
@@ -21,7 +22,8 @@ const COMPLAINT_BYTES_MAX: u64 = 8 << 10;
 pub async fn ask(ssh: &OpenSsh, question: Question<'_>) -> Result<Answer, NoAnswer> {
     let said = said(ssh, ssh.config.as_deref(), question).await?;
     // Compared is with the same ssh without any configuration: its defaults differ from version to version.
-    let plain = self::said(ssh, Some(Path::new("none")), question).await?;
+    let plain = Question { options: &[], ..question };
+    let plain = self::said(ssh, Some(Path::new("none")), plain).await?;
     Ok(answer(ssh, question, &said, &plain, By::Ssh))
 }
 
@@ -53,6 +55,9 @@ fn command(ssh: &OpenSsh, config: Option<&Path>, question: Question) -> Result<C
     }
     if let Some(port) = question.port {
         command.arg("-o").arg(format!("Port={port}"));
+    }
+    for (word, value) in question.options {
+        command.arg("-o").arg(format!("{word}={value}"));
     }
     command.arg("--").arg(question.host);
     command.env_clear().envs(ssh.environment()).env("SHELL", "/bin/sh");

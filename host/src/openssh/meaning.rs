@@ -7,39 +7,14 @@ use std::time::Duration;
 use crate::native::algorithms::Algorithms;
 use crate::native::secret::one_line;
 use crate::native::settings::Family;
+use crate::openssh::beyond::Beyond;
+use crate::openssh::said::Said;
 use crate::openssh::tokens::Tokens;
 use crate::openssh::words::{HONOURED, WITHOUT_MEANING, written};
 use crate::openssh::{AgentChoice, Answer, NewKeys, OpenSsh, Question};
 
 /// Keys that ssh would try by itself and that we do not speak; those that live in a device are the agent's to use.
 const NOT_OURS: [&str; 4] = ["~/.ssh/id_ecdsa_sk", "~/.ssh/id_ed25519_sk", "~/.ssh/id_xmss", "~/.ssh/id_dsa"];
-
-/// Words with their values, in the order in which `ssh -G` prints them: a word in lower case and its value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Said(pub(super) Vec<(String, String)>);
-
-impl Said {
-    pub(super) fn first(&self, word: &str) -> Option<&str> {
-        self.0.iter().find(|(it, _)| it == word).map(|(_, value)| value.as_str())
-    }
-
-    fn all<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(it, _)| it == word).map(|(_, value)| value.as_str())
-    }
-
-    /// The value, where it is more than the word for nothing.
-    fn set(&self, word: &str) -> Option<&str> {
-        self.first(word).filter(|it| *it != "none")
-    }
-
-    fn number(&self, word: &str) -> Option<u64> {
-        self.first(word).and_then(|it| it.parse().ok())
-    }
-
-    fn is_on(&self, word: &str) -> bool {
-        matches!(self.first(word), Some("yes" | "true"))
-    }
-}
 
 /// Who says what holds for a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +46,7 @@ pub(super) fn answer(ssh: &OpenSsh, question: Question, said: &Said, plain: &Sai
         send_env: said.all("sendenv").map(str::to_owned).collect(),
         set_env: set_env(said),
         remote_command: said.set("remotecommand").map(str::to_owned),
+        beyond: Beyond::of(ssh, said),
         unhonoured: unhonoured(said, plain),
         ..Answer::default()
     };

@@ -3,6 +3,64 @@
 use crate::glob::{self, Letters};
 use crate::openssh::words::{HONOURED, WITHOUT_MEANING, WRITTEN};
 
+/// The options that a person may give a device, as people write them. Where it is and who logs in have words of their own there.
+pub const ALLOWED: &[&str] = &[
+    "AddressFamily",
+    "BindAddress",
+    "CASignatureAlgorithms",
+    "CertificateFile",
+    "Ciphers",
+    "ConnectTimeout",
+    "GlobalKnownHostsFile",
+    "HashKnownHosts",
+    "HostKeyAlgorithms",
+    "HostKeyAlias",
+    "IdentitiesOnly",
+    "IdentityAgent",
+    "IdentityFile",
+    "KexAlgorithms",
+    "MACs",
+    "ProxyCommand",
+    "ProxyJump",
+    "PubkeyAcceptedAlgorithms",
+    "PubkeyAuthentication",
+    "RemoteCommand",
+    "RevokedHostKeys",
+    "SendEnv",
+    "ServerAliveCountMax",
+    "ServerAliveInterval",
+    "SetEnv",
+    "StrictHostKeyChecking",
+    "UserKnownHostsFile",
+];
+
+/// Checks an option of a device: the word is one of those, and the value one line that ssh would read as one.
+///
+/// # Errors
+///
+/// Says what is wrong with it. The value is not repeated.
+pub fn checked(word: &str, value: &str) -> Result<&'static str, String> {
+    let written = ALLOWED.iter().find(|it| it.eq_ignore_ascii_case(word));
+    let written = written.ok_or_else(|| format!("{word} is not among them"))?;
+    let line = format!("{written} {value}");
+    let wrong = |why: &str| format!("{written}: {why}");
+    if value.trim().is_empty() || value.chars().any(char::is_control) {
+        return Err(wrong("it is one line of text"));
+    }
+    let Ok(Some(line)) = crate::openssh::lines::line(&line) else {
+        return Err(wrong("it cannot be read as a line of ssh's configuration"));
+    };
+    match kind(&written.to_lowercase()) {
+        Some(Kind::One(check)) => match &line.arguments[..] {
+            [one] => check(one).map(drop).map_err(|_| wrong("ssh does not take this value"))?,
+            _ => return Err(wrong("it takes one value; quote it where it has blanks")),
+        },
+        Some(Kind::Assignments) => assignments(&line.arguments).map(drop).map_err(|it| wrong(&it))?,
+        Some(Kind::Words | Kind::Command | Kind::Files | Kind::Variables) | None => {}
+    }
+    Ok(written)
+}
+
 /// What an option takes.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
@@ -246,6 +304,37 @@ mod tests {
             shown("ciphers", "^aes256-ctr")
                 .starts_with("aes256-ctr,chacha20-poly1305@openssh.com,aes128-ctr")
         );
+    }
+
+    #[test]
+    fn an_option_of_a_device_is_one_of_a_list_and_one_line() {
+        for (word, value) in [
+            ("proxyjump", "bastion"),
+            ("ProxyCommand", "nc -x proxy %h %p"),
+            ("IdentityFile", "\"~/my keys/id\""),
+            ("Ciphers", "+aes128-cbc"),
+            ("ConnectTimeout", "1m30"),
+        ] {
+            assert!(checked(word, value).is_ok_and(|it| it.eq_ignore_ascii_case(word)), "{word}");
+        }
+        for (word, value) in [
+            ("LocalCommand", "x"),
+            ("PermitLocalCommand", "yes"),
+            ("KnownHostsCommand", "x"),
+            ("Include", "x"),
+            ("Match", "exec x"),
+            ("HostName", "x"),
+            ("ForwardAgent", "yes"),
+            ("ProxyJump", "a\nLocalCommand x"),
+            ("ProxyJump", " "),
+            ("IdentityFile", "\"a"),
+            ("ConnectTimeout", "hunter2"),
+            ("ServerAliveCountMax", "1 2"),
+            ("SetEnv", "A"),
+        ] {
+            let why = checked(word, value).unwrap_err();
+            assert!(!why.contains("hunter2"), "{why}");
+        }
     }
 
     #[test]

@@ -7,9 +7,10 @@ use std::path::Path;
 
 use crate::glob::{self, Letters};
 use crate::openssh::lines::{Line, arguments, line};
-use crate::openssh::meaning::{By, Said, answer};
+use crate::openssh::meaning::{By, answer};
 use crate::openssh::names::{content, found_by};
 use crate::openssh::options::{self, Kind};
+use crate::openssh::said::Said;
 use crate::openssh::{Answer, NoAnswer, OpenSsh, Question, SYSTEM_CONFIG};
 
 /// ssh's own limit of files that include files.
@@ -36,6 +37,7 @@ pub struct Read {
 pub fn read(ssh: &OpenSsh, question: Question<'_>) -> Result<Read, NoAnswer> {
     let plain = Reader::new(ssh, question).said();
     let mut reader = Reader::new(ssh, question);
+    reader.given()?;
     reader.files()?;
     if reader.wants_again {
         // ssh reads once more, for the name that it came to; what is set stays.
@@ -84,6 +86,18 @@ impl<'a> Reader<'a> {
             set.extend(value.map(|it| (word.to_owned(), vec![it])));
         }
         Self { ssh, question, set, skipped: Vec::new(), files: 0, wants_again: false, again: None }
+    }
+
+    /// Takes what counts before every file, as ssh takes `-o`.
+    fn given(&mut self) -> Result<(), NoAnswer> {
+        for (word, value) in self.question.options {
+            let wrong = |why: String| NoAnswer::Refused(format!("the option {word} of the device: {why}"));
+            let read = line(&format!("{word} {value}")).ok().flatten();
+            let read = read.ok_or_else(|| wrong("it cannot be read".to_owned()))?;
+            let kind = options::kind(&read.word).ok_or_else(|| wrong("it is not known".to_owned()))?;
+            self.option(&read.word, kind, &read).map_err(wrong)?;
+        }
+        Ok(())
     }
 
     fn files(&mut self) -> Result<(), NoAnswer> {

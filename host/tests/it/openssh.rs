@@ -12,7 +12,7 @@ use cotty_testkit::{Sshd, not_run, wait};
 use crate::world::block_on;
 
 fn question(host: &str) -> Question<'_> {
-    Question { host, user: None, port: None, agent: None }
+    Question { host, user: None, port: None, agent: None, options: &[] }
 }
 
 /// The real ssh with this configuration, and a home of its own.
@@ -64,7 +64,7 @@ fn nothing_that_is_typed_stands_where_an_option_could() {
         "\n-oProxyCommand=x",
     ] {
         drop(fs::remove_file(scratch.path().join("argv")));
-        let asked = Question { host: typed, user: Some(typed), port: Some(7), agent: None };
+        let asked = Question { host: typed, user: Some(typed), port: Some(7), agent: None, options: &[] };
         block_on(async { ask(&ssh, asked).await.unwrap() });
         let argv = fs::read_to_string(scratch.path().join("argv")).unwrap();
         let calls: Vec<Vec<&str>> = argv

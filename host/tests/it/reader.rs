@@ -121,7 +121,7 @@ fn a_hundred_configurations_are_read_as_ssh_reads_them() {
         }
         let host = chance.of(&HOSTS);
         let user = chance.once_in(5).then_some("carol");
-        let question = Question { host, user, port: None, agent: None };
+        let question = Question { host, user, port: None, agent: None, options: &[] };
         let theirs = block_on(async { ask(&ssh, question).await }).map_err(|error| error.to_string());
         let ours = read(&ssh, question).map(|it| it.answer).map_err(|error| error.to_string());
         if theirs != ours {
@@ -144,7 +144,8 @@ fn what_would_run_or_look_something_up_is_skipped_and_named() {
     let file = home.path().join("config");
     fs::write(&file, config).unwrap();
     let ssh = OpenSsh { program: None, ..OpenSsh::of(home.path(), "me", Some(file.clone())) };
-    let said = read(&ssh, Question { host: "web", user: None, port: None, agent: None }).unwrap();
+    let said =
+        read(&ssh, Question { host: "web", user: None, port: None, agent: None, options: &[] }).unwrap();
     assert_eq!((said.answer.user.as_str(), said.answer.new_keys), ("bob", NewKeys::Taken));
     let at = |line: usize| format!("at {}:{line}", file.display());
     let skipped = [
@@ -162,7 +163,7 @@ fn a_known_hosts_file_is_the_one_of_the_host_and_one_that_cannot_be_made_out_is_
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join("config");
     let ssh = OpenSsh { program: None, ..OpenSsh::of(home.path(), "me", Some(file.clone())) };
-    let question = Question { host: "web", user: None, port: Some(2200), agent: None };
+    let question = Question { host: "web", user: None, port: Some(2200), agent: None, options: &[] };
     let said = |list: &str| {
         let lines = format!("UserKnownHostsFile {list}\nGlobalKnownHostsFile ~/%k\nHostKeyAlias Alias\n");
         fs::write(&file, lines).unwrap();
@@ -185,7 +186,7 @@ fn what_ssh_refuses_is_refused_with_its_line() {
     let folder = home.path().join(".ssh");
     fs::create_dir(&folder).unwrap();
     let ssh = |config| OpenSsh { program: None, ..OpenSsh::of(home.path(), "me", config) };
-    let question = Question { host: "web", user: None, port: None, agent: None };
+    let question = Question { host: "web", user: None, port: None, agent: None, options: &[] };
     let file = home.path().join("config");
     for (text, words) in [
         ("Host a\nNonsense yes\n", "line 2: Bad configuration option: nonsense"),
@@ -215,7 +216,7 @@ fn an_included_file_that_others_may_write_is_refused_as_by_ssh() {
     fs::write(&included, "User bob\n").unwrap();
     fs::write(&file, format!("Host other\nInclude {}\n", included.display())).unwrap();
     let ssh = OpenSsh::of(home.path(), "me", Some(file));
-    let question = Question { host: "web", user: None, port: None, agent: None };
+    let question = Question { host: "web", user: None, port: None, agent: None, options: &[] };
     for (mode, refused) in [(0o666, true), (0o602, true), (0o644, false)] {
         fs::set_permissions(&included, fs::Permissions::from_mode(mode)).unwrap();
         let ours = read(&ssh, question).map(drop).map_err(|error| error.to_string());

@@ -45,6 +45,7 @@ fn facts(status: &HostStatus, now: SystemTime) -> Map<String, Value> {
     put("target", json!(words::line(&status.target, FACT_CHARS_MAX)));
     put("account", json!(words::line(&status.account, FACT_CHARS_MAX)));
     put("address", json!(words::line(&status.address, FACT_CHARS_MAX)));
+    put("engine", json!(words::line(&status.engine, FACT_CHARS_MAX)));
     put("via", texts(&status.via));
     put("resolved", json!(status.resolved_at.map_or_else(|| "not yet".to_owned(), |at| ago(now, at))));
     let timeouts: Vec<String> =

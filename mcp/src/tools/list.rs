@@ -48,7 +48,7 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
         return Ok(sessions::commands(&runs.take(COMMANDS_MAX).collect::<Vec<_>>()));
     }
     let mut all = call.hub.list(&call.caller).await?;
-    let devices = call.hub.devices();
+    let devices = call.hub.devices(&call.caller);
     all.retain(|it| {
         let on = devices.iter().find(|device| device.sessions.contains(&it.name) || device.name == it.target);
         let tags =

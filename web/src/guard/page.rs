@@ -172,6 +172,7 @@ mod tests {
     use axum::http::Request;
 
     use super::*;
+    use crate::counts::REASONS;
 
     const OURS: &str = "ab.localhost:4680";
 
@@ -185,6 +186,20 @@ mod tests {
 
     fn asked(loads: Loads, method: &str, headers: &[(&str, &str)]) -> Result<(), Shut> {
         check(&parts(method, headers), loads)
+    }
+
+    #[test]
+    fn each_reason_is_counted_under_its_own_name() {
+        assert_eq!(REASONS.len(), Shut::Role as usize + 1);
+        for (shut, reason) in [
+            (Shut::Host, "host"),
+            (Shut::ServiceWorker, "service_worker"),
+            (Shut::NoCredential, "no_credential"),
+            (Shut::WrongCredential, "wrong_credential"),
+            (Shut::Role, "role"),
+        ] {
+            assert_eq!(REASONS[shut as usize], reason);
+        }
     }
 
     #[test]

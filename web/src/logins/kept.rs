@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::secret::{hex, unhex};
-use super::{Credential, Kind, Table, since_1970, sockets};
+use super::{CALLS_MAX, Credential, Kind, SOCKETS_MAX, Table, places, since_1970};
 use crate::grant::Only;
 
 #[derive(Default, Serialize, Deserialize)]
@@ -71,7 +71,8 @@ fn credential(row: &Row) -> Option<Credential> {
         expires_at: row.expires_at_ms.map(moment),
         hash: unhex(&row.hash)?,
         ended: CancellationToken::new(),
-        sockets: sockets(),
+        sockets: places(SOCKETS_MAX),
+        calls: places(CALLS_MAX),
     })
 }
 

@@ -1,11 +1,13 @@
+use std::path::PathBuf;
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use axum::response::Response;
 use cotty_engine::report::Caller;
 use cotty_wire::api::Daemon;
 
 use super::*;
-use crate::house::{Ending, Judged, Peer, Stream, Work};
+use crate::house::{AgentAsks, Answering, Ending, Judged, Peer, Stream, Work};
 
 /// A house that keeps files in memory.
 #[derive(Default)]
@@ -17,6 +19,15 @@ impl House for Paper {
     }
     fn serve_agent(&self, _: Box<dyn Stream>, _: Caller, _: String) -> Work {
         Box::pin(async {})
+    }
+    fn answer_agent(&self, _: AgentAsks) -> Answering {
+        Box::pin(async { Response::default() })
+    }
+    fn agent_socket(&self) -> Option<PathBuf> {
+        None
+    }
+    fn memory_bytes(&self) -> Option<u64> {
+        None
     }
     fn about(&self) -> Daemon {
         Daemon::default()

@@ -5,10 +5,34 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cotty_core::question::Question;
 use cotty_engine::cards::{Card, Ended};
 use cotty_engine::hub::secrets::{Bond, SecretStatus, Until};
+use cotty_engine::report::Tested;
 use cotty_wire::api;
 
 use super::who;
 use crate::grant::Grant;
+
+pub(crate) fn tested(tested: Tested) -> api::DeviceTest {
+    let Tested { status, steps, logged_in, failure, fixes } = tested;
+    let step = |it: cotty_engine::report::TestStep| api::TestStep {
+        host: it.host,
+        step: it.step.to_owned(),
+        done: it.done,
+    };
+    api::DeviceTest {
+        target: status.target,
+        account: status.account,
+        address: status.address,
+        via: status.via,
+        steps: steps.into_iter().map(step).collect(),
+        logged_in,
+        failure: failure.as_ref().map(api::Failure::from),
+        login: status.login,
+        agent: status.agent,
+        known_hosts: status.known_hosts,
+        fixes,
+        notes: status.notes,
+    }
+}
 
 /// Whose eyes a card is for.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +77,7 @@ pub(crate) fn card(card: Card, eyes: Eyes<'_>) -> api::Card {
         host: facts.host,
         file: facts.file,
         words: facts.words,
+        helps: facts.helps,
         why: why.filter(|_| is_seen),
         echo: question.echoes(),
         asked_by: who(&asks),
@@ -70,13 +95,18 @@ struct Facts {
     host: Option<String>,
     file: Option<String>,
     words: Option<String>,
+    helps: Vec<String>,
 }
 
 fn facts(question: &Question) -> Facts {
     match question.clone() {
-        Question::HostKey { name, shown, file } => {
-            Facts { algorithm: Some(shown.algorithm), host: Some(name), file: Some(file), words: None }
-        }
+        Question::HostKey { name, shown, file, about } => Facts {
+            algorithm: Some(shown.algorithm),
+            host: Some(name),
+            file: Some(file),
+            words: None,
+            helps: about,
+        },
         Question::Passphrase { file, .. } => Facts { file: Some(file), ..Facts::default() },
         Question::Password { .. } => Facts::default(),
         Question::Challenge { words, .. } => Facts { words: Some(words), ..Facts::default() },

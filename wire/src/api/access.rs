@@ -1,9 +1,10 @@
 //! Links, logins and tokens: who may come in by TCP.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Makes a link for one browser: `POST /api/v1/viewer-link`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LinkOrder {
     /// The only session that it shows.
@@ -15,7 +16,7 @@ pub struct LinkOrder {
 }
 
 /// The answer to [`LinkOrder`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Link {
     /// What a browser opens, with a code that is good once.
     pub url: String,
@@ -30,7 +31,7 @@ pub struct Link {
 }
 
 /// Where the daemon listens for browsers and programs: the answer to `POST /api/v1/listen`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Listening {
     /// The address and port.
     pub address: String,
@@ -39,7 +40,7 @@ pub struct Listening {
 }
 
 /// Makes a token for a program: `POST /api/v1/tokens`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenOrder {
     /// What it may do; `agent` without it.
@@ -56,7 +57,7 @@ pub struct TokenOrder {
 }
 
 /// The answer to [`TokenOrder`]: the only time that the token is said.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Token {
     /// The token.
     pub token: String,
@@ -65,7 +66,7 @@ pub struct Token {
 }
 
 /// A login or a token, without its secret.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credential {
     /// By which it is named: `b3`, `t4`.
     pub id: String,
@@ -88,14 +89,14 @@ pub struct Credential {
 }
 
 /// Logins and tokens: `GET /api/v1/tokens`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Credentials {
     /// The oldest first.
     pub credentials: Vec<Credential>,
 }
 
 /// Ends a login or a token: `POST /api/v1/revoke`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RevokeOrder {
     /// Which, or `all`.
@@ -103,14 +104,14 @@ pub struct RevokeOrder {
 }
 
 /// Those that were ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Revoked {
     /// Their names.
     pub revoked: Vec<String>,
 }
 
 /// What a page says to come in, or before it comes back: `POST /login`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LoginOrder {
     /// The code of a link.
@@ -122,7 +123,7 @@ pub struct LoginOrder {
 }
 
 /// Asks for a proof that a login is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Prove {
     /// The login's name.
@@ -133,14 +134,14 @@ pub struct Prove {
 
 /// HMAC-SHA-256 in hexadecimal digits: its key is the SHA-256 of the bearer, its text `cotty proof`, the port and the
 /// nonce, a line each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Proof {
     /// The digits.
     pub proof: String,
 }
 
 /// A browser is in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LoggedIn {
     /// Its secret. The daemon keeps a hash of it.
     pub bearer: String,
@@ -156,7 +157,7 @@ pub struct LoggedIn {
 }
 
 /// As what a caller by TCP is here: `GET /api/v1/me`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Me {
     /// What it may do.
     pub role: String,
@@ -174,7 +175,7 @@ pub struct Me {
 }
 
 /// Logs a browser out: `POST /api/v1/logout`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogoutOrder {
     /// And every other one.

@@ -1,11 +1,12 @@
 //! What is said of hosts: the keys of theirs that a person accepts, and those that the configuration names.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Who;
+use super::{Failure, Who};
 
 /// A key of a host that a person accepts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Trusted {
     /// The name under which it is kept: `web1`, `[web1]:2222`, or ssh's alias of it.
     pub name: String,
@@ -19,15 +20,36 @@ pub struct Trusted {
     pub place: String,
 }
 
+/// Lets the file of a project say more than it may of itself: `POST /api/v1/allow`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AllowOrder {
+    /// The file.
+    pub path: String,
+    /// Its content, as it was seen; without it nothing of the file is allowed any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// What is allowed now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Allowed {
+    /// The file.
+    pub path: String,
+    /// The content that is allowed; none without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
 /// The answer of `GET /api/v1/devices`: the hosts that the configuration names, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Devices {
     /// Each of them.
     pub devices: Vec<Device>,
 }
 
 /// A host that the configuration names, as it is written there. Nobody was asked about it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Device {
     /// Its name.
     pub name: String,
@@ -37,6 +59,9 @@ pub struct Device {
     pub port: Option<u16>,
     /// The account; ssh's without one.
     pub user: Option<String>,
+    /// The group to which it belongs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// How to log in, where that is settled; as ssh does without it.
     pub login: Option<DeviceLogin>,
     /// Words for people.
@@ -51,7 +76,7 @@ pub struct Device {
 }
 
 /// Where a login finds what it needs. No secret is in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DeviceLogin {
     /// The file of the private key.
     pub key: Option<String>,
@@ -61,8 +86,66 @@ pub struct DeviceLogin {
     pub password: Option<String>,
 }
 
+/// Tries a host: `POST /api/v1/device-test`. It is connected to until it shows its key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TestOrder {
+    /// A device, or a host as it may be named anywhere.
+    pub target: String,
+    /// Log in, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub login: bool,
+}
+
+/// What a host that was tried came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeviceTest {
+    /// As it was named.
+    pub target: String,
+    /// The account, as people read it.
+    pub account: String,
+    /// Host and port.
+    pub address: String,
+    /// The hosts on the way, the first one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
+    /// The steps that were begun, in their order; only the last one may have failed.
+    pub steps: Vec<TestStep>,
+    /// Whether a login was let in; nothing where none was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logged_in: Option<bool>,
+    /// Why it came no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// What a login has at hand, in the order of its use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub login: Vec<String>,
+    /// The agent.
+    pub agent: String,
+    /// What the known hosts say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known_hosts: Vec<String>,
+    /// Commands to copy that would help, the most certain first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<String>,
+    /// What else is to be known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// A step on the way to a host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TestStep {
+    /// The host, as it is named.
+    pub host: String,
+    /// What is done there, in words.
+    pub step: String,
+    /// It came to its end.
+    pub done: bool,
+}
+
 /// The answer of `GET /api/v1/cards`: what waits for a person, the oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Cards {
     /// Each of them.
     pub cards: Vec<Card>,
@@ -72,7 +155,7 @@ pub struct Cards {
 }
 
 /// A card that is closed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EndedCard {
     /// `q7`
     pub id: String,
@@ -81,7 +164,7 @@ pub struct EndedCard {
 }
 
 /// The body of `POST /api/v1/cards/ID/answer`. It is read into one buffer of its size, which is wiped.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CardAnswer<'a> {
     /// The answer's bytes, two digits a byte: so there is nothing to unescape, and no copy that nobody wipes.
@@ -93,7 +176,7 @@ pub struct CardAnswer<'a> {
 }
 
 /// A question of an attempt to connect that only a person may answer. What stands on it is an operator's to read.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Card {
     /// `q7`
     pub id: String,
@@ -126,6 +209,9 @@ pub struct Card {
     /// The server's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub words: Option<String>,
+    /// What helps to judge a key, a line each: its picture, and under which other names it is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub helps: Vec<String>,
     /// What was tried before, and what could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
@@ -145,14 +231,14 @@ pub struct Card {
 }
 
 /// The answer of `GET /api/v1/secrets`: what people gave and what is kept of it in memory. No secret is in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Secrets {
     /// Each of them.
     pub secrets: Vec<KeptSecret>,
 }
 
 /// That a secret is kept, and for whom.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeptSecret {
     /// What was named when it was given.
     pub target: String,
@@ -170,7 +256,7 @@ pub struct KeptSecret {
 }
 
 /// Forgets secrets: `POST /api/v1/secrets`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ForgetOrder {
     /// Those of one target; all of them without it.
@@ -179,7 +265,7 @@ pub struct ForgetOrder {
 }
 
 /// How many were forgotten.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Forgotten {
     /// So many.
     pub count: usize,

@@ -1,11 +1,12 @@
 //! Who holds the pen, in parts: nobody has to read it out of a sentence that holds a name.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Who;
 
 /// What keeps others from writing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holds {
     /// The command that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +26,7 @@ pub struct Holds {
 }
 
 /// A pen in a person's hand.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Taken {
     /// Whose.
     pub who: Who,

@@ -12,7 +12,7 @@ use crate::tree::root;
 pub const CLIENTS: &str = "test-clients";
 
 /// Programs, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 29] = [
+const PROGRAMS: &[(&str, &str)] = &[
     ("zsh", "zsh"),
     ("dash", "dash"),
     ("fish", "fish"),
@@ -35,6 +35,8 @@ const PROGRAMS: [(&str, &str); 29] = [
     ("setsid", "util-linux"),
     ("ssh", "openssh-client"),
     ("sshd", "openssh-server"),
+    ("dropbear", "dropbear-bin"),
+    ("tinysshd", "tinysshd"),
     ("python3", "python3"),
     ("node", "nodejs"),
     ("npm", "npm"),
@@ -42,10 +44,14 @@ const PROGRAMS: [(&str, &str); 29] = [
     ("gnome-keyring-daemon", "gnome-keyring"),
     ("secret-tool", "libsecret-tools"),
     ("chromium", "chromium"),
+    ("softhsm2-util", "softhsm2"),
+    ("krb5kdc", "krb5-kdc"),
+    ("kadmin.local", "krb5-admin-server"),
+    ("klist", "krb5-user"),
 ];
 
-/// The Python client.
-const PYTHON_CLIENT: &[&str] = &["mcp==2.3.0"];
+/// The Python client, and the libraries of servers that are not OpenSSH's.
+const PYTHON_CLIENT: &[&str] = &["mcp==2.3.0", "asyncssh==2.24.1", "paramiko==5.1.0"];
 
 /// The TypeScript clients, of both generations.
 const NODE_CLIENTS: &[&str] = &["@modelcontextprotocol/client@2.4.0", "@modelcontextprotocol/sdk@1.32.2"];

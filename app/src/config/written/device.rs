@@ -4,18 +4,29 @@ use std::collections::BTreeMap;
 
 use cotty_core::names::RunId;
 use cotty_core::target;
-use cotty_engine::hosts::device::{Auth, Device, Keep, SecretFrom};
+use cotty_engine::hosts::device::{Auth, Keep, NewKeys, OPTIONS, SecretFrom, checked_option};
 use toml_edit::{Item, TableLike};
 
-use super::values::{Fault, boolean, duration, fault, inner, known, number, path, text, variable};
+use super::draft::Draft;
+use super::values::{
+    Fault, boolean, duration, engine, fault, inner, known, names, number, path, text, variable,
+};
 
 const DEVICE: &[&str] = &[
+    "group",
     "host",
     "port",
     "user",
     "auth",
     "legacy",
+    "engine",
     "forward_agent",
+    "hide",
+    "known_hosts",
+    "strict_host_keys",
+    "pass_env",
+    "options",
+    "connections",
     "term",
     "cols",
     "rows",
@@ -25,6 +36,10 @@ const DEVICE: &[&str] = &[
     "startup",
     "default",
 ];
+/// What is one device's own, and not to be said for several.
+const OWN: &[&str] = &["group", "host", "connections", "default"];
+/// What a connection has from its device.
+const OF_DEVICE: &[&str] = &["group", "connections"];
 const AUTH: &[&str] = &[
     "key",
     "password_env",
@@ -42,30 +57,63 @@ const AUTH: &[&str] = &[
 const SECRETS: &[&str] = &["password", "passphrase", "pass", "passwd", "secret", "private_key"];
 
 /// Reads the table of devices.
-pub(super) fn devices(table: &dyn TableLike) -> Result<BTreeMap<String, Device>, Fault> {
-    let mut devices = BTreeMap::new();
+pub(super) fn devices(table: &dyn TableLike) -> Result<BTreeMap<String, Draft>, Fault> {
+    let mut devices = BTreeMap::<String, Draft>::new();
     for (name, item) in table.iter() {
-        let wrong = |why: String| {
-            let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
-            let remedy = "Write [devices.NAME] with letters, digits and . _ -".to_owned();
-            (span.unwrap_or(0..0), format!("the device's name {why}"), remedy)
-        };
-        match target::host(name) {
-            Ok(read) if read != name => return Err(wrong(format!("{name:?} is an address"))),
-            Ok(_) if name.contains(':') => return Err(wrong(format!("{name:?} is an address"))),
-            Ok(_) if [target::LOCAL, "all"].contains(&name) || name.parse::<RunId>().is_ok() => {
-                return Err(wrong(format!("{name:?} means something else already")));
-            }
-            Ok(_) => {}
-            Err(error) => return Err(wrong(error.to_string())),
+        check_name(table, name, item, "device", "devices.NAME")?;
+        let alike = |it: &&String| it.eq_ignore_ascii_case(name);
+        if let Some(other) = devices.keys().find(alike) {
+            let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span()).unwrap_or(0..0);
+            let what = format!("{name} and {other} are one name to whoever reads them");
+            return Err((span, what, "Give one of them another name".to_owned()));
         }
-        devices.insert(name.to_owned(), device(name, inner(&format!("devices.{name}"), item)?)?);
+        let prefix = format!("devices.{name}");
+        devices.insert(name.to_owned(), device(&prefix, inner(&prefix, item)?, &[])?);
     }
     one_default(table, &devices)?;
     Ok(devices)
 }
 
-fn one_default(table: &dyn TableLike, devices: &BTreeMap<String, Device>) -> Result<(), Fault> {
+/// Reads the table of groups: what is said of one holds for each of its devices that does not say otherwise.
+pub(super) fn groups(table: &dyn TableLike) -> Result<BTreeMap<String, Draft>, Fault> {
+    let mut groups = BTreeMap::new();
+    for (name, item) in table.iter() {
+        check_name(table, name, item, "group", "groups.NAME")?;
+        let prefix = format!("groups.{name}");
+        groups.insert(name.to_owned(), device(&prefix, inner(&prefix, item)?, OWN)?);
+    }
+    Ok(groups)
+}
+
+/// Reads what is said for all devices.
+pub(super) fn defaults(table: &dyn TableLike) -> Result<Draft, Fault> {
+    device("defaults", table, OWN)
+}
+
+fn check_name(
+    table: &dyn TableLike,
+    name: &str,
+    item: &Item,
+    what: &str,
+    table_name: &str,
+) -> Result<(), Fault> {
+    let wrong = |why: String| {
+        let span = table.key(name).and_then(toml_edit::Key::span).or_else(|| item.span());
+        let remedy = format!("Write [{table_name}] with letters, digits and . _ -");
+        (span.unwrap_or(0..0), format!("the {what}'s name {why}"), remedy)
+    };
+    match target::host(name) {
+        Ok(read) if read != name => Err(wrong(format!("{name:?} is an address"))),
+        Ok(_) if name.contains(':') => Err(wrong(format!("{name:?} is an address"))),
+        Ok(_) if [target::LOCAL, "all"].contains(&name) || name.parse::<RunId>().is_ok() => {
+            Err(wrong(format!("{name:?} means something else already")))
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(wrong(error.to_string())),
+    }
+}
+
+fn one_default(table: &dyn TableLike, devices: &BTreeMap<String, Draft>) -> Result<(), Fault> {
     let mut defaults = devices.iter().filter(|(_, it)| it.defaults.default == Some(true));
     let (Some((first, _)), Some((second, _))) = (defaults.next(), defaults.next()) else { return Ok(()) };
     let span = table.get(second).and_then(Item::span).unwrap_or(0..0);
@@ -73,19 +121,27 @@ fn one_default(table: &dyn TableLike, devices: &BTreeMap<String, Device>) -> Res
     Err((span, what, "Write default = true for one of them".to_owned()))
 }
 
-fn device(name: &str, table: &dyn TableLike) -> Result<Device, Fault> {
-    let prefix = format!("devices.{name}.");
+fn device(prefix: &str, table: &dyn TableLike, not: &[&str]) -> Result<Draft, Fault> {
     no_secrets(table)?;
-    let mut device = Device::default();
-    for (key, item) in known(table, &prefix, DEVICE)? {
+    let keys: Vec<&str> = DEVICE.iter().filter(|it| !not.contains(it)).copied().collect();
+    let mut device = Draft::default();
+    for (key, item) in known(table, &format!("{prefix}."), &keys)? {
         let defaults = &mut device.defaults;
         match key {
+            "group" => device.group = Some(text(key, item)?),
             "host" => device.host = Some(host(key, item)?),
             "port" => device.port = Some(number(key, item, 1, 65535)?),
             "user" => device.user = Some(user(key, item)?),
-            "forward_agent" => device.forward_agent = boolean(key, item)?,
-            "legacy" => device.legacy = boolean(key, item)?,
-            "auth" => device.auth = Some(auth(name, inner(key, item)?)?),
+            "forward_agent" => device.forward_agent = Some(boolean(key, item)?),
+            "hide" => device.hide = Some(boolean(key, item)?),
+            "engine" => device.engine = Some(engine(key, item)?),
+            "legacy" => device.legacy = Some(boolean(key, item)?),
+            "auth" => device.auth = Some(auth(prefix, inner(key, item)?)?),
+            "known_hosts" => device.known_hosts = Some(path(key, item)?),
+            "strict_host_keys" => device.new_keys = Some(new_keys(key, item)?),
+            "pass_env" => device.pass_env = names(key, item)?,
+            "options" => device.options = options(prefix, inner(key, item)?)?,
+            "connections" => device.connections = connections(prefix, inner(key, item)?)?,
             "term" => defaults.term = Some(text(key, item)?),
             "cols" => defaults.cols = Some(number(key, item, 2, 1000)?),
             "rows" => defaults.rows = Some(number(key, item, 1, 500)?),
@@ -99,10 +155,67 @@ fn device(name: &str, table: &dyn TableLike) -> Result<Device, Fault> {
     Ok(device)
 }
 
-fn auth(name: &str, table: &dyn TableLike) -> Result<Auth, Fault> {
+/// Other ways in to the same device, each with a name of its own.
+fn connections(prefix: &str, table: &dyn TableLike) -> Result<BTreeMap<String, Draft>, Fault> {
+    let mut connections = BTreeMap::new();
+    for (name, item) in table.iter() {
+        check_name(table, name, item, "connection", &format!("{prefix}.connections.NAME"))?;
+        let prefix = format!("{prefix}.connections.{name}");
+        connections.insert(name.to_owned(), device(&prefix, inner(&prefix, item)?, OF_DEVICE)?);
+    }
+    Ok(connections)
+}
+
+/// Words of ssh's configuration, each with its value or several.
+fn options(prefix: &str, table: &dyn TableLike) -> Result<BTreeMap<String, Vec<String>>, Fault> {
+    let mut options = BTreeMap::new();
+    for (word, item) in table.iter() {
+        let said = |item: &toml_edit::Value| match item {
+            toml_edit::Value::String(it) => Some(it.value().clone()),
+            toml_edit::Value::Integer(it) => Some(it.value().to_string()),
+            toml_edit::Value::Boolean(it) => Some(if *it.value() { "yes" } else { "no" }.to_owned()),
+            _ => None,
+        };
+        let values: Option<Vec<String>> = match item.as_value() {
+            Some(toml_edit::Value::Array(list)) => list.iter().map(said).collect(),
+            Some(value) => said(value).map(|it| vec![it]),
+            None => None,
+        };
+        let values = values.filter(|it| !it.is_empty()).ok_or_else(|| {
+            fault(item, word, "a text, a number, true, false, or a list", &format!("Write {word} = \"…\""))
+        })?;
+        let mut name = word;
+        for value in &values {
+            name = checked_option(word, value).map_err(|why| {
+                let span = table.key(word).and_then(toml_edit::Key::span).or_else(|| item.span());
+                let remedy = format!("The options here are {}", OPTIONS.join(", "));
+                (span.unwrap_or(0..0), format!("{prefix}.options: {why}"), remedy)
+            })?;
+        }
+        options.insert(name.to_owned(), values);
+    }
+    Ok(options)
+}
+
+fn new_keys(key: &str, item: &Item) -> Result<NewKeys, Fault> {
+    match item.as_str() {
+        Some("yes") => Ok(NewKeys::Asked),
+        Some("accept-new") => Ok(NewKeys::Taken),
+        _ => Err(fault(
+            item,
+            key,
+            "\"yes\" or \"accept-new\"",
+            &format!(
+                "Write {key} = \"yes\": a person is asked about a new key; a changed one is refused in any case"
+            ),
+        )),
+    }
+}
+
+fn auth(prefix: &str, table: &dyn TableLike) -> Result<Auth, Fault> {
     no_secrets(table)?;
     let mut auth = Auth::default();
-    for (key, item) in known(table, &format!("devices.{name}.auth."), AUTH)? {
+    for (key, item) in known(table, &format!("{prefix}.auth."), AUTH)? {
         let (secret, from) = match key {
             "key" => {
                 auth.key = Some(path(key, item)?);
@@ -230,7 +343,7 @@ mod tests {
                     rows = 30\nidle_timeout = \"off\"\nlegacy = true\nforward_agent = true\nlabel = \"shop\"\nstartup = \"cd /srv\"\ndefault = true\n\
                     auth = { key = \"~/.ssh/shop\", passphrase_env = \"SHOP_PASS\" }\n\
                     [devices.\"db.lan\"]\nidle_timeout = \"2h\"\n[devices.\"db.lan\".auth]\npassword_file = \"/run/db\"\n";
-        let devices = Written::parse(text).unwrap().devices;
+        let devices = Written::parse(text).unwrap().devices();
         let web1 = &devices["web1"];
         assert_eq!(
             (web1.port, web1.user.as_deref(), web1.defaults.default),
@@ -264,7 +377,12 @@ mod tests {
 
     #[test]
     fn what_is_not_enforced_yet_is_refused_and_not_passed_over() {
-        for text in ["policy = \"strict\"\n", "[devices.web1]\nhide = true\n", "[devices.web1.rules]\n"] {
+        for text in [
+            "policy = \"strict\"\n",
+            "[devices.web1.rules]\n",
+            "[defaults]\napprovals = true\n",
+            "[groups.web.policy]\n",
+        ] {
             let found = wrong(text);
             assert!(found.what.contains("is known and not enforced yet"), "{found:?}");
         }
@@ -274,7 +392,7 @@ mod tests {
     fn a_secret_may_be_told_by_a_program_or_the_keyring() {
         let text = "[devices.web1.auth]\npassword_command = [\"/usr/bin/pass\", \"show\", \"web 1\"]\n\
                     passphrase_keyring = true\nkeep_for_reconnect = \"never\"\n";
-        let auth = Written::parse(text).unwrap().devices["web1"].auth.clone().unwrap();
+        let auth = Written::parse(text).unwrap().devices()["web1"].auth.clone().unwrap();
         let words = ["/usr/bin/pass", "show", "web 1"].map(str::to_owned);
         assert_eq!(auth.password, Some(SecretFrom::Command(words.to_vec())));
         assert_eq!(auth.passphrase, Some(SecretFrom::Keyring("secret-tool".into())));
@@ -293,6 +411,55 @@ mod tests {
         ] {
             let found = wrong(&format!("[devices.web1.auth]\n{text}\n"));
             assert!(!found.remedy.is_empty() && !format!("{found:?}").contains("hunter2"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_device_has_from_its_group_and_from_what_is_said_for_all_what_it_does_not_say_itself() {
+        let text = "[defaults]\nuser = \"me\"\nport = 2222\ntags = [\"all-of-them\"]\noptions = { ConnectTimeout = 7, Ciphers = \"a\" }\n\
+                    [groups.web]\nuser = \"deploy\"\nlegacy = true\ntags = [\"web\"]\nauth = { key = \"/k\" }\n\
+                    [devices.shop]\ngroup = \"web\"\nhost = \"10.0.0.5\"\nlegacy = false\noptions = { ciphers = \"b\", SendEnv = [\"A\", \"B\"] }\n\
+                    [devices.shop.connections.admin]\nuser = \"root\"\nknown_hosts = \"~/kh\"\nstrict_host_keys = \"accept-new\"\n\
+                    [devices.db.connections.dump]\nport = 22\n";
+        let devices = Written::parse(text).unwrap().devices();
+        let shop = &devices["shop"];
+        assert_eq!((shop.user.as_deref(), shop.port, shop.legacy), (Some("deploy"), Some(2222), false));
+        assert_eq!(shop.tags, ["web", "all-of-them"]);
+        let options: Vec<(&str, &str)> = shop.options.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+        assert_eq!(options, [("Ciphers", "b"), ("ConnectTimeout", "7"), ("SendEnv", "A"), ("SendEnv", "B")]);
+        let admin = &devices["shop/admin"];
+        assert_eq!((admin.host.as_deref(), admin.user.as_deref()), (Some("10.0.0.5"), Some("root")));
+        assert_eq!((admin.new_keys, admin.auth.clone()), (Some(NewKeys::Taken), shop.auth.clone()));
+        let dump = &devices["db/dump"];
+        assert_eq!((dump.host.as_deref(), dump.port, devices["db"].port), (Some("db"), Some(22), Some(2222)));
+        let config = crate::config::Config::from(Written::parse(text).unwrap());
+        let again = crate::config::Config::from(Written::parse(&config.to_toml()).unwrap());
+        assert_eq!(again, config);
+    }
+
+    #[test]
+    fn what_is_one_devices_own_is_said_for_none_else_and_no_option_is_more_than_an_option() {
+        for text in [
+            "[defaults]\nhost = \"x\"\n",
+            "[defaults]\ndefault = true\n",
+            "[groups.web]\ngroup = \"x\"\n",
+            "[groups.\"a/b\"]\n",
+            "[devices.\"a/b\"]\n",
+            "[devices.a.connections.b.connections.c]\n",
+            "[devices.a.connections.\"-o\"]\n",
+            "[devices.a.connections.b]\ngroup = \"x\"\n",
+            "[devices.a]\n[devices.A]\n",
+            "[devices.a]\n[devices.a]\n",
+            "[devices.a]\noptions = { LocalCommand = \"x\" }\n",
+            "[devices.a]\noptions = { ProxyCommand = \"x\\nLocalCommand y\" }\n",
+            "[devices.a]\noptions = { ProxyJump = {} }\n",
+            "[devices.a]\noptions = { ConnectTimeout = \"soon\" }\n",
+            "[devices.a]\noptions = 3\n",
+            "[devices.a]\nstrict_host_keys = \"no\"\n",
+            "[devices.a]\nknown_hosts = \"kh\"\n",
+            "[devices.a]\npass_env = [\"A=B\"]\n",
+        ] {
+            assert!(!wrong(text).remedy.is_empty(), "{text}");
         }
     }
 

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cotty_core::names::is_variable;
+use cotty_engine::hosts::device::Choice;
 use toml_edit::{Item, TableLike};
 
 /// A mistake that knows its bytes and not yet its line: what is wrong, and the remedy.
 pub(super) type Fault = (Range<usize>, String, String);
 
 /// Words for what is to come. Whoever writes one relies on it, so that it is not passed over.
-const LATER: [&str; 5] = ["policy", "rules", "approvals", "audit", "hide"];
+const LATER: [&str; 4] = ["policy", "rules", "approvals", "audit"];
 
 /// Returns the entries of a table, all of which are known.
 pub(super) fn known<'a>(
@@ -41,6 +42,12 @@ pub(super) fn known<'a>(
 
 pub(super) fn inner<'a>(key: &str, item: &'a Item) -> Result<&'a dyn TableLike, Fault> {
     item.as_table_like().ok_or_else(|| fault(item, key, "a table", &format!("Write it as [{key}]")))
+}
+
+pub(super) fn engine(key: &str, item: &Item) -> Result<Choice, Fault> {
+    let said = item.as_str().and_then(|said| Choice::ALL.into_iter().find(|it| it.word() == said));
+    let remedy = format!("Write {key} = \"auto\", \"native\" or \"openssh\"");
+    said.ok_or_else(|| fault(item, key, "auto, native or openssh", &remedy))
 }
 
 pub(super) fn text(key: &str, item: &Item) -> Result<String, Fault> {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-use super::{Connection, address, refusal_words};
+use super::{Connection, Link, address, refusal_words};
 use crate::native::error::{ConnectError, Stage};
 use crate::native::program::{Program, Running};
 use crate::native::secret::Asker;
@@ -68,8 +68,11 @@ async fn channel(
 ) -> Result<ChannelStream<Msg>, ConnectError> {
     let after = settings.limits.connect;
     (settings.progress)(Stage::Connect);
-    let asked =
-        through.handle.channel_open_direct_tcpip(&settings.host, settings.port.into(), "127.0.0.1", 0);
+    let Link::Spoken(spoken) = &through.link else {
+        let source = io::Error::other(format!("{hop} is on the way of our own engine only"));
+        return Err(ConnectError::Unreachable { address: address(settings), source });
+    };
+    let asked = spoken.0.channel_open_direct_tcpip(&settings.host, settings.port.into(), "127.0.0.1", 0);
     let why = match timeout(after, asked).await {
         Ok(Ok(channel)) => return Ok(channel.into_stream()),
         Ok(Err(russh::Error::ChannelOpenFailure(why))) => not_forwarded(&why),
@@ -102,6 +105,9 @@ async fn reached(settings: &Settings) -> Result<TcpStream, ConnectError> {
     let no_address = |source| ConnectError::NoAddress { host: settings.host.clone(), source };
     let found = tokio::net::lookup_host((settings.host.as_str(), settings.port)).await.map_err(no_address)?;
     let found: Vec<SocketAddr> = found.filter(|it| settings.family.admits(*it)).collect();
+    if let Ok(mut met) = settings.met.lock() {
+        met.extend(found.iter().map(SocketAddr::ip));
+    }
     if found.is_empty() && settings.family != Family::Any {
         let words = format!("none of the family that ssh's configuration asks for ({})", settings.family);
         return Err(no_address(io::Error::other(words)));
