@@ -22,6 +22,7 @@ pub mod text;
 pub mod excerpt;
 pub mod target;
 pub mod veil;
+pub mod sieve;
 pub mod refusal;
 pub mod question;
 pub mod evidence;

@@ -71,7 +71,8 @@ pub(crate) enum Order {
     },
     /// List the sessions.
     Ls {
-        /// Only those that have this in their name, target, account, state or label, or are on a device with this tag.
+        /// Only those with these words in their name, target, account, state, label or their device's tags; one of a field
+        /// alone as name:build, device:shop, state:lost, tag:eu or label:mine.
         #[arg(conflicts_with = "runs")]
         filter: Option<String>,
         /// List the newest commands instead.

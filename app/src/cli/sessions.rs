@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use cotty_core::sieve::{Field, Sieve};
+use cotty_core::target::Target;
 use cotty_wire::api::{Device, Session};
 
 use crate::cli::print::{aside, clean, coloured, line, stands, table};
@@ -37,21 +39,35 @@ pub(crate) fn list(sessions: &[Session]) {
 /// Says whether a session is meant by a filter: by what is told of it, or a tag of its device.
 pub(crate) fn is_meant(session: &Session, devices: &[Device], filter: &str) -> bool {
     let Session { name, target, account, state, label, .. } = session;
-    let told = [Some(name), Some(target), account.as_ref(), Some(state), label.as_ref()];
-    let on = devices.iter().find(|it| it.sessions.contains(name) || it.name == *target);
-    let tags = on.iter().flat_map(|it| &it.tags);
-    told.into_iter().flatten().chain(tags).any(|it| has(it, filter))
+    let mut facts = vec![(Field::Name, name), (Field::Device, target), (Field::State, state)];
+    facts.extend(account.iter().map(|it| (Field::Device, it)));
+    facts.extend(label.iter().map(|it| (Field::Label, it)));
+    let host = match target.parse::<Target>() {
+        Ok(Target::Remote(remote)) => Some(remote.name().to_owned()),
+        Ok(Target::Local) | Err(_) => None,
+    };
+    let on = devices.iter().find(|it| Some(&it.name) == host.as_ref());
+    facts.extend(on.into_iter().flat_map(tags));
+    admits(filter, &facts)
 }
 
 /// The same of a device.
 pub(crate) fn is_device(device: &Device, filter: Option<&str>) -> bool {
-    let Device { name, host, user, label, tags, .. } = device;
-    let told = [Some(name), Some(host), user.as_ref(), label.as_ref()];
-    filter.is_none_or(|filter| told.into_iter().flatten().chain(tags).any(|it| has(it, filter)))
+    let Device { name, host, user, label, .. } = device;
+    let mut facts = vec![(Field::Name, name), (Field::Device, name), (Field::Device, host)];
+    facts.extend(user.iter().map(|it| (Field::Device, it)));
+    facts.extend(label.iter().map(|it| (Field::Label, it)));
+    facts.extend(tags(device));
+    filter.is_none_or(|filter| admits(filter, &facts))
 }
 
-fn has(text: &str, filter: &str) -> bool {
-    text.to_lowercase().contains(&filter.to_lowercase())
+fn tags(device: &Device) -> impl Iterator<Item = (Field, &String)> {
+    device.tags.iter().chain(&device.group).map(|it| (Field::Tag, it))
+}
+
+fn admits(filter: &str, facts: &[(Field, &String)]) -> bool {
+    let facts: Vec<(Field, &str)> = facts.iter().map(|(field, text)| (*field, text.as_str())).collect();
+    Sieve::of(filter).admits(&facts)
 }
 
 /// Prints everything about one session.

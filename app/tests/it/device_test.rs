@@ -113,3 +113,36 @@ fn an_agent_tries_no_host_that_it_may_not_name() {
     let (code, said) = tried(&home, &["me@127.0.0.1:1"]);
     assert_eq!((code, &said["failure"]["kind"]), (Some(77), &"policy-blocked".into()), "{said}");
 }
+
+#[test]
+fn a_key_of_putty_is_told_with_the_command_that_makes_one_of_ssh_of_it() {
+    let Some(sshd) = Sshd::start("a_key_of_putty_is_told") else { return };
+    let home = remote::home(&[&sshd]);
+    let key = own(&home, "id_ed25519");
+    fs::write(&key, "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nComment: x\nPublic-Lines: 2\n")
+        .unwrap();
+    let (code, said) = tried(&home, &[&target(&sshd), "--login"]);
+    assert_eq!((code, &said["logged_in"]), (Some(65), &Value::Bool(false)), "{said}");
+    assert!(said["failure"]["what"].to_string().contains("PuTTY"), "{said}");
+    assert!(fixes(&said).contains("puttygen ") && fixes(&said).contains("-O private-openssh"), "{said}");
+}
+
+#[test]
+fn a_match_exec_that_fails_leaves_its_block_out_as_with_ssh_and_one_that_hangs_is_told() {
+    let Some(sshd) = Sshd::start("a_match_exec_that_fails_leaves_its_block_out") else { return };
+    let home = remote::home(&[&sshd]);
+    let (user, port) = (sshd.user(), sshd.port());
+    home.write_config(&format!("[devices.shop]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\n"));
+    let block = |program: &str| {
+        format!("Match exec \"{program}\"\n  ProxyCommand false\nHost *\n  ConnectTimeout 9\n")
+    };
+    for program in ["exit 3", "/nowhere/at-all"] {
+        fs::write(own(&home, "config"), block(program)).unwrap();
+        let (code, said) = tried(&home, &["shop", "--login"]);
+        assert_eq!((code, &said["logged_in"]), (Some(0), &Value::Bool(true)), "{program}: {said}");
+    }
+    fs::write(own(&home, "config"), block("sleep 1000")).unwrap();
+    let (code, said) = tried(&home, &["shop"]);
+    assert_eq!((code, &said["failure"]["kind"]), (Some(78), &"config-error".into()), "{said}");
+    assert!(said["failure"]["what"].to_string().contains("Match exec"), "{said}");
+}

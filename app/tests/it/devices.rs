@@ -135,9 +135,30 @@ fn a_tag_finds_the_devices_that_have_it_and_their_sessions() {
     desk.tool("ssh_connect", json!({"target": "local"}));
     let said = desk.tool("ssh_list", json!({"filter": "production"}));
     assert!(said.text.contains("till:") && !said.text.contains("local:"), "{said:?}");
-    let list = |order: &[&str]| String::from_utf8_lossy(&desk.home.run(order).stdout).into_owned();
+    let home = desk.home.clone();
+    let list = |order: &[&str]| String::from_utf8_lossy(&home.run(order).stdout).into_owned();
     let devices = list(&["device", "list", "eu"]);
     assert!(devices.contains("#production #eu") && !devices.contains("lab"), "{devices}");
     let sessions = list(&["ls", "eu"]);
     assert!(sessions.contains("till") && !sessions.contains("local"), "{sessions}");
+    // A closed one keeps what its device has, and another of its name on this machine has not.
+    desk.tool("ssh_close", json!({"id": "till"}));
+    desk.tool("ssh_connect", json!({"target": "local", "name": "till"}));
+    for (filter, count) in [
+        ("tag:eu", 1),
+        ("tag:eu state:closed", 1),
+        ("tag:eu state:ready", 0),
+        ("name:till", 2),
+        ("name:till device:shop", 1),
+        ("device:local state:ready", 2),
+        ("tag:local", 0),
+    ] {
+        let said = list(&["ls", filter, "--json"]);
+        let sessions = serde_json::from_str::<serde_json::Value>(&said).unwrap();
+        assert_eq!(sessions["sessions"].as_array().unwrap().len(), count, "{filter}: {said}");
+        let said = desk.tool("ssh_list", json!({"filter": filter}));
+        let found =
+            said.text.lines().filter(|it| it.starts_with("till:") || it.starts_with("local:")).count();
+        assert_eq!(found, count, "{filter}: {said:?}");
+    }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cotty_core::refusal::quoted;
 use cotty_host::native::at_hand::{AgentKey, FileState, NamedFile};
-use cotty_host::native::error::{ConnectError, Stage, Trouble};
+use cotty_host::native::error::{ConnectError, PUTTY, Stage, Trouble};
 use cotty_host::native::known_hosts::{KnownHosts, Marker, Verdict};
 use cotty_host::native::settings::Settings;
 
@@ -48,6 +48,10 @@ fn of_file(file: &NamedFile) -> Option<String> {
     let FileState::Trouble(trouble) = &file.state else { return None };
     match trouble {
         Trouble::OpenToOthers(file) => Some(format!("chmod 600 {}", word(file))),
+        Trouble::NoKey { file, why } if why == PUTTY => Some(format!(
+            "puttygen {0} -O private-openssh -o {0}.openssh (and name that file instead)",
+            word(file)
+        )),
         Trouble::NoKey { file, .. } => {
             Some(format!("ssh-keygen -y -f {} (it tells what is wrong with the key)", word(file)))
         }

@@ -19,6 +19,14 @@ pub struct DeviceStatus {
     pub sessions: Vec<String>,
 }
 
+impl DeviceStatus {
+    /// Says whether this is what a session was opened on.
+    #[must_use]
+    pub fn is_named_by(&self, target: &str) -> bool {
+        matches!(target.parse::<Target>(), Ok(Target::Remote(remote)) if remote.name() == self.name)
+    }
+}
+
 impl Hub {
     /// Returns every device, by name.
     #[must_use]

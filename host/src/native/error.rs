@@ -211,6 +211,9 @@ impl ConnectError {
     }
 }
 
+/// Said of a key of PuTTY's, which neither ssh nor we read.
+pub const PUTTY: &str = "it is a key of PuTTY's own format, which ssh does not read either";
+
 /// Said of a host that shows a plain key where an authority would have to vouch for it.
 pub const NO_CERTIFICATE: &str = "the host shows no certificate of it";
 

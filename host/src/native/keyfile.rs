@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use russh::keys::{PrivateKey, PublicKey, decode_secret_key, load_public_key};
 use zeroize::Zeroizing;
 
-use crate::native::error::Trouble;
+use crate::native::error::{PUTTY, Trouble};
 use crate::native::secret::Secret;
 
 /// No private key is longer.
@@ -142,6 +142,9 @@ fn content(path: &Path, text: Zeroizing<String>) -> Result<Content, Trouble> {
     if text.contains("BEGIN ENCRYPTED PRIVATE KEY") || text.contains("Proc-Type: 4,ENCRYPTED") {
         let public = load_public_key(beside(path)).ok().map(Box::new);
         return Ok(Content::Encrypted { text, public });
+    }
+    if text.starts_with("PuTTY-User-Key-File-") {
+        return Err(no_key(PUTTY.to_owned()));
     }
     match decode_secret_key(&text, None) {
         Ok(key) => Ok(Content::Open(Box::new(key))),

@@ -20,10 +20,12 @@ const COMPLAINT_BYTES_MAX: u64 = 8 << 10;
 
 /// Asks ssh about a host.
 pub async fn ask(ssh: &OpenSsh, question: Question<'_>) -> Result<Answer, NoAnswer> {
-    let said = said(ssh, ssh.config.as_deref(), question).await?;
-    // Compared is with the same ssh without any configuration: its defaults differ from version to version.
+    // Compared is with the same ssh without any configuration: its defaults differ from version to version. Both at once.
     let plain = Question { options: &[], ..question };
-    let plain = self::said(ssh, Some(Path::new("none")), plain).await?;
+    let (said, plain) = tokio::try_join!(
+        said(ssh, ssh.config.as_deref(), question),
+        self::said(ssh, Some(Path::new("none")), plain)
+    )?;
     Ok(answer(ssh, question, &said, &plain, By::Ssh))
 }
 

@@ -1,6 +1,7 @@
 //! `ssh_list`: which sessions there are, and which commands ran.
 
 use cotty_core::refusal::Refusal;
+use cotty_core::sieve::{Field, Sieve};
 use cotty_engine::report::Which;
 use rmcp::model::CallToolResult;
 
@@ -29,7 +30,7 @@ pub static DEFINITION: Definition = Definition {
     long_results: false,
     params: &[
         Param::optional("kind", Kind::Choice(&["sessions", "commands"]), "Default sessions"),
-        Param::optional("filter", Kind::Text, "Text in it"),
+        Param::optional("filter", Kind::Text, "Words in it, as state:lost tag:eu"),
         Param::optional("detail", Kind::Boolean, "All facts"),
     ],
 };
@@ -48,14 +49,20 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
         return Ok(sessions::commands(&runs.take(COMMANDS_MAX).collect::<Vec<_>>()));
     }
     let mut all = call.hub.list(&call.caller).await?;
-    let devices = call.hub.devices(&call.caller);
+    let (devices, sieve) = (call.hub.devices(&call.caller), Sieve::of(&filter));
     all.retain(|it| {
-        let on = devices.iter().find(|device| device.sessions.contains(&it.name) || device.name == it.target);
-        let tags =
-            on.is_some_and(|it| it.device.tags.iter().any(|it| !filter.is_empty() && has(&filter, &[it])));
-        let (label, account) =
-            (it.label.as_deref().unwrap_or_default(), it.account.as_deref().unwrap_or_default());
-        tags || has(&filter, &[&it.name, &it.target, label, account, &render::state::session(&it.state)])
+        let state = render::state::session(&it.state);
+        let mut facts = vec![
+            (Field::Name, it.name.as_str()),
+            (Field::Device, it.target.as_str()),
+            (Field::State, state.as_str()),
+        ];
+        facts.extend(it.account.as_deref().map(|it| (Field::Device, it)));
+        facts.extend(it.label.as_deref().map(|it| (Field::Label, it)));
+        let on = devices.iter().find(|device| device.is_named_by(&it.target));
+        let tags = on.iter().flat_map(|it| it.device.tags.iter().chain(&it.device.group));
+        facts.extend(tags.map(|it| (Field::Tag, it.as_str())));
+        sieve.admits(&facts)
     });
     Ok(sessions::listed(&all, arguments.boolean("detail").unwrap_or(false)))
 }

@@ -7,6 +7,7 @@ mod memory;
 mod texts;
 mod bare;
 mod ssh;
+mod devices;
 
 use cotty_testkit::pairs::Pairs;
 
@@ -67,7 +68,7 @@ const fn row(
 }
 
 /// All rows. BENCHMARKS.md says in words what floor and ours are.
-pub const ROWS: [Row; 24] = [
+pub const ROWS: [Row; 26] = [
     row("start", "cotty mcp: initialize", Seconds, Difference(0.001), time::start),
     row("first", "the first ssh_run true, with daemon start", Seconds, Figure(0.050), time::first),
     row("call", "ssh_list, no sessions", Seconds, Nothing, time::call),
@@ -96,6 +97,8 @@ pub const ROWS: [Row; 24] = [
         Nothing,
         ssh::keys_shared,
     ),
+    row("devices", "100 devices checked and listed", Seconds, Figure(0.050), devices::list),
+    row("resolve", "a name of which ssh is asked", Seconds, Difference(0.002), devices::resolve),
     row("tools", "tools/list", Tokens, Figure(1_900.0), texts::tools),
     row("answer", "ssh_run ls /etc", Characters, Ratio(1.1), texts::answer),
 ];
