@@ -8,6 +8,7 @@ pub mod run;
 pub mod ladder;
 pub mod gate;
 pub mod reports;
+pub mod mouse;
 pub mod probe;
 pub mod programs;
 pub mod kinds;

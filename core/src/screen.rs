@@ -10,6 +10,7 @@ mod rolled;
 use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::term::TermMode;
 
+use crate::mouse::Wanted;
 use emulator::Emulator;
 use gate::Gate;
 pub(crate) use rolled::{ROWS, Rolled};
@@ -39,6 +40,12 @@ pub struct Modes {
     pub application_cursor: bool,
     /// The keys of the number pad send `ESC O` sequences in place of characters.
     pub application_keypad: bool,
+    /// What is to be told of the mouse.
+    pub mouse: Wanted,
+    /// In numbers, at any place.
+    pub mouse_sgr: bool,
+    /// In characters of UTF-8.
+    pub mouse_utf8: bool,
     /// The screen is drawn by address: the alternate screen is shown, or the cursor went to an absolute place or the
     /// screen was cleared since [`Screen::forget_addressed`]. (`top` draws on the main screen.)
     pub addressed: bool,
@@ -122,6 +129,14 @@ impl Screen {
             bracketed_paste: mode.contains(TermMode::BRACKETED_PASTE),
             application_cursor: mode.contains(TermMode::APP_CURSOR),
             application_keypad: mode.contains(TermMode::APP_KEYPAD),
+            mouse: match () {
+                () if mode.contains(TermMode::MOUSE_MOTION) => Wanted::Motion,
+                () if mode.contains(TermMode::MOUSE_DRAG) => Wanted::Drags,
+                () if mode.contains(TermMode::MOUSE_REPORT_CLICK) => Wanted::Clicks,
+                () => Wanted::Nothing,
+            },
+            mouse_sgr: mode.contains(TermMode::SGR_MOUSE),
+            mouse_utf8: mode.contains(TermMode::UTF8_MOUSE),
             addressed: alternate || self.emulator.addressed,
         }
     }

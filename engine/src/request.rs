@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use cotty_core::mouse;
 use cotty_core::names::{Mode, Offset, Principal, RunId};
 use cotty_core::refusal::Refusal;
 use tokio::sync::oneshot;
@@ -99,6 +100,12 @@ pub(crate) enum Request {
         bytes: Bytes,
         how: How,
         reply: Reply<Typed>,
+    },
+    /// A person's mouse.
+    Mouse {
+        who: Principal,
+        event: mouse::Event,
+        reply: Reply<()>,
     },
     /// A person takes the pen for themselves, from another person too where that is theirs to do, or puts it down.
     Pen {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use cotty_core::names::{Mode, Principal};
+use bytes::{Bytes, BytesMut};
+use cotty_core::mouse;
+use cotty_core::names::{Mode, Offset, Principal};
 use cotty_core::refusal::Refusal;
 use tokio::sync::{mpsc, oneshot};
 
@@ -14,6 +15,9 @@ use crate::request::Request;
 use crate::seats::{Backlog, Seat, ViewEvent, weight};
 pub use crate::viewing::{How, PenOrder, Typed};
 
+/// Output that waits is given in pieces of so much and one more.
+const PIECE_BYTES_MAX: usize = 64 * 1024;
+
 /// A viewer, from the outside. Dropping it leaves the session.
 pub struct Viewer {
     session: SessionHandle,
@@ -22,6 +26,8 @@ pub struct Viewer {
     size: (u16, u16),
     events: mpsc::Receiver<ViewEvent>,
     backlog: Arc<Backlog>,
+    /// What was met behind output that was taken together.
+    held: Option<ViewEvent>,
 }
 
 impl Viewer {
@@ -34,11 +40,14 @@ impl Viewer {
         present: (u16, u16),
     ) -> (Seat, Self) {
         let (seat, events, backlog) = Seat::new(id, who, size);
-        (seat, Self { session, name, seat: id, size: present, events, backlog })
+        (seat, Self { session, name, seat: id, size: present, events, backlog, held: None })
     }
 
     /// Waits for the next event. Cancel-safe.
     pub async fn next(&mut self) -> ViewEvent {
+        if let Some(event) = self.held.take() {
+            return self.took(event);
+        }
         loop {
             match self.events.try_recv() {
                 Ok(event) => return self.took(event),
@@ -120,6 +129,17 @@ impl Viewer {
         self.session.ask(|reply| Request::SetMode { who, mode, reply }).await
     }
 
+    /// Tells the program of a person's mouse, if it wants to be told of it at this moment.
+    ///
+    /// # Errors
+    ///
+    /// Refuses agents, and says why it was not taken.
+    pub async fn mouse(&self, caller: &Caller, event: mouse::Event) -> Result<(), Refusal> {
+        caller.is_person_for("pointing at a terminal")?;
+        let who = caller.principal.clone();
+        self.session.ask(|reply| Request::Mouse { who, event, reply }).await
+    }
+
     /// Takes the pen for the person who watches here, or puts it down.
     ///
     /// # Errors
@@ -140,10 +160,32 @@ impl Viewer {
 
     fn took(&mut self, event: ViewEvent) -> ViewEvent {
         self.backlog.bytes.fetch_sub(weight(&event), Ordering::AcqRel);
+        if let ViewEvent::Output { from, to, bytes } = event {
+            return self.together(from, to, bytes);
+        }
         if let ViewEvent::Size { cols, rows } = event {
             self.size = (cols, rows);
         }
         event
+    }
+}
+
+impl Viewer {
+    /// Takes what is there already of the same stream with it: whoever is behind catches up in few pieces.
+    fn together(&mut self, from: Offset, mut to: Offset, bytes: Bytes) -> ViewEvent {
+        let mut all = None::<BytesMut>;
+        while self.held.is_none() && all.as_ref().map_or(bytes.len(), BytesMut::len) < PIECE_BYTES_MAX {
+            let Ok(event) = self.events.try_recv() else { break };
+            match event {
+                ViewEvent::Output { from: next, to: end, bytes: more } if next == to => {
+                    self.backlog.bytes.fetch_sub(more.len(), Ordering::AcqRel);
+                    all.get_or_insert_with(|| BytesMut::from(&bytes[..])).extend_from_slice(&more);
+                    to = end;
+                }
+                other => self.held = Some(other),
+            }
+        }
+        ViewEvent::Output { from, to, bytes: all.map_or(bytes, BytesMut::freeze) }
     }
 }
 

@@ -34,6 +34,16 @@ const FILES: &[File] = &[
         bytes: include_bytes!("../viewer/dist/app.js"),
     },
     File {
+        name: "addon-search.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../viewer/dist/addon-search.js"),
+    },
+    File {
+        name: "addon-webgl.js",
+        kind: "text/javascript; charset=utf-8",
+        bytes: include_bytes!("../viewer/dist/addon-webgl.js"),
+    },
+    File {
         name: "app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("../viewer/dist/app.css"),
@@ -45,9 +55,32 @@ static BUILT: LazyLock<(String, String)> = LazyLock::new(|| {
     let mut all = PAGE.as_bytes().to_vec();
     FILES.iter().for_each(|it| all.extend_from_slice(it.bytes));
     let build = secret::hex(&secret::hash_of(&all)[..6]);
-    let page = PAGE.replace("BUILD", &build);
+    // Whatever is loaded is what stands here: not what another program at this port gives out in its place.
+    let hashed =
+        |page: String, file: &File| page.replace(&format!("HASH {}", file.name), &integrity(file.bytes));
+    let page = FILES.iter().fold(PAGE.replace("BUILD", &build), hashed);
     (build, page)
 });
+
+/// A hash as `integrity` has it.
+fn integrity(bytes: &[u8]) -> String {
+    let hash = secret::hash_of(bytes);
+    format!("sha256-{}", base64(&hash))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for three in bytes.chunks(3) {
+        let bits =
+            three.iter().enumerate().fold(0u32, |bits, (at, byte)| bits | u32::from(*byte) << (16 - 8 * at));
+        for at in 0..4 {
+            let digit = DIGITS[(bits >> (18 - 6 * at)) as usize & 63];
+            out.push(if at > three.len() { '=' } else { char::from(digit) });
+        }
+    }
+    out
+}
 
 /// A file of a build never changes.
 const FOR_GOOD: (HeaderName, &str) = (CACHE_CONTROL, "public, max-age=31536000, immutable");

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
+use cotty_core::mouse;
 use cotty_core::names::Offset;
 use cotty_core::refusal::Refusal;
 use cotty_engine::report::{Caller, SessionStatus, Which};
@@ -203,6 +204,7 @@ impl Seat<'_> {
                 | FromClient::Paste { .. }
                 | FromClient::Confirm { .. }
                 | FromClient::Pen { .. }
+                | FromClient::Mouse { .. }
                 | FromClient::Resize { .. },
             ) if !self.admitted.grant.writes() => Err((close::NOT_ALLOWED, "whoever watches types nothing")),
             Some(FromClient::Control { .. }) if !self.may_choose() => {
@@ -225,6 +227,11 @@ impl Seat<'_> {
             Some(FromClient::Seen { offset }) => {
                 self.seen = Some(offset.parse().map_err(|_| (close::MALFORMED, "seen is no offset"))?);
                 Ok(())
+            }
+            Some(FromClient::Mouse { button, col, row, up }) => {
+                let event = mouse::Event { button, col, row, up };
+                let pointed = self.viewer.mouse(&self.caller, event).await;
+                self.refuse(None, pointed).await
             }
             Some(FromClient::Pen { take }) => {
                 let order = match (take, self.may_choose()) {

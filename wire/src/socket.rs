@@ -156,6 +156,18 @@ pub enum FromClient {
         /// `EPOCH:BYTE`.
         offset: String,
     },
+    /// The mouse. The daemon says it to the program as that has asked for it, or not at all.
+    Mouse {
+        /// As xterm numbers buttons, with the bits of modifiers (4, 8, 16) and of a movement (32).
+        button: u8,
+        /// The column, from 0.
+        col: u16,
+        /// The row, from 0.
+        row: u16,
+        /// The button went up.
+        #[serde(default)]
+        up: bool,
+    },
     /// Takes the pen, or puts it down. A person's.
     Pen {
         /// They take it.

@@ -51,6 +51,7 @@ fn what_a_viewer_says() {
         FromClient::Confirm { seq: 3, paste: 2, yes: true },
         FromClient::Resize { cols: 80, rows: 24 },
         FromClient::Seen { offset: "1:48300".to_owned() },
+        FromClient::Mouse { button: 0, col: 12, row: 3, up: false },
         FromClient::Pen { take: true },
         FromClient::Control { mode: "human-only".to_owned() },
         FromClient::Open {

@@ -80,11 +80,15 @@ pub fn test(options: &Options) -> Result<(), String> {
         println!("\nNot run here:");
         silent.iter().for_each(|line| println!("  {line}"));
     }
+    println!("\nNot run anywhere: {NOWHERE}");
     let verdict = verdict(&outcome, options.strict && !silent.is_empty());
     // The last line on standard output, alone, whatever the runner wrote.
     println!("\n{} passed, {} failed", outcome.passed, outcome.failed);
     verdict
 }
+
+/// What no machine of ours has, and no program stands in for.
+const NOWHERE: &str = "a login by a key in a FIDO device (no such device); keyrings of macOS and Windows";
 
 /// Whether the whole is a success.
 fn verdict(outcome: &Outcome, forbidden_silence: bool) -> Result<(), String> {

@@ -80,4 +80,5 @@ mod viewer;
 mod viewer_cards;
 mod viewer_pen;
 mod viewer_predicts;
+mod viewer_tools;
 mod viewer_built;

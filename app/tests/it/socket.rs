@@ -54,8 +54,14 @@ fn ask_row(home: &Home, row: &Route, headers: &str) -> (u16, String) {
 #[test]
 fn every_row_of_the_table_asks_for_a_hello_and_a_role() {
     let home = started();
+    let is_served = |row: &Route| {
+        table().iter().any(|it| it.unix.is_some() && it.path == row.path && it.method == row.method)
+    };
     for row in table() {
         let Some(roles) = row.unix else {
+            if is_served(&row) {
+                continue; // By another row, which speaks otherwise there.
+            }
             let (status, answer) = ask_row(&home, &row, &good_hello());
             assert_eq!(status, 404, "{} is a browser's: {answer}", row.path);
             continue;

@@ -243,6 +243,29 @@ fn each_question_of_ssh_is_a_card_and_a_stored_secret_answers_none() {
 }
 
 #[test]
+fn a_person_at_a_terminal_is_asked_there_what_ssh_asks() {
+    let story = "a_person_at_a_terminal_is_asked_there_what_ssh_asks";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let home = stranger(&sshd);
+    home.write_config(DRIVEN);
+    let key = own(&home, "id_ed25519");
+    let mut lock = Command::new("ssh-keygen");
+    lock.args(["-q", "-p", "-P", "", "-N", "open sesame", "-f"]).arg(&key);
+    assert!(lock.output().unwrap().status.success());
+    let mut tty = home.tty(&["up", &remote::target(&sshd)]);
+    tty.wait_text("(yes, no, or the fingerprint)");
+    tty.line("yes");
+    tty.wait_text("Enter passphrase for key");
+    tty.line("open sesame");
+    tty.wait_text("pen free");
+    tty.line("echo it-is-$((40 + 2))");
+    tty.wait_text("it-is-42");
+    tty.send([29]);
+    assert!(tty.wait_exit().success());
+    assert_eq!(masters(&home).len(), 1);
+}
+
+#[test]
 fn a_key_that_ssh_does_not_know_is_a_persons_to_accept_and_a_changed_one_is_refused() {
     let story = "a_key_that_ssh_does_not_know_is_a_persons_to_accept";
     let Some(sshd) = Sshd::start(story) else { return };

@@ -43,10 +43,22 @@ pub(super) struct Needs {
     pub(super) word: Option<String>,
     /// The user's own master, which lives.
     pub(super) master: Option<PathBuf>,
-    /// Why ssh's files were read by ourselves, where they were.
-    pub(super) read: Option<WhyRead>,
+    /// Where it is known from.
+    pub(super) from: From,
     /// A key that no file knows is taken.
     pub(super) takes_new_keys: bool,
+}
+
+/// Where it is known from what a host needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum From {
+    /// ssh's configuration was not asked about it yet.
+    #[default]
+    Nowhere,
+    /// ssh has said it.
+    Asked,
+    /// ssh's files were read by ourselves, for this reason: ssh is not started for it.
+    Read(WhyRead),
 }
 
 impl fmt::Display for Chosen {
@@ -65,7 +77,7 @@ pub(super) async fn needs(
     notes: &mut Vec<String>,
 ) -> Needs {
     let takes_new_keys = answer.new_keys == NewKeys::Taken;
-    let mut needs = Needs { takes_new_keys, ..Needs::default() };
+    let mut needs = Needs { takes_new_keys, from: From::Asked, ..Needs::default() };
     let beyond = &answer.beyond;
     if let Some(path) = &beyond.control_path {
         match joined::look(path).await {
@@ -109,11 +121,22 @@ pub(super) fn choose(house: &HostsSettings, wanted: &Wanted<'_>, needs: &Needs) 
     let (is_openssh, why) = match (choice, &needs.word) {
         (Choice::OpenSsh, _) => (true, who.to_owned()),
         (Choice::Auto, Some(need)) => (true, need.clone()),
-        (Choice::Auto, None) => (false, "nothing here needs the user's ssh".to_owned()),
+        (Choice::Auto, None) => (false, unneeded(needs.from).to_owned()),
         (Choice::Native, Some(need)) => (false, format!("{who}, though {need}")),
         (Choice::Native, None) => (false, who.to_owned()),
     };
     Chosen { is_openssh, why }
+}
+
+fn unneeded(from: From) -> &'static str {
+    match from {
+        From::Nowhere => "ssh's configuration was not asked yet whether more is needed",
+        From::Asked => "nothing here needs the user's ssh",
+        From::Read(WhyRead::Unfamiliar) => {
+            "the user's ssh is not started for a name that only an agent has said"
+        }
+        From::Read(WhyRead::NotInstalled) => "there is no ssh here",
+    }
 }
 
 /// Makes the engine of what was chosen.
@@ -131,7 +154,7 @@ pub(super) fn engine(
     if !chosen.is_openssh {
         return Ok(Engine::Native);
     }
-    if needs.read == Some(WhyRead::Unfamiliar) {
+    if needs.from == From::Read(WhyRead::Unfamiliar) {
         // It would read its configuration, which may run programs, for a word that nobody but an agent has said.
         let (target, word) = (wanted.target.to_string(), "engine = openssh");
         return Err(Box::new(HostRefusal::Unfamiliar { target, word }).into());

@@ -9,6 +9,7 @@ use cotty_core::target::{Target, host_port};
 use cotty_host::native::algorithms::Old;
 use cotty_host::native::known_hosts::{Names, PORT_DEFAULT};
 use cotty_host::native::settings::{Jump, Keep as KeyFile, Limits, Settings};
+use cotty_host::openssh::beyond::Beyond;
 use cotty_host::openssh::names::Names as Written;
 use cotty_host::openssh::reader::Read;
 use cotty_host::openssh::{AgentChoice, Answer, NewKeys};
@@ -226,6 +227,8 @@ impl Settling<'_> {
         if answer.user.is_empty() {
             return Err(nameless(wanted));
         }
+        // Nothing is looked for, and nothing started, on the way to an engine that is not taken for it.
+        answer.beyond = Beyond::default();
         let mut notes = vec![honoured::why_read(wanted, why, &skipped)];
         let mut hop = Hop::Written;
         if why == WhyRead::Unfamiliar {
@@ -236,8 +239,11 @@ impl Settling<'_> {
             (answer.new_keys, hop) = (NewKeys::Asked, Hop::LedTo);
         }
         let mut settled = self.as_ssh_says(wanted, &answer, hops_left, hop).await?;
-        settled.needs =
-            Needs { read: Some(why), takes_new_keys: settled.needs.takes_new_keys, ..Needs::default() };
+        settled.needs = Needs {
+            from: engines::From::Read(why),
+            takes_new_keys: settled.needs.takes_new_keys,
+            ..Needs::default()
+        };
         notes.append(&mut settled.notes);
         Ok(Settled { notes, ..settled })
     }

@@ -13,6 +13,9 @@ use crate::texts;
 /// No more is given at once; of a longer stretch the end.
 const BYTES_MAX: u64 = 1024 * 1024;
 
+/// So much before a piece is looked at for a sequence that began there and ends in it: nothing longer is shown.
+const LEAD_BYTES: u64 = 64 * 1024;
+
 /// A stretch of what was printed, filtered.
 #[derive(Clone, Debug)]
 pub struct Printed {
@@ -49,19 +52,37 @@ impl Hub {
         let hidden = self.0.store.hidden(&stretch.session_id, stretch.from.epoch)?;
         let state_dir = self.0.state_dir.clone();
         let made = tokio::task::spawn_blocking(move || {
-            let mut raw = Vec::new();
-            texts::read_shown(&state_dir, &stretch, &hidden, |bytes| raw.extend_from_slice(bytes))?;
-            Ok(printed(&stretch, &raw, is_cut))
+            let read = |stretch: &Stretch| {
+                let mut raw = Vec::new();
+                texts::read_shown(&state_dir, stretch, &hidden, |bytes| raw.extend_from_slice(bytes))?;
+                Ok::<_, Refusal>(raw)
+            };
+            let lead = if is_cut { Vec::new() } else { read(&before(&stretch))? };
+            Ok(printed(&stretch, &lead, &read(&stretch)?, is_cut))
         });
         made.await.map_err(|error| Refusal::Internal { what: format!("nothing was read: {error}") })?
     }
 }
 
-/// Filters what was read. A piece that was cut out begins with a whole line: what stands before may be half a sequence.
-fn printed(stretch: &Stretch, raw: &[u8], is_cut: bool) -> Printed {
+/// What stands right before a stretch.
+fn before(stretch: &Stretch) -> Stretch {
+    let mut lead = stretch.clone();
+    lead.from.byte = stretch.from.byte.saturating_sub(LEAD_BYTES);
+    lead.to = stretch.from;
+    lead
+}
+
+/// Filters what was read. A piece that was cut out begins with a whole line: what stands before may be half a sequence. One that
+/// goes on where a viewer has everything may begin within a sequence that this viewer was not shown the beginning of: the filter
+/// comes through what stands before, as it came for the viewer.
+fn printed(stretch: &Stretch, lead: &[u8], raw: &[u8], is_cut: bool) -> Printed {
     let skipped = if is_cut { memchr::memchr(b'\n', raw).map_or(0, |it| it + 1) } else { 0 };
     let mut shown = Vec::with_capacity(raw.len());
-    Filter::new(Key::new("")).feed(&raw[skipped..], &mut shown);
+    let mut filter = Filter::new(Key::new(""));
+    let line = memchr::memchr(b'\n', lead).map_or(0, |it| it + 1);
+    filter.feed(&lead[line..], &mut shown);
+    shown.clear();
+    filter.feed(&raw[skipped..], &mut shown);
     Printed { from: stretch.from, to: stretch.to, bytes: shown.into() }
 }
 
@@ -79,7 +100,11 @@ mod tests {
             paged: None,
         };
         let raw = b"38;5m half\r\n\x1b[31mred\x1b[c\x1b[m\r\n";
-        assert_eq!(&printed(&stretch, raw, true).bytes[..], b"\x1b[31mred\x1b[m\r\n");
-        assert!(printed(&stretch, raw, false).bytes.starts_with(b"38;5m"));
+        assert_eq!(&printed(&stretch, b"", raw, true).bytes[..], b"\x1b[31mred\x1b[m\r\n");
+        // Whoever goes on within a sequence gets it whole: its beginning was held back.
+        let lead = b"before\r\n\x1b[";
+        assert!(printed(&stretch, lead, raw, false).bytes.starts_with(b"\x1b[38;5m half"));
+        assert_eq!(&printed(&stretch, b"x\n\x1b]52;c;", b"eA==\x07y", false).bytes[..], b"y");
+        assert_eq!(&printed(&stretch, b"x\n\x1b[", b"6ny", false).bytes[..], b"y");
     }
 }

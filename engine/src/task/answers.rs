@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use cotty_core::evidence::Evidence;
 use cotty_core::gate;
+use cotty_core::mouse;
 use cotty_core::names::{Mode, Principal, Role, RunId, RunKind};
 use cotty_core::refusal::Refusal;
 use cotty_core::run::RunState;
@@ -75,6 +76,7 @@ impl Owner {
             Request::Keys { seat, sequence, bytes, how, reply } => {
                 drop(reply.send(self.type_for(now, seat, sequence, bytes, how)));
             }
+            Request::Mouse { who, event, reply } => drop(reply.send(self.point(now, &who, event))),
             Request::Pen { who, order, reply } => drop(reply.send(self.pass_pen(now, &who, order))),
             Request::SeatSize { seat, cols, rows } => self.resize_seat(seat, cols, rows),
             Request::Leave { seat } => self.leave_seat(seat),
@@ -404,6 +406,13 @@ impl Owner {
         self.note_owner();
         self.note(&who, "detached");
         self.viewers.tell(&ViewEvent::Presence { who: self.viewers.labels() });
+    }
+
+    /// Only who knows what the program asks for now can say it in its words; a page may be behind.
+    fn point(&mut self, now: Instant, who: &Principal, event: mouse::Event) -> Result<(), Refusal> {
+        let screen = self.session.screen();
+        let Some(told) = mouse::encode(event, screen.modes(), screen.size()) else { return Ok(()) };
+        self.session.submit(now, who, Input::Keys(told.into())).map(drop)
     }
 
     /// The pen of a person without a viewer falls back soon.

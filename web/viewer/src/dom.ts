@@ -68,6 +68,10 @@ const ICONS = {
   more: "M3.4 8h.2M7.9 8h.2M12.4 8h.2",
   shell: "m3 4.5 3.5 3.5L3 11.5M8.5 12H13",
   device: "M3.5 3h9v4h-9zM3.5 9h9v4h-9zM5.5 5h.01M5.5 11h.01",
+  search: "M10.2 10.2l3.3 3.3M7 2.8a4.2 4.2 0 1 1 0 8.4 4.2 4.2 0 0 1 0-8.4z",
+  up: "m3.5 10 4.5-4.5L12.5 10",
+  down: "M3.5 6 8 10.5 12.5 6",
+  cross: "m4 4 8 8M12 4l-8 8",
   paste: "M4.5 3h7v11h-7zM6 3V2h4v1M6 7.5h4M6 10.2h4",
   keyboard: "M1.8 4.5h12.4v7.5H1.8zM4 7h.01M6.7 7h.01M9.3 7h.01M12 7h.01M5 9.6h6",
 } as const;

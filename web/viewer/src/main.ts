@@ -7,6 +7,7 @@ import "./viewer.css";
 import { Away, Refused, Stranger, enter, forget, get } from "./access";
 import { HomePage } from "./home";
 import { note } from "./note";
+import { note_renderer } from "./renderer";
 import { SessionPage } from "./session";
 import type { Me, Session } from "./wire";
 
@@ -17,6 +18,7 @@ function is_old(me: Me): boolean {
 }
 
 async function begin(): Promise<void> {
+  note_renderer();
   const entered = await enter();
   if (entered !== "in") return note(entered === "used" ? "login_used" : "login_needed");
   const me = await get<Me>("/api/v1/me");

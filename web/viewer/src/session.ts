@@ -4,19 +4,23 @@ import { get } from "./access";
 import { fill, h, icon, remote } from "./dom";
 import { title } from "./asked";
 import { Cards } from "./cards";
+import { Chords } from "./chords";
 import { draw_pen, draw_presence } from "./frame";
 import type { Message } from "./frame";
 import { KeyBar } from "./keybar";
 import { bar } from "./pen";
+import { draw_with_card } from "./renderer";
+import { Search } from "./search";
 import type { Act, Known } from "./pen";
 import { fetch_printed } from "./printed";
 import { Predicting } from "./predicting";
 import { is_phone, is_wide } from "./settings";
 import { Side } from "./side";
+import type { Seen } from "./side";
 import { Socket } from "./socket";
 import { Screen } from "./terminal";
 import { writes } from "./wire";
-import type { Frame, FromServer, Holds, Me, Session } from "./wire";
+import type { Evidence, Frame, FromServer, Holds, Me, Session } from "./wire";
 import { say, say_with } from "./words";
 
 /** A message takes the bar's place for this long. */
@@ -30,6 +34,8 @@ export class SessionPage {
   private readonly keybar: KeyBar;
   private readonly cards: Cards;
   private readonly predicting: Predicting;
+  private readonly search: Search;
+  private readonly chords: Chords;
   private readonly opening = h("div", { class: "opening" });
   /** The card that the address names. */
   private wanted = /^#(q\d+)$/.exec(location.hash)?.[1];
@@ -40,13 +46,14 @@ export class SessionPage {
   private readonly spoken = h("div", { class: "spoken", role: "status", "aria-live": "polite" });
   private message: Message | undefined;
   private message_timer = 0;
-  private strip = false;
   private viewers: string[] = [];
   private status: Session | undefined;
   private looking = 0;
   private was_live = false;
   private skipped: string | undefined;
   private rung = false;
+  private renderer = "";
+  private evidence: Evidence | undefined;
   private is_over = false;
 
   constructor(private readonly name: string, private readonly me: Me) {
@@ -57,6 +64,7 @@ export class SessionPage {
     const stage = h("div", { class: "term" });
     const more = h("button", { class: "bare", "aria-label": say("more"), "aria-pressed": "false", onclick: () => this.toggle_side() }, icon("more"));
     const back = me.session ? null : h("a", { class: "button bare", href: "/" }, icon("back"), h("span", { class: "wide-only" }, say("sessions")));
+    const look_for = h("button", { class: "bare", "aria-label": say("search"), onclick: () => void this.search.open() }, icon("search"));
     this.side = new Side(this, more);
     this.cards = new Cards({
       session: name,
@@ -68,23 +76,38 @@ export class SessionPage {
     this.keybar = new KeyBar((keys) => this.type(keys), (text) => this.paste(text), () => this.screen.xterm.textarea);
     this.frame_element = h("div", { class: "frame no-side" },
       h("header", { class: "top" }, back, back && h("span", { class: "rule" }), h("h1", {}, remote(name, "")), this.address,
-        h("span", { class: "grow" }), this.presence, h("span", { class: "rule wide-only" }), more),
+        h("span", { class: "grow" }), this.presence, h("span", { class: "rule wide-only" }), look_for, more),
       h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage, this.opening),
       this.pen, this.keybar.element, this.side.element, this.spoken);
     document.body.replaceChildren(this.frame_element);
     this.place_cards();
     matchMedia("(max-width: 767px)").addEventListener("change", () => this.place_cards());
     document.title = `${name} · cotty`;
+    this.chords = new Chords(stage, {
+      strip: (shown) => shown ? this.tell({ said: say("strip") }, 0) : this.untell(),
+      type: (keys) => this.type(keys),
+      act: (act) => this.act(act),
+      pen: () => this.act(bar(this.known, Date.now()).acts.map((it) => it.act).find((it) => it === "release" || it === "take" || it === "take_over")),
+      copy: () => this.copy(),
+      search: () => void this.search.open(),
+      sessions: () => me.session ? undefined : location.assign("/"),
+      side: () => this.toggle_side(),
+      leave: () => (this.pen.querySelector<HTMLElement>("button") ?? this.frame_element.querySelector<HTMLElement>(".top a, .top button"))?.focus(),
+      scroll: (key) => this.screen.scroll(key),
+    });
     this.screen = new Screen(stage, {
       key: (keys) => this.type(this.keybar.with_held(keys)),
-      binary: (bytes) => this.may_type() && this.socket.binary(bytes),
+      mouse: (event) => this.may_type() && this.socket.mouse(event),
       paste: (text) => this.paste(text),
-      chord: (event) => this.chord(event),
+      chord: (event) => this.chords.takes(event),
       scrolled: (up) => this.scrolled(up),
-      points_at: (url) => url ? this.tell({ said: say("link_hint", { url: url.slice(0, 120) }) }) : this.untell(),
+      points_at: (url) => this.point_at(url),
       bell: () => this.ring(),
     });
     this.predicting = new Predicting(this.screen);
+    this.search = new Search(this.screen, () => this.focus());
+    look_for.before(this.search.element);
+    void draw_with_card(this.screen.xterm).then((it) => { this.renderer = it; });
     this.socket = new Socket(name, {
       message: (it) => this.heard(it),
       frame: (it) => this.printed(it),
@@ -95,6 +118,10 @@ export class SessionPage {
     addEventListener("resize", () => this.fit());
     document.addEventListener("visibilitychange", () => this.title());
     matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => this.screen.dress());
+    addEventListener("hashchange", () => {
+      this.wanted = /^#(q\d+)$/.exec(location.hash)?.[1];
+      if (this.wanted && this.cards.open) this.show_card();
+    });
     setInterval(() => { this.cards.tick(); this.draw(); }, 1000);
     void this.socket.open();
     void this.look();
@@ -107,8 +134,15 @@ export class SessionPage {
   get session(): string { return this.name; }
   get role(): string { return this.known.role; }
   get is_bound(): boolean { return !!this.me.session; }
-  get seen(): { status: Session | undefined; viewers: string[]; known: Known; instance: string } {
-    return { status: this.status, viewers: this.viewers, known: this.known, instance: this.me.instance };
+  get seen(): Seen {
+    const { status, viewers, known, evidence, renderer } = this;
+    return { status, viewers, known, evidence, renderer, instance: this.me.instance, round_trip_ms: this.predicting.it.round_trip_ms };
+  }
+
+  /** Gives the session other words for people. */
+  async label(words: string): Promise<void> {
+    const order = { name: this.name, target: this.status?.target ?? "local", label: words, wait_ms: 0 };
+    await get("/api/v1/sessions", order).then(() => this.look(), (error: Error) => this.tell({ said: error.message }));
   }
 
   dress(): void {
@@ -122,7 +156,7 @@ export class SessionPage {
 
   ask_close(): void {
     this.tell({
-      said: say("close_ask", { name: this.name }),
+      said: this.known.run ? say("close_ask_runs", { name: this.name, id: this.known.run.id }) : say("close_ask", { name: this.name }),
       acts: [
         { word: say("close"), primary: true, does: () => void this.close() },
         { word: say("keep_open"), does: () => this.untell() },
@@ -179,65 +213,6 @@ export class SessionPage {
     const text = this.screen.xterm.getSelection();
     if (!text) return;
     void navigator.clipboard.writeText(text).then(() => this.tell({ said: say("copied", { n: text.split("\n").length }) }));
-  }
-
-  /** Returns whether a key is the page's own. All else belongs to the terminal, always. */
-  private chord(event: KeyboardEvent): boolean {
-    if (event.type !== "keydown") return this.strip;
-    const own = (event.ctrlKey && event.shiftKey) || event.metaKey;
-    const letter = event.key.toLowerCase();
-    if (this.strip) return this.after_chord(event, letter);
-    if (own && letter === "k") {
-      event.preventDefault();
-      this.strip = true;
-      this.tell({ said: say("strip") }, 0);
-      return true;
-    }
-    if (own && letter === "c") {
-      event.preventDefault();
-      this.copy();
-      return true;
-    }
-    // The browser pastes by itself, and the paste comes to us.
-    if (own && letter === "v") return true;
-    if (event.shiftKey && ["PageUp", "PageDown", "Home", "End"].includes(event.key)) {
-      event.preventDefault();
-      this.scroll(event.key);
-      return true;
-    }
-    return false;
-  }
-
-  private after_chord(event: KeyboardEvent, letter: string): boolean {
-    if (["Control", "Shift", "Meta", "Alt"].includes(event.key)) return true;
-    event.preventDefault();
-    this.strip = false;
-    this.untell();
-    const acts = bar(this.known, Date.now()).acts.map((it) => it.act);
-    if (letter === "k" && event.ctrlKey) this.type("\x0b");
-    else if (letter === "p") this.act(acts.find((it) => it === "release" || it === "take" || it === "take_over"));
-    else if (letter === "a") this.act("answer");
-    else if (letter === "i") this.act("interrupt");
-    else if (letter === "g") this.act("back");
-    else if (letter === "s" && !this.me.session) location.assign("/");
-    else if (letter === "d") this.toggle_side();
-    else if (event.key === "Tab") this.leave();
-    return true;
-  }
-
-  /** Takes the focus out of the terminal: to the first button of the pen bar, or of the top bar. */
-  private leave(): void {
-    const first = this.pen.querySelector<HTMLElement>("button") ?? this.frame_element.querySelector<HTMLElement>(".top a, .top button");
-    first?.focus();
-  }
-
-  private scroll(key: string): void {
-    const { xterm } = this.screen;
-    if (key === "Home") xterm.scrollToTop();
-    else if (key === "End") xterm.scrollToBottom();
-    else xterm.scrollPages(key === "PageUp" ? -1 : 1);
-    const buffer = xterm.buffer.active;
-    this.scrolled(buffer.baseY - buffer.viewportY);
   }
 
   private scrolled(up: number): void {
@@ -417,6 +392,7 @@ export class SessionPage {
       const run = status.running;
       known.run = run ? { id: run.id, state: run.state, input: run.input, since: Date.now() - run.took_ms } : undefined;
       this.viewers = status.viewers;
+      await this.judge();
       this.side.draw();
       this.title();
       this.draw();
@@ -462,6 +438,13 @@ export class SessionPage {
     this.draw();
   }
 
+  /** How the command that runs was judged, where somebody looks at it. */
+  private async judge(): Promise<void> {
+    const id = this.known.run?.id;
+    if (!id || this.me.session || this.frame_element.classList.contains("no-side")) return void (this.evidence = undefined);
+    this.evidence = await get<Evidence>(`/api/v1/evidence?command=${id}`).catch(() => undefined);
+  }
+
   // The stage.
 
   /** The size that is asked for: a phone in portrait never shrinks a session, and who only watches asks for none. */
@@ -479,6 +462,7 @@ export class SessionPage {
   private toggle_side(): void {
     const open = this.frame_element.classList.toggle("no-side");
     this.side.shown(!open);
+    if (!open) void this.look();
     if (is_wide()) this.fit();
     else this.screen.follow_cursor();
     this.card_changed();
@@ -503,6 +487,13 @@ export class SessionPage {
   private speak(said: string, at_once = false): void {
     this.spoken.setAttribute("aria-live", at_once ? "assertive" : "polite");
     this.spoken.textContent = said;
+  }
+
+  /** The host that a link truly leads to comes first, whatever stands before an @ in it. */
+  private point_at(url: string | undefined): void {
+    if (!url || !URL.canParse(url)) return this.untell();
+    const { host, href } = new URL(url);
+    this.tell({ said: say("link_hint", { host, url: href.slice(0, 120) }) });
   }
 
   private ring(): void {

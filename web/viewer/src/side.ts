@@ -5,8 +5,17 @@ import { age, fill, h, remote, shape } from "./dom";
 import type { Known } from "./pen";
 import { choose, settings } from "./settings";
 import { governs } from "./wire";
-import type { Session } from "./wire";
+import type { Evidence, Session } from "./wire";
 import { say } from "./words";
+
+/** What the page knows. */
+export interface Seen {
+  status: Session | undefined; viewers: string[]; known: Known; instance: string;
+  evidence: Evidence | undefined; renderer: string; round_trip_ms: number;
+}
+
+/** So many of the last steps of a verdict are shown. */
+const STEPS_MAX = 8;
 
 /** What the side asks of its page. */
 interface Page {
@@ -14,7 +23,8 @@ interface Page {
   readonly role: string;
   /** Its login is of this session alone. */
   readonly is_bound: boolean;
-  readonly seen: { status: Session | undefined; viewers: string[]; known: Known; instance: string };
+  readonly seen: Seen;
+  label(words: string): Promise<void>;
   choose(mode: string): void;
   ask_close(): void;
   dress(): void;
@@ -40,7 +50,7 @@ export class Side {
 
   draw(): void {
     if (!this.open) return;
-    fill(this.blocks, h("div", { class: "blocks" }, this.modes(), this.here(), this.diagnostics(), this.settings(), this.ways_out()));
+    fill(this.blocks, h("div", { class: "blocks" }, this.modes(), this.here(), this.labelled(), this.diagnostics(), this.verdict(), this.settings(), this.ways_out()));
   }
 
   private modes(): HTMLElement {
@@ -65,7 +75,7 @@ export class Side {
   }
 
   private diagnostics(): HTMLElement {
-    const { status, known, instance } = this.page.seen;
+    const { status, known, instance, round_trip_ms, renderer } = this.page.seen;
     if (!status) return h("section", {});
     const fact = (name: string, value: string | null | undefined) => value ? [h("dt", {}, name), h("dd", {}, remote(value))] : [];
     return h("section", {}, h("h2", {}, say("diagnostics")), h("dl", { class: "facts" },
@@ -73,9 +83,26 @@ export class Side {
       ...fact("State", status.detail ? `${known.state}, ${status.detail}` : known.state),
       ...fact("Runs", status.running?.command), ...fact("Asks", status.running?.asks),
       ...fact("Host", status.account), ...fact("Shell", status.shell), ...fact("Directory", status.cwd),
-      ...fact("Size", `${status.cols} × ${status.rows}`), ...fact("Opened by", status.opened_by.label || status.opened_by.role),
+      ...fact("Size", `${status.cols} × ${status.rows}`), ...fact("Round trip", round_trip_ms ? `${Math.round(round_trip_ms)} ms, key to echo` : undefined), ...fact("Drawn by", renderer),
+      ...fact("Opened by", status.opened_by.label || status.opened_by.role),
       ...fact("Idle", age(status.idle_ms)), ...fact("Printed", status.next_offset), ...fact("Instance", instance),
       ...status.warnings.flatMap((it) => fact("Warning", it))));
+  }
+
+  /** How it was judged what the command that runs does: each fact, and when. */
+  private verdict(): HTMLElement | null {
+    const { evidence } = this.page.seen;
+    if (!evidence) return null;
+    const steps = evidence.evidence.slice(-STEPS_MAX).flatMap((it) => [h("dt", {}, `${(it.after_ms / 1000).toFixed(2)} s`), h("dd", {}, remote(it.words))]);
+    return h("section", {}, h("h2", {}, say("verdict", { id: evidence.run.id })), h("dl", { class: "facts" }, ...steps));
+  }
+
+  /** Words for people, which everybody sees. */
+  private labelled(): HTMLElement | null {
+    if (!governs(this.page.role) || this.page.is_bound) return null;
+    const label = h("input", { class: "field", type: "text", "aria-label": say("label"), maxlength: "80", value: this.page.seen.status?.label ?? "" });
+    const set = h("button", { onclick: () => void this.page.label(label.value) }, say("set_label"));
+    return h("section", {}, h("h2", {}, say("label")), h("div", { class: "labelled" }, label, set));
   }
 
   private settings(): HTMLElement {

@@ -2,6 +2,7 @@
 
 import { Away, Refused, Stranger, ask, doubt, is_there, present, prove } from "./access";
 import { CLOSE, frame, latin } from "./wire";
+import type { Mouse } from "./terminal";
 import type { Frame, FromServer } from "./wire";
 
 /** What the socket tells of. */
@@ -174,9 +175,9 @@ export class Socket {
     return this.seq;
   }
 
-  /** The same for bytes that are no text. */
-  binary(bytes: string): void {
-    if (this.tell({ type: "key", seq: this.seq + 1, bytes })) this.unanswered.push(++this.seq);
+  /** Where the mouse is, and what it does. */
+  mouse(event: Mouse): void {
+    this.tell({ type: "mouse", ...event });
   }
 
   paste(text: string): void {

@@ -10,13 +10,26 @@ import { is_phone, settings } from "./settings";
 /** What the terminal tells of. */
 export interface Does {
   key(bytes: string): void;
-  binary(bytes: string): void;
+  mouse(event: Mouse): void;
   paste(text: string): void;
   /** Returns whether the key is ours. */
   chord(event: KeyboardEvent): boolean;
   scrolled(lines_up: number): void;
   points_at(url: string | undefined): void;
   bell(): void;
+}
+
+/** An event of the mouse: the button with its bits as xterm numbers them, and the cell, from 0. */
+export interface Mouse { button: number; col: number; row: number; up: boolean }
+
+/** Reads what xterm says of the mouse, in either of its encodings. */
+export function mouse(data: string): Mouse | undefined {
+  const sgr = /^\x1b\[<(\d{1,3});(\d{1,4});(\d{1,4})([Mm])$/.exec(data);
+  if (sgr) return { button: Number(sgr[1]), col: Number(sgr[2]) - 1, row: Number(sgr[3]) - 1, up: sgr[4] === "m" };
+  if (!data.startsWith("\x1b[M") || data.length !== 6) return undefined;
+  const at = (place: number) => data.charCodeAt(place);
+  const button = at(3) - 32;
+  return { button, col: at(4) - 33, row: at(5) - 33, up: (button & 3) === 3 && (button & 96) === 0 };
 }
 
 const NAMES = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
@@ -88,8 +101,17 @@ export class Screen {
   private listen(): void {
     const { xterm, does } = this;
     // That the page has the focus is nothing a person types: a program that asks for it would have the page type.
-    xterm.onData((data) => data === "\x1b[I" || data === "\x1b[O" ? undefined : does.key(data));
-    xterm.onBinary((data) => does.binary(data));
+    xterm.onData((data) => {
+      if (data === "\x1b[I" || data === "\x1b[O") return;
+      const pointed = mouse(data);
+      if (pointed) does.mouse(pointed);
+      else does.key(data);
+    });
+    // Only the mouse speaks in bytes; the daemon says it anew, in what the program asks for by then.
+    xterm.onBinary((data) => {
+      const pointed = mouse(data);
+      if (pointed) does.mouse(pointed);
+    });
     xterm.onBell(() => does.bell());
     xterm.onScroll(() => this.tell_scroll());
     xterm.attachCustomKeyEventHandler((event) => !does.chord(event));
@@ -105,6 +127,14 @@ export class Screen {
   private tell_scroll(): void {
     const buffer = this.xterm.buffer.active;
     this.does.scrolled(buffer.baseY - buffer.viewportY);
+  }
+
+  /** Scrolls by a key. */
+  scroll(key: string): void {
+    if (key === "Home") this.xterm.scrollToTop();
+    else if (key === "End") this.xterm.scrollToBottom();
+    else this.xterm.scrollPages(key === "PageUp" ? -1 : 1);
+    this.tell_scroll();
   }
 
   private hover(url: string | undefined): void {

@@ -10,6 +10,9 @@ export interface Run {
   reason?: string; took_ms: number; asks?: string;
 }
 
+/** How a command was judged. */
+export interface Evidence { run: { id: string }; evidence: { kind: string; after_ms: number; words: string }[] }
+
 /** What keeps others from writing. */
 export interface Holds { run?: string; run_by?: Who; draft?: Who; parked?: Who; taken?: { who: Who; left_ms: number } }
 

@@ -30,6 +30,32 @@ async fn a_busy_viewer_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_for_a_viewer_comes_in_few_pieces_and_in_order_with_all_else() {
+    let mut it = Played::at_prompt();
+    let mut viewer = it.views().await;
+    next_shown(&mut viewer).await;
+    for text in ["one ", "two ", "three"] {
+        it.prints(text).await;
+        quiet().await;
+    }
+    let other = it.views().await;
+    it.prints("four").await;
+    quiet().await;
+    assert_eq!(next_shown(&mut viewer).await, "one two three");
+    assert!(matches!(viewer.next().await, ViewEvent::Presence { who } if who.len() == 2));
+    assert_eq!(next_shown(&mut viewer).await, "four");
+    // A piece has its measure.
+    let text = "x".repeat(40 * 1024);
+    for _ in 0..4 {
+        it.prints(&text).await;
+        quiet().await;
+    }
+    let pieces = [next_shown(&mut viewer).await.len(), next_shown(&mut viewer).await.len()];
+    assert_eq!(pieces, [80 * 1024, 80 * 1024]);
+    drop(other);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_late_viewer_gets_the_screen_then_only_what_is_new() {
     let mut it = Played::at_prompt();
     it.prints("old").await;
