@@ -16,9 +16,9 @@ fn a_connection_of_a_device_is_opened_by_its_own_name() {
     let (Some(shop), Some(till)) = (Sshd::start(story), Sshd::start(story)) else { return };
     let home = remote::home(&[&shop, &till]);
     fs::copy(shop.file("authorized_keys"), till.file("authorized_keys")).unwrap();
-    home.write_config(&format!(
-        "targets = \"configured\"\n[defaults]\nlabel = \"ours\"\n[groups.eu]\nhost_ = 0\n[devices.shop]\n"
-    ));
+    home.write_config(
+        "targets = \"configured\"\n[defaults]\nlabel = \"ours\"\n[groups.eu]\nhost_ = 0\n[devices.shop]\n",
+    );
     // A word that is none says so with its line.
     let refused = home.run(&["config", "check"]);
     assert!(
