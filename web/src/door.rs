@@ -5,6 +5,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,12 @@ const PORTS_TRIED: u16 = 200;
 
 /// So many connections that have shown no credential may be open; the oldest goes.
 const STRANGERS_MAX: usize = 32;
+
+/// So long each has to show one before another takes its place; meanwhile those that come wait.
+const CHANCE: Duration = Duration::from_secs(1);
+
+/// Whether there is room is looked at this often.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// The file that remembers the port, in the state directory.
 const FILE: &str = "http.json";
@@ -88,7 +95,7 @@ pub struct Door {
     binding: tokio::sync::Mutex<()>,
     /// To the server.
     listeners: mpsc::Sender<TcpListener>,
-    strangers: Mutex<VecDeque<(u64, CancellationToken)>>,
+    strangers: Mutex<VecDeque<(u64, CancellationToken, Instant)>>,
     next: std::sync::atomic::AtomicU64,
 }
 
@@ -150,14 +157,25 @@ impl Door {
         Ok(address)
     }
 
+    /// Waits until one more may come: whoever came just now is not sent away before it could say a word.
+    pub(crate) async fn room(&self) {
+        let is_full = || {
+            let strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
+            strangers.len() >= STRANGERS_MAX && strangers.front().is_some_and(|it| it.2.elapsed() < CHANCE)
+        };
+        while is_full() {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
     /// Takes note of a connection that has shown no credential. Its token is cancelled when too many came after it.
     pub(crate) fn stranger(&self) -> (u64, CancellationToken) {
         let number = self.next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let sent_away = CancellationToken::new();
         let mut strangers = self.strangers.lock().unwrap_or_else(PoisonError::into_inner);
-        strangers.push_back((number, sent_away.clone()));
+        strangers.push_back((number, sent_away.clone(), Instant::now()));
         while strangers.len() > STRANGERS_MAX {
-            if let Some((_, oldest)) = strangers.pop_front() {
+            if let Some((_, oldest, _)) = strangers.pop_front() {
                 oldest.cancel();
             }
         }

@@ -9,6 +9,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::guard::Stranger;
@@ -55,13 +56,18 @@ pub async fn serve_tcp(mut listeners: mpsc::Receiver<TcpListener>, served: Serve
 
 async fn take(listener: TcpListener, served: Served, router: Router) {
     loop {
+        let taken = async {
+            served.door.room().await;
+            listener.accept().await
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = taken => accepted,
             () = served.stopping.cancelled() => return,
         };
         match accepted {
             Ok((stream, _)) => {
-                drop(served.tasks.spawn(converse_tcp(stream, served.clone(), router.clone())));
+                let stranger = served.door.stranger();
+                drop(served.tasks.spawn(converse_tcp(stream, stranger, served.clone(), router.clone())));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be taken");
@@ -77,10 +83,14 @@ async fn converse(stream: UnixStream, served: Served, router: Router) {
 }
 
 /// A connection that shows no credential makes room for those that come after it.
-async fn converse_tcp(stream: TcpStream, served: Served, router: Router) {
+async fn converse_tcp(
+    stream: TcpStream,
+    (number, sent_away): (u64, CancellationToken),
+    served: Served,
+    router: Router,
+) {
     // A key is a packet of its own.
     stream.set_nodelay(true).ok();
-    let (number, sent_away) = served.door.stranger();
     tokio::select! {
         () = speak(stream, &served, router, Stranger(number)) => {}
         () = sent_away.cancelled() => {}
