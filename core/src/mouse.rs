@@ -1,20 +1,6 @@
 //! What a mouse says to a program, in the encoding that the program has asked for, and nothing where it has asked for none.
 
-use crate::screen::Modes;
-
-/// Which movements a program wants to hear of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Wanted {
-    /// None.
-    #[default]
-    Nothing,
-    /// Buttons that go down and up, and the wheel.
-    Clicks,
-    /// That, and movements while a button is down.
-    Drags,
-    /// Every movement.
-    Motion,
-}
+use crate::screen::{Modes, Wanted};
 
 /// One event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

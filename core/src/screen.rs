@@ -10,7 +10,6 @@ mod rolled;
 use alacritty_terminal::grid::Dimensions;
 use alacritty_terminal::term::TermMode;
 
-use crate::mouse::Wanted;
 use emulator::Emulator;
 use gate::Gate;
 pub(crate) use rolled::{ROWS, Rolled};
@@ -27,6 +26,20 @@ const ROWS_MAX: u16 = 500;
 /// Brings a size into what the model of the terminal can hold. Nothing else decides this.
 pub fn clamp(cols: u16, rows: u16) -> (u16, u16) {
     (cols.clamp(COLUMNS_MIN, COLUMNS_MAX), rows.clamp(1, ROWS_MAX))
+}
+
+/// Which movements a program wants to hear of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// None.
+    #[default]
+    Nothing,
+    /// Buttons that go down and up, and the wheel.
+    Clicks,
+    /// That, and movements while a button is down.
+    Drags,
+    /// Every movement.
+    Motion,
 }
 
 /// What a program has set on the terminal, as far as somebody decides by it.

@@ -66,7 +66,6 @@ fn over_a_slow_line_keys_are_shown_at_once_and_stand_where_their_echo_puts_them(
     let soon = after.iter().filter(|it| took(it).is_some_and(|ms| ms <= 20.0)).count();
     let figures: Vec<String> =
         after.iter().map(|it| format!("{:.0}", took(it).unwrap_or(f64::NAN))).collect();
-    eprintln!("{soon} of {} keys shown within 20 ms: {}", after.len(), figures.join(" "));
     assert!(soon * 10 >= after.len() * 9, "{soon} of {}: {figures:?}", after.len());
     scene.is_settled();
     // No cell is wrong: what stands there is what the daemon's own terminal has.
