@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn what_an_encoding_cannot_say_and_what_is_outside_is_not_said() {
         assert_eq!(said("\x1b[?1000h", 0, (250, 2), false), None);
-        assert_eq!(said("\x1b[?1000h\x1b[?1005h", 0, (250, 2), false).map(|it| it.len()), Some(7));
+        assert_eq!(said("\x1b[?1000h\x1b[?1005h", 0, (250, 2), false).map(|it| it.chars().count()), Some(7));
         assert_eq!(said("\x1b[?1000h\x1b[?1006h", 0, (300, 2), false), None);
         assert_eq!(said("\x1b[?1000h", 240, (1, 1), false), None);
     }
