@@ -136,11 +136,6 @@ impl Desk {
         Self::of(client(&home), home)
     }
 
-    /// Its sessions are over SSH.
-    pub(crate) fn is_over_ssh(&self) -> bool {
-        self.target != "local"
-    }
-
     /// The desk of this client.
     pub(crate) fn of(agent: Mcp, home: impl Into<Arc<Home>>) -> Self {
         Self {

@@ -203,31 +203,64 @@ fn every_case_is_told_right_in_a_shell_of_sudo() {
     if !have("sudo", test) {
         return;
     }
-    here_and_there(|desk| {
-        // sudo gives the shell a terminal of its own, into which only a holder sees.
-        let sight = if desk.is_over_ssh() { Sight::None } else { Sight::Clear };
-        for shell in shells() {
+    let story = |sight| {
+        move |desk: &mut Desk, shell: &str| {
             let opens = format!("sudo -n -u nobody {}", starts(shell));
             told_inside(desk, &format!("sudo{shell}"), shell, &opens, sight);
         }
-    });
+    };
+    side_by_side(Desk::new, story(Sight::Clear));
+    if let Some(sshd) = Sshd::start(test) {
+        // sudo gives the shell a terminal of its own, into which only a holder sees.
+        side_by_side(|| Desk::over(&sshd), story(Sight::None));
+    }
+}
+
+#[test]
+fn every_case_is_told_right_beyond_a_hop() {
+    let Some(sshd) = Sshd::start("every_case_is_told_right_beyond_a_hop") else { return };
+    side_by_side(Desk::new, |desk, shell| told_beyond(desk, &sshd, shell));
 }
 
 #[test]
 fn every_case_is_told_right_beyond_a_second_hop() {
     let Some(sshd) = Sshd::start("every_case_is_told_right_beyond_a_second_hop") else { return };
-    let known = sshd.known_hosts();
-    let mut desk = Desk::new();
-    for shell in shells() {
-        // Beyond a hop the account's own shell is asked for.
-        let starts = format!("env SHELL=/bin/{shell} {}", starts(shell));
-        let opens = format!(
-            "ssh -tt -F none -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} -p {} {}@127.0.0.1 exec {starts}",
-            known.display(),
-            sshd.file("user_ed25519").display(),
-            sshd.port(),
-            sshd.user()
-        );
-        told_inside(&mut desk, &format!("hop{shell}"), shell, &opens, Sight::None);
-    }
+    side_by_side(|| Desk::over(&sshd), |desk, shell| told_beyond(desk, &sshd, shell));
+}
+
+/// Goes on from a session by ssh, and tells a shell there all cases.
+fn told_beyond(desk: &mut Desk, sshd: &Sshd, shell: &str) {
+    // There the account's own shell is asked for.
+    let starts = format!("env SHELL=/bin/{shell} {}", starts(shell));
+    let opens = format!(
+        "ssh -tt -F none -o UserKnownHostsFile={} -o IdentitiesOnly=yes -i {} -p {} {}@127.0.0.1 exec {starts}",
+        sshd.known_hosts().display(),
+        sshd.file("user_ed25519").display(),
+        sshd.port(),
+        sshd.user()
+    );
+    told_inside(desk, &format!("hop{shell}"), shell, &opens, Sight::None);
+}
+
+/// Tells a story in every shell, a few at once, each at a desk of its own: most of it is waiting.
+fn side_by_side(desk: impl Fn() -> Desk + Sync, story: impl Fn(&mut Desk, &str) + Sync) {
+    let name = std::thread::current().name().unwrap_or("a story side by side").to_owned();
+    let all = shells();
+    let tell = |some: &[&str]| {
+        let mut desk = desk();
+        some.iter().for_each(|shell| story(&mut desk, shell));
+    };
+    std::thread::scope(|scope| {
+        let begin = |some| {
+            let named = std::thread::Builder::new().name(name.clone());
+            let tell = &tell;
+            named.spawn_scoped(scope, move || tell(some)).unwrap()
+        };
+        let begun: Vec<_> = all.chunks(2).map(begin).collect();
+        for told in begun {
+            if let Err(panic) = told.join() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    });
 }

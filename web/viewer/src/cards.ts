@@ -195,7 +195,7 @@ export class Cards {
     enter_goes_to(field, trust);
     return [
       h("div", { class: "prints" }, h("small", {}, `${card.algorithm ?? ""}, SHA256`), ...rows(key).flatMap((it) => [document.createTextNode(it), h("br")])),
-      h("div", { class: "compare" }, field, verdict), facts(card),
+      ...helps(card.helps ?? []), h("div", { class: "compare" }, field, verdict), facts(card),
       h("div", { class: "actions" }, trust, this.button(drawn, say("refuse"), "", () => this.send(drawn, undefined))),
     ];
   }
@@ -303,4 +303,13 @@ function facts(card: Card): HTMLElement {
 function notify(card: Card, session: string): void {
   if (!document.hidden || !("Notification" in globalThis) || Notification.permission !== "granted" || !settings().notify) return;
   new Notification(say("notify_title", { title: title(card), name: session }), { tag: card.id, body: `cotty answer ${card.id}` });
+}
+
+/** What helps to judge a key: under which other names it is known, and its picture for those who know that. */
+function helps(lines: string[]): HTMLElement[] {
+  const is_picture = (it: string) => /^[+|]/.test(it);
+  const known = lines.filter((it) => !is_picture(it)).map((it) => h("p", { class: "say" }, remote(it, "")));
+  const picture = lines.filter(is_picture).join("\n");
+  if (!picture) return known;
+  return [...known, h("details", { class: "picture" }, h("summary", {}, say("hostkey_picture")), h("pre", {}, picture))];
 }

@@ -25,7 +25,7 @@ export interface Session {
 
 export interface Card {
   id: string; kind: "host-key" | "passphrase" | "password" | "challenge"; session: string; target: string; wants: string;
-  account?: string; key?: string; algorithm?: string; host?: string; file?: string; words?: string; why?: string; echo: boolean;
+  account?: string; key?: string; algorithm?: string; host?: string; file?: string; words?: string; helps?: string[]; why?: string; echo: boolean;
   asked_by: Who; attempt: number; left_ms: number;
   /** When it ends, on this page's own clock. */
   ends?: number;

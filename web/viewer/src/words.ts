@@ -113,6 +113,7 @@ const TABLE = {
   hostkey_same: ["Same", "相同"],
   hostkey_different: ["Different", "不同"],
   hostkey_note: ["No password has been sent yet.", "尚未发送任何密码。"],
+  hostkey_picture: ["Picture", "图形"],
   hostkey_trust: ["Trust this key", "信任此密钥"],
   compare: ["Compare", "比较"],
   card_left: ["{t} left", "剩余 {t}"],
