@@ -156,6 +156,9 @@ fn judge_foreground(facts: &Facts, around: &Surroundings, shell: u32) -> (Judged
         return (Judged::Waits(InputKind::Secret), boundary);
     }
     let Some(reader) = reader else {
+        if let Some(carrier) = facts.members.iter().find(|it| may_carry(it, facts)) {
+            return (Judged::Remote(carrier.program.clone()), boundary);
+        }
         let unseen = facts.members.iter().any(|member| matches!(member.blocked, Blocked::Unseen { .. }));
         let unseen = unseen || hidden_group;
         return (Judged::Running { because: unseen.then_some("unseen") }, boundary);
@@ -202,6 +205,13 @@ fn judge_shell(facts: &Facts, around: &Surroundings, reader: &Member) -> Judged 
         }
         _ => Judged::AtShell,
     }
+}
+
+/// What carries the terminal elsewhere has a connection open too: without its system call it is not to be seen which of the
+/// two it waits for, and it makes no difference.
+fn may_carry(member: &Member, facts: &Facts) -> bool {
+    let holds = matches!(member.blocked, Blocked::Unseen { terminal: true, .. });
+    holds && !facts.canonical && REMOTES.contains(&called(member))
 }
 
 fn judge_raw(comm: &str, around: &Surroundings) -> InputKind {
