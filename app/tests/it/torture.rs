@@ -149,7 +149,12 @@ fn every_case_is_told_right_where_system_calls_are_hidden() {
 
 /// The words that start a shell from another one.
 fn starts(shell: &str) -> &str {
-    if shell == "ash" { "busybox ash" } else { shell }
+    match shell {
+        "ash" => "busybox ash",
+        // It greets an ordinary user whose home is empty with a menu.
+        "zsh" => "zsh -f",
+        shell => shell,
+    }
 }
 
 /// Opens a shell inside a session of bash, tells it all cases, and leaves it.
