@@ -49,19 +49,25 @@ fn hosts(targets: Targets) -> Hosts {
         defaults: Defaults { cols: Some(99), ..Defaults::default() },
         ..Device::default()
     };
-    Hosts::new(HostsSettings {
+    let ssh = OpenSsh { program: None, ..OpenSsh::of(Path::new("/home/me"), "me", None) };
+    let devices = BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]);
+    Hosts::new(settings(ssh, devices, targets))
+}
+
+/// All that is not asked for is as it is where nothing is configured.
+fn settings(ssh: OpenSsh, devices: BTreeMap<String, Device>, targets: Targets) -> HostsSettings {
+    HostsSettings {
         user: Some("me".to_owned()),
-        // Without the program nobody is asked.
-        ssh: OpenSsh { program: None, ..OpenSsh::of(Path::new("/home/me"), "me", None) },
+        ssh,
         limits: Limits::default(),
-        devices: BTreeMap::from([("shop".to_owned(), shop), ("web1".to_owned(), Device::default())]),
+        devices,
         targets,
         engine: Choice::Auto,
         driving: None,
         wrong: None,
         idle_max: None,
         notes: Vec::new(),
-    })
+    }
 }
 
 async fn resolved(text: &str) -> Resolved {
@@ -175,20 +181,7 @@ impl Asked {
         let config = Some(home.path().join(".ssh/config"));
         let ssh = OpenSsh { program: Some(program), ..OpenSsh::of(home.path(), "me", config) };
         let devices = BTreeMap::from([("shop".to_owned(), Device::default())]);
-        let limits = Limits::default();
-        let user = Some("me".to_owned());
-        let hosts = Hosts::new(HostsSettings {
-            user,
-            ssh,
-            limits,
-            devices,
-            targets,
-            engine: Choice::Auto,
-            driving: None,
-            wrong: None,
-            idle_max: None,
-            notes: Vec::new(),
-        });
+        let hosts = Hosts::new(settings(ssh, devices, targets));
         Self { home, hosts }
     }
 
