@@ -84,11 +84,13 @@ fn a_config_that_is_broken_meanwhile_changes_nothing_and_is_told() {
 }
 
 #[test]
-fn no_detour_from_inside_a_session_changes_the_devices() {
+fn no_detour_from_inside_a_session_changes_the_devices_or_trusts_a_host() {
     let mut desk = Desk::at(Home::new());
     desk.tool("ssh_connect", json!({"target": "local"}));
     let out = desk.home.work().join("out");
-    for order in ["device add web1 me@10.0.0.1", "device remove web1", "device default web1"] {
+    for order in
+        ["device add web1 me@10.0.0.1", "device remove web1", "device default web1", "trust me@127.0.0.1"]
+    {
         let call = format!("{} {order}", binary().display());
         for way in [
             format!("setsid -w sh -c '{call} >out 2>&1'"),
