@@ -80,6 +80,7 @@ mod bound;
 mod viewer;
 mod viewer_cards;
 mod viewer_pen;
+mod viewer_places;
 mod viewer_predicts;
 mod viewer_tools;
 mod viewer_built;
