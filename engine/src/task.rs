@@ -10,6 +10,7 @@ mod answers;
 mod seen;
 mod waiting;
 mod pasted;
+mod renaming;
 mod typed;
 
 use std::collections::VecDeque;

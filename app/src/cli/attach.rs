@@ -264,6 +264,8 @@ impl Attached {
             while self.unanswered.front().is_some_and(|it| *it <= seq) {
                 self.unanswered.pop_front();
             }
+        } else if let FromServer::Renamed { session } = message {
+            self.session = session;
         } else if let FromServer::Refused { seq, failure } = message {
             if seq.is_none() && self.have.is_none() {
                 return Some(Parted::End(End::Failed(failure)));

@@ -23,7 +23,9 @@ impl Notice {
     /// Takes what a message tells. What is not shown is ignored.
     pub(crate) fn hear(&mut self, message: &FromServer) {
         match message {
-            FromServer::Welcome { session, .. } => self.session.clone_from(session),
+            FromServer::Welcome { session, .. } | FromServer::Renamed { session } => {
+                self.session.clone_from(session);
+            }
             FromServer::Gate { mode, pen, .. } => {
                 self.mode.clone_from(mode);
                 self.pen.clone_from(pen);

@@ -464,6 +464,11 @@ impl Session {
         self.effects.push_back(Effect::Changed);
     }
 
+    /// Calls it by another name.
+    pub fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.plan.name);
+    }
+
     /// Gives the pen to a person, and returns from whom it was taken.
     pub fn take_pen(&mut self, now: Instant, who: &Principal) -> Option<Principal> {
         self.effects.push_back(Effect::Changed);

@@ -66,6 +66,7 @@ impl Owner {
                 self.set_mode(&who, mode);
                 drop(reply.send(Ok(())));
             }
+            Request::Rename { who, name, label, reply } => drop(reply.send(self.rename(&who, name, label))),
             Request::NotDefault => {
                 self.row.is_default = false;
                 self.keep_settings();
