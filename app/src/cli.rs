@@ -48,6 +48,8 @@ mod last_row;
 
 mod notice;
 
+mod pasting;
+
 mod terminal;
 
 mod ending;
