@@ -7,6 +7,7 @@ mod rows;
 mod frames;
 mod isolated;
 mod renamed;
+mod pens;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -79,6 +80,7 @@ impl Store {
             connection.execute_batch(SCHEMA)?;
             connection.execute_batch(isolated::SCHEMA)?;
             connection.execute_batch(renamed::SCHEMA)?;
+            connection.execute_batch(pens::SCHEMA)?;
             add_missing(&connection)?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             let used = "SELECT max(coalesce((SELECT max(number) FROM runs), 0), \
@@ -176,7 +178,7 @@ impl Store {
                 .collect::<Result<_, _>>()?;
             db.execute("INSERT OR REPLACE INTO counters VALUES ('runs', ?)", [number])?;
             for id in &ids {
-                for table in ["runs", "calls", "events", "hidden", "renamed"] {
+                for table in ["runs", "calls", "events", "hidden", "renamed", "pens"] {
                     db.execute(&format!("DELETE FROM {table} WHERE session = ?"), [id])?;
                 }
                 db.execute("DELETE FROM sessions WHERE id = ?", [id])?;
