@@ -38,6 +38,7 @@ mod retry;
 mod cancel;
 
 mod survival;
+mod crash;
 mod remote;
 mod hosts;
 mod trust;
@@ -80,6 +81,7 @@ mod bound;
 mod viewer;
 mod viewer_cards;
 mod viewer_pen;
+mod viewer_places;
 mod viewer_predicts;
 mod viewer_tools;
 mod viewer_built;
