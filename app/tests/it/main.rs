@@ -30,6 +30,7 @@ mod kinds;
 mod keys;
 mod ladder;
 mod parking;
+mod renaming;
 mod peers;
 mod giving_up;
 mod strangers;
