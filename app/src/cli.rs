@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser};
 use cotty_host::local::limits;
 use cotty_web::door::Listen;
 use cotty_wire::api::{
-    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs,
+    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RenameOrder, RunOrder, Runs,
     Screen, Session, Sessions,
 };
 
@@ -49,6 +49,8 @@ mod secret;
 mod last_row;
 
 mod notice;
+
+mod pasting;
 
 mod terminal;
 
@@ -118,6 +120,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Status { .. }
         | Order::Close { .. }
         | Order::Mode { .. }
+        | Order::Rename { .. }
         | Order::Why { .. }
         | Order::Trust { .. }
         | Order::Answer { .. }
@@ -245,6 +248,15 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             let order = ModeOrder { session: Some(name), mode };
             let said = |it: &Session| print::line(&format!("{} is {}", it.name, it.mode));
             shown(&named("mode")?.post::<Session>("mode", &order).await?, json, said)
+        }
+        Order::Rename { name, to, label } => {
+            let order = RenameOrder { session: Some(name.clone()), name: to, label };
+            let said = |it: &Session| match it.label.as_ref().filter(|_| it.name == name) {
+                Some(label) => print::line(&format!("{name} is labelled {}", print::clean(label))),
+                None if it.name == name => print::line(&format!("{name} has no label")),
+                None => print::line(&format!("{name} is {} now", it.name)),
+            };
+            shown(&named("rename")?.post::<Session>("rename", &order).await?, json, said)
         }
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };

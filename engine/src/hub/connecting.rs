@@ -174,6 +174,8 @@ impl Hub {
         let opening = self.0.opening.lock().await;
         let is_new = copy.is_some() && order.name.is_none();
         let matching = if is_new { None } else { self.matching(order.name.as_deref(), &wanted) };
+        let asked = order.name.clone().unwrap_or_else(|| wanted.base_name());
+        let went = self.gone_to(&asked)?;
         let (how, handle, mut notes, ready) = match self.reusable(matching, &order, &wanted).await? {
             Some((by, handle, notes)) => (How::Reused(by), handle, notes, None),
             None => {
@@ -200,7 +202,9 @@ impl Hub {
             notes.push(format!("size clamped to {}x{}", status.size.0, status.size.1));
         }
         let instead = match how {
-            How::Created => self.in_the_place_of(&status.name, &wanted, status.next_offset.epoch),
+            How::Created => went
+                .map(|went| format!("a new shell; {went}"))
+                .or_else(|| self.in_the_place_of(&status.name, &wanted, status.next_offset.epoch)),
             How::Reused(_) => None,
         };
         Ok(Connected { how, status, instead, notes })
@@ -404,13 +408,14 @@ impl Hub {
                 let hub = Hub(inner);
                 // What was lost may be opened again; all else was the end of it.
                 let row = hub.0.store.session(&id).ok().flatten();
+                let name = row.as_ref().map_or(name, |it| it.name.clone());
                 let is_lost = row.and_then(|it| it.ended).is_some_and(|it| it.starts_with("lost"));
                 if is_lost {
                     hub.0.safe.lost(&name);
                 } else {
                     hub.0.safe.closed(&name);
                 }
-                hub.forget(&name, &id);
+                hub.forget(&id);
             }
         });
         handle
@@ -477,9 +482,7 @@ impl Hub {
     }
 
     fn next_epoch(&self, name: &str) -> Result<Epoch, Refusal> {
-        let rows = self.0.store.sessions()?;
-        let used = rows.iter().filter(|row| row.name == name).map(|row| row.epoch.0).max();
-        Ok(Epoch(used.unwrap_or(0) + 1))
+        Ok(Epoch(self.0.store.last_epoch(name, "")?.map_or(0, |it| it.0) + 1))
     }
 }
 
@@ -492,7 +495,7 @@ async fn arrived(person: Option<&Person>) {
 }
 
 /// A session's name: what people and models type, and what stands in head lines.
-fn check_name(name: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
     const NAME_BYTES_MAX: usize = 64;
     let invalid = |why: String| Err(Refusal::InvalidArgument { what: "name", why });
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
