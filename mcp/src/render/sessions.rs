@@ -154,7 +154,7 @@ pub fn no_commands() -> CallToolResult {
 }
 
 /// Lays a list out until its text and its data together fill a reply, and says how many are left.
-fn list(
+pub(super) fn list(
     key: &str,
     first: String,
     entries: impl Iterator<Item = (String, Value)>,

@@ -250,7 +250,9 @@ fn a_banner_that_never_comes_or_never_ends_is_given_up_in_time() {
     for name in ["user", "known"] {
         key(&folder, name);
     }
-    for noise in [&b""[..], b"this is no banner\r\n", b"x"] {
+    let lines = b"this is no banner\r\n".repeat(1 << 19);
+    // The last one is of ten megabytes, and comes again and again.
+    for noise in [Vec::new(), b"this is no banner\r\n".to_vec(), b"x".to_vec(), lines] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         std::thread::spawn(move || {
