@@ -42,6 +42,8 @@ pub struct Config {
     pub ssh_config: Option<PathBuf>,
     /// Where ssh and the programs of its configuration are looked for.
     pub ssh_path: String,
+    /// The user's ssh, where it is another than the one that is found there.
+    pub ssh_program: Option<PathBuf>,
     /// Which engine connects, where a device does not say.
     pub engine: Choice,
     /// The files that this one includes, with `~` as it is written.
@@ -205,6 +207,7 @@ impl From<Written> for Config {
             ssh_config: written.ssh_config,
             engine: written.engine.unwrap_or_default(),
             ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
+            ssh_program: written.ssh_program,
             include: written.include,
             groups: written.groups.into_keys().collect(),
             devices,

@@ -135,6 +135,24 @@ pub(crate) async fn mode(
     Ok(Json(words::session(served.hub.status(&caller, &which).await?)))
 }
 
+/// Gives a session another name. Who may see it alone sees it on.
+pub(crate) async fn rename(
+    State(served): State<Served>,
+    caller: Calling,
+    Order(order): Order<api::RenameOrder>,
+) -> Answer<api::Session> {
+    if order.name.is_none() && order.label.is_none() {
+        let why = "neither a name nor a label was given".to_owned();
+        return Err(Refusal::InvalidArgument { what: "name", why }.into());
+    }
+    let which = named(order.session);
+    let renamed = served.hub.rename(&caller, &which, order.name, order.label).await?;
+    if let Some(before) = &which.session {
+        served.logins.renamed(before, renamed.opened_at, &renamed.name)?;
+    }
+    Ok(Json(words::session(renamed)))
+}
+
 pub(crate) async fn run(
     State(served): State<Served>,
     caller: Calling,

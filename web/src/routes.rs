@@ -99,6 +99,9 @@ fn of_sessions() -> Vec<Route> {
             .takes::<wire::CloseOrder>()
             .answers::<wire::Closed>(),
         order("/api/v1/mode", ADMINS, post(api::mode)).takes::<wire::ModeOrder>().answers::<wire::Session>(),
+        order("/api/v1/rename", ADMINS, post(api::rename))
+            .takes::<wire::RenameOrder>()
+            .answers::<wire::Session>(),
         order("/api/v1/run", WRITERS, post(api::run)).takes::<wire::RunOrder>().answers::<wire::Output>(),
         order("/api/v1/wait", WRITERS, post(api::wait)).takes::<wire::WaitOrder>().answers::<wire::Output>(),
         order("/api/v1/send", WRITERS, post(api::send)).takes::<wire::SendOrder>().answers::<wire::Output>(),

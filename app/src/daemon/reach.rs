@@ -7,9 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
+use cotty_host::local::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
+use crate::config;
 use crate::instance::{Instance, SOCKET, storage};
 
 /// Held by whoever starts a daemon, until it listens.
@@ -65,6 +67,22 @@ pub fn reach(instance: &Instance) -> Result<UnixStream, Refusal> {
     start(instance)?;
     connect(instance)?
         .ok_or_else(|| Refusal::Internal { what: "the daemon said it listens, and does not".to_owned() })
+}
+
+/// The names of the variables that a caller says to the daemon, and what is wrong with the config where it cannot be used:
+/// a daemon that runs goes on with what it said before, and so does whoever calls it.
+///
+/// # Errors
+///
+/// Says what is wrong where no daemon runs.
+pub fn variables(instance: &Instance) -> Result<(Vec<String>, Option<Refusal>), Refusal> {
+    match config::read(&instance.config) {
+        Ok(config) => Ok((config.variables(), None)),
+        Err(refusal) => match (connect(instance)?, instance.card()) {
+            (Some(_), Some(card)) => Ok((card.variables, Some(refusal))),
+            _ => Err(refusal),
+        },
+    }
 }
 
 /// A config that a flag names is the one that the daemon reads, or nothing is done.
@@ -141,7 +159,8 @@ fn first_stage(instance: &Instance) -> io::Result<Child> {
     // The path outlives an upgrade better than the link does, and reads better in `ps`; the link is right when the
     // file was replaced under us.
     let path = std::env::current_exe().ok().filter(|it| it.exists());
-    Command::new(path.unwrap_or_else(|| "/proc/self/exe".into()))
+    let mut command = Command::new(path.unwrap_or_else(|| "/proc/self/exe".into()));
+    limits::start_as_we_were(&mut command)
         .args(instance.flags().arguments())
         .arg("daemon")
         .current_dir("/")

@@ -14,7 +14,7 @@ use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
 use cotty_host::holder::client::HolderProgram;
 use cotty_host::local::account::Account;
-use cotty_host::local::lean;
+use cotty_host::local::{lean, limits};
 use cotty_host::native::settings::Limits;
 use cotty_host::native::swept;
 use cotty_host::state_dir::Lock;
@@ -23,7 +23,6 @@ use cotty_web::house::House;
 use cotty_web::logins::Logins;
 use cotty_web::served::Served;
 use cotty_web::server;
-use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -149,7 +148,7 @@ fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, 
     }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // Typed passwords pass through our memory: no copy of it is ever written.
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    limits::leave_no_core();
     // Nor does another process of this account look into it, where the account is not root's.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     log::begin(instance, foreground.is_some())?;
@@ -193,7 +192,7 @@ async fn live(
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
     listener.set_nonblocking(true).map_err(internal)?;
     let listener = UnixListener::from_std(listener).map_err(internal)?;
-    let card = own_card(instance);
+    let card = own_card(instance, config);
     let json =
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
@@ -329,9 +328,13 @@ fn hosts(instance: &Instance, config: &Config) -> HostsSettings {
         }
         None => (home, ssh_config),
     };
+    let program = config
+        .ssh_program
+        .as_ref()
+        .map(|it| it.strip_prefix("~").map_or_else(|_| it.clone(), |rest| home.join(rest)));
     let Timeouts { connect, handshake, authentication } = config.timeouts;
     let ssh = OpenSsh {
-        program: OpenSsh::found(&config.ssh_path, "ssh"),
+        program: program.or_else(|| OpenSsh::found(&config.ssh_path, "ssh")),
         shell: account.map_or_else(|| "/bin/sh".into(), |it| it.shell),
         path: config.ssh_path.clone(),
         ..OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config)

@@ -20,7 +20,12 @@ impl Door {
     }
 
     pub(crate) fn of(home: Home) -> Self {
-        home.write_config("listen = \"127.0.0.1:0\"\n");
+        Self::with(home, "")
+    }
+
+    /// The same with more in the configuration.
+    pub(crate) fn with(home: Home, more: &str) -> Self {
+        home.write_config(&format!("listen = \"127.0.0.1:0\"\n{more}"));
         assert!(home.run(&["up", "web1"]).status.success());
         let port = port(&home);
         Self { home, port }

@@ -41,7 +41,7 @@ impl Scene {
     }
 
     /// Waits until a card has been before the person's eyes for long enough.
-    fn is_calm(&mut self) {
+    pub(crate) fn is_calm(&mut self) {
         self.browser.eval("globalThis.drawn ??= performance.now(); 0");
         self.browser.wait("performance.now() - globalThis.drawn > 600");
     }

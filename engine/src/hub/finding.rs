@@ -192,6 +192,9 @@ impl Hub {
     }
 
     fn ended_row(&self, name: &str) -> Result<SessionRow, Refusal> {
+        if let Some(went) = self.gone_to(name)? {
+            return Err(went);
+        }
         let rows = self.0.store.sessions()?;
         rows.into_iter().rfind(|row| row.name == name && row.ended.is_some()).ok_or_else(|| {
             let open = self.handles().iter().map(|handle| handle.identity().name.clone()).collect();

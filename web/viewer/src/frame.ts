@@ -1,6 +1,7 @@
 // What stands around the stage: the pen bar, and who is here.
 
 import { fill, h, remote, shape } from "./dom";
+import type { Actor } from "./dom";
 import type { Act, Bar, Known } from "./pen";
 import { say, say_with } from "./words";
 
@@ -17,20 +18,26 @@ const ACTS = {
 
 /** Draws the bar: its sentence, or the message that has its place. */
 export function draw_pen(pen: HTMLElement, said: Bar, message: Message | undefined, known: Known, does: (act: Act) => void): void {
-  const actor = message ? "system" : said.actor;
-  pen.className = `pen ${actor ?? "free"}${said.attention ? " attention" : ""}`;
-  const keys = message ? message.keys ?? "" : said.keys;
+  if (message) return draw_message(pen, message);
   const program = known.run?.id ?? known.shell;
-  const buttons = message
-    ? (message.acts ?? []).map((it) => h("button", { class: it.primary ? "primary" : "", onclick: it.does }, it.word))
-    : said.acts.map((it) => h("button", {
-      class: it.primary ? "primary" : "", ...(it.hint ? { title: it.hint } : {}), "data-act": it.act, onclick: () => does(it.act),
-    }, say(ACTS[it.act])));
-  const to = keys === say("keys_to", { program }) ? say_with("keys_to", { program: h("code", {}, program) }) : [keys];
-  fill(pen,
-    h("div", { class: "said" }, actor ? shape(actor) : null, h("b", {}, message?.said ?? said.said), !message && said.soft ? h("span", { class: "soft" }, said.soft) : null),
-    keys ? h("div", { class: "keys" }, ...to) : null,
-    h("span", { class: "grow" }), ...buttons);
+  const to = said.keys === say("keys_to", { program }) ? say_with("keys_to", { program: h("code", {}, program) }) : [said.keys];
+  const buttons = said.acts.map((it) => h("button", {
+    class: it.primary ? "primary" : "", ...(it.hint ? { title: it.hint } : {}), "data-act": it.act, onclick: () => does(it.act),
+  }, say(ACTS[it.act])));
+  const soft = said.soft ? h("span", { class: "soft" }, said.soft) : null;
+  put(pen, said.actor, said.attention, [h("b", {}, said.said), soft], to, buttons);
+}
+
+/** Draws what has the place of the sentence. */
+export function draw_message(pen: HTMLElement, message: Message): void {
+  const buttons = (message.acts ?? []).map((it) => h("button", { class: it.primary ? "primary" : "", onclick: it.does }, it.word));
+  put(pen, "system", false, [h("b", {}, message.said)], [message.keys ?? ""], buttons);
+}
+
+function put(pen: HTMLElement, actor: Actor | undefined, attention: boolean, said: (Node | null)[], keys: (Node | string)[], buttons: Node[]): void {
+  pen.className = `pen ${actor ?? "free"}${attention ? " attention" : ""}`;
+  fill(pen, h("div", { class: "said" }, actor ? shape(actor) : null, ...said),
+    keys.some((it) => it !== "") ? h("div", { class: "keys" }, ...keys) : null, h("span", { class: "grow" }), ...buttons);
 }
 
 /** Draws who is here: the agent whose command runs, people, and you. */

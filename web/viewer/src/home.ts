@@ -3,6 +3,7 @@
 import { Refused, Stranger, get } from "./access";
 import { age, clock, fill, h, icon, remote, shape } from "./dom";
 import { note } from "./note";
+import { address, open } from "./open";
 import { log_out } from "./side";
 import { governs } from "./wire";
 import { title } from "./asked";
@@ -37,7 +38,7 @@ export class HomePage {
         h("button", { class: "bare", onclick: () => void log_out(false).then((why) => why && fill(this.undone, why)) }, say("log_out"))),
       this.list, governs(me.role) ? this.openers : null));
     addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && event.target === document.body && governs(me.role)) void this.open({ target: "local" });
+      if (event.key === "Enter" && event.target === document.body && governs(me.role)) void this.open("local");
     });
     if (governs(me.role)) void get<{ devices: Device[] }>("/api/v1/devices").then((it) => { this.devices = it.devices; this.draw(); }, () => undefined);
     void this.look();
@@ -73,12 +74,11 @@ export class HomePage {
     this.lines.set(name, screen?.screen.findLast((it) => it.trim()) ?? "");
   }
 
-  private async open(order: { target: string }): Promise<void> {
-    this.opening = say("opening", { name: order.target });
+  private async open(target: string): Promise<void> {
+    this.opening = say("opening", { name: target });
     this.draw();
     try {
-      const opened = await get<{ session: Session }>("/api/v1/sessions", { ...order, wait_ms: 10_000 });
-      location.assign(`/s/${encodeURIComponent(opened.session.name)}`);
+      location.assign(address(await open(target)));
     } catch (error) {
       this.opening = error instanceof Refused ? `${error.failure.what}. ${error.failure.next}` : String(error);
       this.draw();
@@ -106,7 +106,7 @@ export class HomePage {
       h("div", {}, h("div", { class: "name" }, remote(it.session, "")), h("div", { class: "sub" }, remote(it.asked_by.label, ""))),
       h("div", {}, h("div", {}, title(it)), h("div", { class: "sub" }, remote(it.account ?? it.target))),
       h("span", { class: "left" }, say("card_left", { t: clock(it.left_ms) })),
-      h("a", { class: "button primary", href: `/s/${encodeURIComponent(it.session)}#${it.id}` }, say(it.kind === "host-key" ? "compare" : "answer")));
+      h("a", { class: "button primary", href: address({ session: it.session, card: it.id }) }, say(it.kind === "host-key" ? "compare" : "answer")));
   }
 
   private asks(it: Session): HTMLElement {
@@ -116,7 +116,7 @@ export class HomePage {
       h("div", {}, h("div", { class: "name" }, remote(it.name, "")), h("div", { class: "sub" }, remote(by?.label ?? "", ""))),
       h("div", {}, h("div", {}, say(needs(run?.input ?? "line"), { program: run?.id ?? "" })), h("div", { class: "sub" }, remote(run?.asks ?? run?.command ?? ""))),
       h("span", { class: "left" }, clock(run?.took_ms ?? 0)),
-      h("a", { class: "button primary", href: address(it) }, say("answer")));
+      h("a", { class: "button primary", href: address({ session: it.name }) }, say("answer")));
   }
 
   private row(it: Session): HTMLElement {
@@ -124,7 +124,7 @@ export class HomePage {
     const dot = it.state === "lost" ? "lost" : it.running && !dim ? "runs" : "idle";
     const shell = it.shell.split("/").pop() || it.target;
     const time = it.running && !dim ? clock(it.running.took_ms) : age(it.idle_ms);
-    return h("a", { class: `row${dim ? " dim" : ""}`, href: address(it) }, h("i", { class: `state ${dot}` }),
+    return h("a", { class: `row${dim ? " dim" : ""}`, href: address({ session: it.name }) }, h("i", { class: `state ${dot}` }),
       h("div", {}, h("div", { class: "name" }, remote(it.name, ""), it.label ? h("span", { class: "tier" }, remote(it.label, "")) : null),
         h("div", { class: "sub" }, remote(it.account ?? say("on_this_machine", { shell })))),
       h("div", { class: "doing" }, ...this.doing(it)), this.holder(it), h("span", { class: "t" }, time));
@@ -152,14 +152,13 @@ export class HomePage {
   }
 
   private draw_openers(): void {
-    const entry = (kind: "shell" | "device", name: string, sub: string, order: { target: string }, key?: string) => h("li", {},
-      h("button", { class: "opener", onclick: () => void this.open(order) }, icon(kind), h("div", {}, remote(name, ""), h("small", { class: "mono" }, remote(sub))), key ? h("kbd", {}, key) : null));
+    const entry = (kind: "shell" | "device", name: string, sub: string, target: string, key?: string) => h("li", {},
+      h("button", { class: "opener", onclick: () => void this.open(target) }, icon(kind), h("div", {}, remote(name, ""), h("small", { class: "mono" }, remote(sub))), key ? h("kbd", {}, key) : null));
     fill(this.openers, h("h2", {}, say("open_a_session")),
-      h("ul", {}, entry("shell", say("local_shell"), "", { target: "local" }, "Enter")),
+      h("ul", {}, entry("shell", say("local_shell"), "", "local", "Enter")),
       this.devices.length ? h("h3", {}, say("devices")) : null,
-      h("ul", {}, ...this.devices.map((it) => entry("device", it.name, `${it.user ? `${it.user}@` : ""}${it.host}`, { target: it.name }))),
+      h("ul", {}, ...this.devices.map((it) => entry("device", it.name, `${it.user ? `${it.user}@` : ""}${it.host}`, it.name))),
       this.opening ? h("p", { class: "opening-note", role: "status" }, remote(this.opening, "")) : null);
   }
 }
 
-const address = (it: Session): string => `/s/${encodeURIComponent(it.name)}`;

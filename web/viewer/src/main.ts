@@ -5,11 +5,12 @@ import "./tokens.css";
 import "./viewer.css";
 
 import { Away, Refused, Stranger, enter, forget, get } from "./access";
+import { DevicePage } from "./device";
 import { HomePage } from "./home";
 import { note } from "./note";
 import { note_renderer } from "./renderer";
 import { SessionPage } from "./session";
-import type { Me, Session } from "./wire";
+import type { Me } from "./wire";
 
 /** An old page says so, and waits for the person to reload. */
 function is_old(me: Me): boolean {
@@ -23,18 +24,11 @@ async function begin(): Promise<void> {
   if (entered !== "in") return note(entered === "used" ? "login_used" : "login_needed");
   const me = await get<Me>("/api/v1/me");
   if (is_old(me)) return location.reload();
-  const [, place, name] = /^\/(s|d)\/([^/]+)/.exec(location.pathname) ?? [];
+  const [, place, name] = /^\/(s|d)\/(.+)$/.exec(location.pathname) ?? [];
   if (me.session && place !== "s") return location.replace(`/s/${encodeURIComponent(me.session)}`);
-  if (place === "s" && name) {
-    new SessionPage(decodeURIComponent(name), me);
-    return;
-  }
-  if (place === "d" && name) {
-    const { sessions } = await get<{ sessions: Session[] }>("/api/v1/sessions");
-    const found = sessions.find((it) => it.target === decodeURIComponent(name) && !["exited", "closed", "lost"].includes(it.state));
-    if (found) return location.replace(`/s/${encodeURIComponent(found.name)}`);
-  }
-  new HomePage(me);
+  if (place === "s" && name) new SessionPage(decodeURIComponent(name), me);
+  else if (place === "d" && name) await DevicePage.at(decodeURIComponent(name), me);
+  else new HomePage(me);
 }
 
 function fail(error: unknown): void {
