@@ -102,11 +102,12 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
 }
 
 pub(crate) fn holds(holds: Holds) -> api::Holds {
-    let Holds { run, draft, parked, taken } = holds;
+    let Holds { run, draft, awaited_by, parked, taken } = holds;
     api::Holds {
         run: run.as_ref().map(|(id, _)| id.to_string()),
         run_by: run.map(|(_, by)| who(&by)),
         draft: draft.as_ref().map(who),
+        awaited_by: awaited_by.as_ref().map(who),
         parked: parked.as_ref().map(who),
         taken: taken.map(|(by, left)| api::Taken { who: who(&by), left_ms: millis(left) }),
     }

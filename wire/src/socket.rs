@@ -173,6 +173,11 @@ pub enum FromClient {
         /// They take it.
         take: bool,
     },
+    /// Puts the person's own unsent line aside for an agent's command, or wants it back.
+    Park {
+        /// It is put aside.
+        aside: bool,
+    },
     /// Chooses who may write. A person's.
     Control {
         /// `common`, `human-first`, `human-only` or `agent-only`.

@@ -165,6 +165,7 @@ impl Owner {
         Holds {
             run: gate.pen().and_then(|id| Some((id, self.session.run(id)?.who.clone()))),
             draft: gate.draft().map(|it| it.who.clone()),
+            awaited_by: gate.draft().and_then(|it| it.awaited_by.clone()),
             parked: self.session.parked().map(|it| it.who.clone()),
             taken: gate.taken().map(|it| (it.who.clone(), left(it))),
         }
