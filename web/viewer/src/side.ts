@@ -122,7 +122,7 @@ export class Side {
     }, say("predict_typing"));
     const notify = h("button", { class: `choice${now.notify ? " on" : ""}`, "aria-pressed": String(now.notify), onclick: () => void this.notify(!now.notify) }, say("notifications"));
     return h("section", {}, h("h2", {}, say("settings")), h("h3", {}, say("theme")), h("div", { class: "choices" }, ...themes),
-      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader, notify, predict));
+      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes), h("div", { class: "choices apart" }, reader, notify, predict));
   }
 
   private prefer(name: "theme" | "size" | "reader" | "notify" | "predict", value: string): void {

@@ -208,6 +208,11 @@ export class Socket {
     this.tell({ type: "pen", take });
   }
 
+  /** Puts one's own unsent line aside for an agent's command, or wants it back. */
+  park(aside: boolean): void {
+    this.tell({ type: "park", aside });
+  }
+
   mode(mode: string): void {
     this.tell({ type: "control", mode });
   }

@@ -14,7 +14,7 @@ export interface Run {
 export interface Evidence { run: { id: string }; evidence: { kind: string; after_ms: number; words: string }[] }
 
 /** What keeps others from writing. */
-export interface Holds { run?: string; run_by?: Who; draft?: Who; parked?: Who; taken?: { who: Who; left_ms: number } }
+export interface Holds { run?: string; run_by?: Who; draft?: Who; awaited_by?: Who; parked?: Who; taken?: { who: Who; left_ms: number } }
 
 export interface Session {
   name: string; target: string; account?: string; health: string; health_why?: string; label: string | null;
