@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
+use cotty_host::local::limits;
 use cotty_web::door::Listen;
 use cotty_wire::api::{
     self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs,
@@ -126,6 +127,8 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Token { .. }
         | Order::Stop
         | Order::Restart) => {
+            // What a person answers is typed here.
+            limits::leave_no_core();
             let instance = Instance::find(&flags).map_err(unreachable_daemon)?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             let runtime = runtime.map_err(|error| internal(&error.to_string()))?;

@@ -138,11 +138,13 @@ pub(crate) struct Viewers {
     key: Key,
     /// Who wrote last, and when that was told.
     wrote: Option<(Principal, Instant)>,
+    /// The one that typed last: the session's size is that of its window.
+    leads: Option<u64>,
 }
 
 impl Viewers {
     pub(crate) fn new(key: Key) -> Self {
-        Self { seats: Vec::new(), filter: None, key, wrote: None }
+        Self { seats: Vec::new(), filter: None, key, wrote: None, leads: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -170,6 +172,21 @@ impl Viewers {
         if self.seats.is_empty() {
             self.filter = None;
         }
+    }
+
+    /// A viewer's window has another size: returns whether the session takes it.
+    pub(crate) fn is_sized(&mut self, id: u64, size: (u16, u16)) -> bool {
+        let counts = self.leads == Some(id) || self.seats.len() == 1;
+        let Some(seat) = self.get(id) else { return false };
+        seat.size = Some(size);
+        counts
+    }
+
+    /// A viewer has typed, so the session takes its size from now on.
+    pub(crate) fn lead(&mut self, id: u64) -> Option<(u16, u16)> {
+        let size = self.get(id)?.size?;
+        self.leads = Some(id);
+        Some(size)
     }
 
     /// Shows output to all who keep up.

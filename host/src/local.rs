@@ -2,5 +2,6 @@
 
 pub mod account;
 pub mod lean;
+pub mod limits;
 pub mod pipes;
 pub mod pty;

@@ -3,11 +3,10 @@
 #![allow(clippy::print_stdout, reason = "the result is what this is for")]
 #![allow(clippy::expect_used, reason = "what cannot be arranged ends it")]
 
-use std::fs;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use cotty_testkit::{Home, Mcp, Relay, Sshd};
+use cotty_testkit::{Mcp, Relay, Sshd};
 use serde_json::json;
 
 /// The name of the server in ssh's configuration, and of the session.
@@ -20,7 +19,7 @@ fn main() -> ExitCode {
     let count = std::env::args().nth(1).map_or(1_000, |it| it.parse().expect("a number of commands"));
     let server = Sshd::start("load").expect("openssh-server");
     let relay = Relay::to(server.port());
-    let home = home(&server, relay.port());
+    let home = server.home_with(HOST, relay.port());
     let mut agent = home.mcp();
     agent.initialize();
     relay.latency(Duration::from_millis(50));
@@ -29,23 +28,6 @@ fn main() -> ExitCode {
     let wrong = (0..count).filter(|&number| !is_right(&mut agent, &relay, number, count)).count();
     println!("{count} commands in {:.0?}, {wrong} wrong answers", began.elapsed());
     if wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// A home that knows the way to the server by this port.
-fn home(server: &Sshd, port: u16) -> Home {
-    let home = Home::new();
-    let known = server.write("known_load", &server.known_line(&format!("[127.0.0.1]:{port}")));
-    let config = home.path().join("ssh_config");
-    let lines = format!(
-        "Host {HOST}\n  HostName 127.0.0.1\n  Port {port}\n  User {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
-         UserKnownHostsFile {}\n",
-        server.user(),
-        server.file("user_ed25519").display(),
-        known.display()
-    );
-    fs::write(&config, lines).expect("ssh's configuration");
-    home.write_config(&format!("[ssh]\nconfig = \"{}\"\n", config.display()));
-    home
 }
 
 /// Runs one command and looks at all of its answer.

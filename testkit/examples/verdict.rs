@@ -14,6 +14,9 @@ const HERE_MAX_MS: f64 = 30.0;
 /// Over a second channel of the same connection.
 const THERE_MAX_MS: f64 = 300.0;
 
+/// The name of the server in ssh's configuration.
+const HOST: &str = "verdict";
+
 /// What waits, and says the time just before. Its own start is measured with it where it has one.
 const KINDS: [(&str, &str); 4] = [
     ("cat", "echo $EPOCHREALTIME; cat"),
@@ -26,8 +29,8 @@ fn main() -> ExitCode {
     let times = std::env::args().nth(1).map_or(25, |it| it.parse().expect("how often"));
     println!("| waits | where | p50 | p95 | promised |\n|---|---|---|---|---|");
     let here = measure(&Home::new(), "here", "local", times, HERE_MAX_MS);
-    let server = Sshd::start("verdict").expect("openssh-server");
-    let there = measure(&server.home(), "over SSH", &server.target(), times, THERE_MAX_MS);
+    let server = Sshd::start(HOST).expect("openssh-server");
+    let there = measure(&server.home_with(HOST, server.port()), "over SSH", HOST, times, THERE_MAX_MS);
     if here && there { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

@@ -173,6 +173,26 @@ impl Sshd {
         home
     }
 
+    /// A fresh home whose ssh configuration, which cotty's own names, leads to this server by a name, through a port. What a
+    /// release build is shown a server by: it looks for ssh's files with the account alone.
+    #[must_use]
+    pub fn home_with(&self, name: &str, port: u16) -> Home {
+        let home = Home::new();
+        let known = home.path().join("known");
+        fs::write(&known, self.known_line(&format!("[127.0.0.1]:{port}"))).expect("the known hosts");
+        let config = home.path().join("ssh_config");
+        let lines = format!(
+            "Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  User {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
+             UserKnownHostsFile {}\n",
+            self.user(),
+            self.file("user_ed25519").display(),
+            known.display()
+        );
+        fs::write(&config, lines).expect("ssh's configuration");
+        home.write_config(&format!("[ssh]\nconfig = \"{}\"\n", config.display()));
+        home
+    }
+
     /// The process id of the server that listens.
     #[must_use]
     pub fn pid(&self) -> u32 {

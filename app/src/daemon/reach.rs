@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
+use cotty_host::local::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
@@ -141,7 +142,8 @@ fn first_stage(instance: &Instance) -> io::Result<Child> {
     // The path outlives an upgrade better than the link does, and reads better in `ps`; the link is right when the
     // file was replaced under us.
     let path = std::env::current_exe().ok().filter(|it| it.exists());
-    Command::new(path.unwrap_or_else(|| "/proc/self/exe".into()))
+    let mut command = Command::new(path.unwrap_or_else(|| "/proc/self/exe".into()));
+    limits::start_as_we_were(&mut command)
         .args(instance.flags().arguments())
         .arg("daemon")
         .current_dir("/")

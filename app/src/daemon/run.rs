@@ -14,7 +14,7 @@ use cotty_engine::hub::Hub;
 use cotty_engine::settings::{HubSettings, SessionDefaults};
 use cotty_host::holder::client::HolderProgram;
 use cotty_host::local::account::Account;
-use cotty_host::local::lean;
+use cotty_host::local::{lean, limits};
 use cotty_host::native::settings::Limits;
 use cotty_host::native::swept;
 use cotty_host::state_dir::Lock;
@@ -23,7 +23,6 @@ use cotty_web::house::House;
 use cotty_web::logins::Logins;
 use cotty_web::served::Served;
 use cotty_web::server;
-use rustix::process::{Resource, Rlimit, setrlimit};
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -149,7 +148,7 @@ fn begin(instance: &Instance, foreground: Option<&Foreground>) -> Result<(Lock, 
     }
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // Typed passwords pass through our memory: no copy of it is ever written.
-    setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }).ok();
+    limits::leave_no_core();
     // Nor does another process of this account look into it, where the account is not root's.
     rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable).ok();
     log::begin(instance, foreground.is_some())?;

@@ -56,6 +56,30 @@ fn the_session_is_a_row_shorter_than_the_terminal_and_follows_it() {
 }
 
 #[test]
+fn of_two_windows_the_size_follows_the_one_that_was_typed_in_last() {
+    let home = Home::new();
+    let sized = |cols: u16, rows: u16| {
+        let size = format!(r#""cols":{cols},"rows":{rows}"#);
+        until(&size, || stdout(&home.run(&["ls", "--json"])).contains(&size).then_some(()));
+    };
+    let mine = Tty::start_sized(&home.cotty(&["up", "web1"]), 100, 30);
+    mine.wait_text("pen free");
+    let other = Tty::start_sized(&home.cotty(&["attach", "web1"]), 80, 24);
+    other.wait_text("pen free");
+    sized(100, 29);
+    other.line("echo mine-$((40 + 2))");
+    mine.wait_text("mine-42");
+    sized(80, 23);
+    other.resize(70, 20);
+    sized(70, 19);
+    mine.line("echo other-$((40 + 2))");
+    other.wait_text("other-42");
+    sized(100, 29);
+    mine.resize(90, 25);
+    sized(90, 24);
+}
+
+#[test]
 fn a_terminal_of_one_cell_does_no_harm() {
     let home = Home::new();
     for (cols, rows) in [(1, 1), (65535, 65535)] {

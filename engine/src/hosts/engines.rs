@@ -47,6 +47,8 @@ pub(super) struct Needs {
     pub(super) from: From,
     /// A key that no file knows is taken.
     pub(super) takes_new_keys: bool,
+    /// The words that ssh's configuration has it pass over.
+    pub(super) ignored: Option<String>,
 }
 
 /// Where it is known from what a host needs.
@@ -77,8 +79,9 @@ pub(super) async fn needs(
     notes: &mut Vec<String>,
 ) -> Needs {
     let takes_new_keys = answer.new_keys == NewKeys::Taken;
-    let mut needs = Needs { takes_new_keys, from: From::Asked, ..Needs::default() };
     let beyond = &answer.beyond;
+    let ignored = beyond.ignored.clone();
+    let mut needs = Needs { takes_new_keys, ignored, from: From::Asked, ..Needs::default() };
     if let Some(path) = &beyond.control_path {
         match joined::look(path).await {
             Found::Living => {
@@ -168,6 +171,9 @@ pub(super) fn engine(
             remedy: "Install it, name where it is with ssh.path, or write engine = \"native\"".to_owned(),
         });
     };
+    // Variables of a device's own word are sent where ssh is told their names.
+    let passed = wanted.device.iter().flat_map(|(_, device)| &device.pass_env);
+    let passed = passed.map(|it| ("SendEnv".to_owned(), it.clone()));
     Ok(Engine::OpenSsh(Box::new(UsersSsh {
         program: program.clone(),
         config: house.ssh.config.as_ref().map(|it| house.ssh.expanded(it)),
@@ -177,6 +183,8 @@ pub(super) fn engine(
         askpass: driving.askpass.clone(),
         takes_new_keys: needs.takes_new_keys,
         master: needs.master.clone(),
+        options: wanted.options().iter().cloned().chain(passed).collect(),
+        ignored: needs.ignored.clone(),
     })))
 }
 

@@ -17,10 +17,11 @@ use crate::report::Caller;
 pub(super) const UNHONOURED: &str = "ssh's configuration sets";
 
 /// What the user's ssh is told not to do, whatever its configuration says.
-const KEPT_FROM_SSH: [&str; 8] = [
+const KEPT_FROM_SSH: [&str; 9] = [
     "DynamicForward",
     "ForwardAgent",
     "ForwardX11",
+    "KnownHostsCommand (it is not run)",
     "LocalCommand (it is not run)",
     "LocalForward",
     "RemoteForward",

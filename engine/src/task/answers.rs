@@ -448,10 +448,7 @@ impl Owner {
     }
 
     fn resize_seat(&mut self, seat: u64, cols: u16, rows: u16) {
-        let Some(seat) = self.viewers.get(seat) else { return };
-        seat.size = Some((cols, rows));
-        let is_only_one = self.viewers.labels().len() == 1;
-        if is_only_one {
+        if self.viewers.is_sized(seat, (cols, rows)) {
             self.session.resize(cols, rows);
         }
     }
@@ -467,7 +464,7 @@ impl Owner {
         let Some(sitting) = self.viewers.get(seat) else {
             return Err(Refusal::Internal { what: "keys came from a viewer that had left".into() });
         };
-        let (who, size) = (sitting.who.clone(), sitting.size);
+        let who = sitting.who.clone();
         let bracketed = how != How::Typed && self.session.screen().modes().bracketed_paste;
         let keys = match how {
             How::Typed => bytes,
@@ -487,11 +484,11 @@ impl Owner {
             }
         };
         self.viewers.tell_wrote(now, Some(seat), &who);
+        if let Some((cols, rows)) = self.viewers.lead(seat) {
+            self.session.resize(cols, rows);
+        }
         let seat = Some((seat, sequence));
         self.typed.hand_over(Keys { sequence: accepted.sequence, who, bytes: keys, seat });
-        if let Some((cols, rows)) = size {
-            self.session.resize(cols, rows); // The size is that of whoever typed last.
-        }
         Ok(Typed::Done)
     }
 

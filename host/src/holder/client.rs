@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::holder::frame::{Attached, Event, Listed, Malformed, OpenTerminal, Order, RefusalKind, VERSION};
 use crate::holder::{line, socket_name};
+use crate::local::limits;
 use crate::state_dir::{StateDir, StateError};
 
 /// A holder that was started listens within this time, or something is wrong with it.
@@ -194,8 +195,10 @@ impl Holder {
     }
 
     fn spawn(&self) -> Result<tokio::process::Child, HolderError> {
+        let mut command = tokio::process::Command::new(&self.program.executable);
+        limits::start_as_we_were(command.as_std_mut());
         // The runtime reaps it when it ends; it outlives us otherwise.
-        tokio::process::Command::new(&self.program.executable)
+        command
             .args(&self.program.arguments)
             .env_clear()
             .envs(self.program.environment.iter().map(|(name, value)| (name, value)))

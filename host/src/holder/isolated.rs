@@ -15,6 +15,7 @@ use tokio::process::{ChildStderr, ChildStdout};
 
 use crate::holder::client::{Events, HolderError, Orders, Terminal};
 use crate::holder::frame::{Event, Exit, OpenTerminal, Order, Process, RefusalKind, SignalTo, VERSION};
+use crate::local::limits;
 use crate::local::pty::Spawn;
 
 /// How much standard input a command may be given: it waits in memory until the command reads it.
@@ -92,8 +93,10 @@ impl Command {
         let not_started = |source| HolderError::NotStarted { program: executable.to_owned(), source };
         let (ours, theirs) = UnixStream::pair()?;
         let theirs = OwnedFd::from(theirs.into_std()?);
+        let mut command = tokio::process::Command::new(executable);
+        limits::start_as_we_were(command.as_std_mut());
         // The runtime reaps it when it ends; what the command leaves behind keeps it alive, also beyond us.
-        let mut holder = tokio::process::Command::new(executable)
+        let mut holder = command
             .args(["hold", ISOLATED])
             .env_clear()
             .envs(spawn.env.iter().filter(|(name, _)| name == "PATH" || name == "HOME").cloned())

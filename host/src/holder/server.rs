@@ -17,7 +17,7 @@ use crate::holder::facts::{Eyes, pid_number};
 use crate::holder::frame::RefusalKind;
 use crate::holder::socket_name;
 use crate::holder::terminal::{Depth, Terminal};
-use crate::local::pty;
+use crate::local::limits;
 use crate::state_dir::{StateDir, StateError};
 
 /// How a holder behaves.
@@ -102,7 +102,8 @@ pub(super) fn become_holder() -> io::Result<SignalFd> {
     // Fails where we lead a session already, which is what we want.
     rustix::process::setsid().ok();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    pty::raise_descriptor_limit();
+    limits::raise_descriptors();
+    limits::leave_no_core();
     let mut blocked = SigSet::empty();
     // SIGXFSZ: a full quota is to be an error of the write, not our end. SIGHUP: nobody's terminal is ours.
     for signal in [NixSignal::SIGCHLD, NixSignal::SIGXFSZ, NixSignal::SIGPIPE, NixSignal::SIGHUP] {

@@ -11,9 +11,11 @@ use std::process::{Command, Stdio};
 
 use nix::libc;
 use nix::sys::signal::SigSet;
-use rustix::process::{Pid, Resource, Rlimit};
+use rustix::process::Pid;
 use rustix::pty::OpenptFlags;
 use rustix::termios::{InputModes, LocalModes, OptionalActions, Winsize};
+
+use crate::local::limits::Former;
 
 /// What to start on a new terminal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -151,17 +153,6 @@ impl Pty {
     }
 }
 
-/// Raises the limit of open descriptors as far as allowed; shells get the former one back.
-pub fn raise_descriptor_limit() {
-    let before = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
-    if rustix::process::setrlimit(Resource::Nofile, raised).is_ok() {
-        LIMIT_BEFORE.set(before).ok();
-    }
-}
-
-static LIMIT_BEFORE: std::sync::OnceLock<Rlimit> = std::sync::OnceLock::new();
-
 pub(super) fn examine_directory(spawn: &Spawn) -> Result<(), SpawnError> {
     let failed =
         |source| SpawnError::Directory { directory: spawn.cwd.to_string_lossy().into_owned(), source };
@@ -204,14 +195,14 @@ fn pid_of(child: &std::process::Child) -> Pid {
     reason = "a new session and a controlling terminal can only be had between fork and exec"
 )]
 fn set_up_child(command: &mut Command) {
-    let limit = former_limit();
+    let limits = Former::known();
     // SAFETY: only system calls are made between fork and exec; nothing is allocated or locked.
     unsafe {
         command.pre_exec(move || {
             rustix::process::setsid()?;
             let stdin = rustix::stdio::stdin();
             rustix::process::ioctl_tiocsctty(stdin.as_fd())?;
-            clean(limit.as_ref())
+            clean(&limits)
         });
     }
 }
@@ -222,20 +213,16 @@ fn set_up_child(command: &mut Command) {
     reason = "signals that are ignored are inherited, unless somebody resets them after the fork"
 )]
 pub(super) fn set_up_plain_child(command: &mut Command) {
-    let limit = former_limit();
+    let limits = Former::known();
     // SAFETY: as above.
     unsafe {
-        command.pre_exec(move || clean(limit.as_ref()));
+        command.pre_exec(move || clean(&limits));
     }
-}
-
-fn former_limit() -> Option<Rlimit> {
-    LIMIT_BEFORE.get().map(|limit| Rlimit { ..*limit })
 }
 
 /// Runs between fork and exec: nothing is allocated or locked.
 #[expect(unsafe_code, reason = "the system's own calls: nothing safer offers all of them")]
-fn clean(limit: Option<&Rlimit>) -> io::Result<()> {
+fn clean(limits: &Former) -> io::Result<()> {
     // SIGPIPE and SIGHUP too: an ignored one would be inherited, and `yes | head` would complain.
     // Those that are not ours to set (SIGKILL, the C library's own) say no and stay.
     for signal in 1..=libc::SIGRTMAX() {
@@ -243,9 +230,7 @@ fn clean(limit: Option<&Rlimit>) -> io::Result<()> {
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
     SigSet::empty().thread_set_mask()?;
-    if let Some(limit) = limit {
-        rustix::process::setrlimit(Resource::Nofile, Rlimit { ..*limit })?;
-    }
+    limits.give_back()?;
     // Not closed but marked: the pipe by which a failed exec is reported is among them. Before Linux 5.11
     // this fails, and our own descriptors are all marked already.
     // SAFETY: it changes a flag of descriptors and touches no memory.

@@ -91,7 +91,28 @@ const RSA_SHA1: Algorithm = Algorithm::Rsa { hash: None };
 /// The hashes with which an rsa key signs, the best first.
 const RSA_HASHES: [HashAlg; 2] = [HashAlg::Sha512, HashAlg::Sha256];
 
+/// Those of ours that are old, in the words of ssh's configuration.
+const OLD_WORDS: [(&str, &str); 4] = [
+    (
+        "KexAlgorithms",
+        "diffie-hellman-group14-sha1,diffie-hellman-group-exchange-sha1,diffie-hellman-group1-sha1",
+    ),
+    ("Ciphers", "aes256-cbc,aes192-cbc,aes128-cbc"),
+    ("HostKeyAlgorithms", "ssh-rsa"),
+    ("PubkeyAcceptedAlgorithms", "ssh-rsa"),
+];
+
 impl Algorithms {
+    /// Returns the old ones that a person allows, each with its word and the list beside which it is allowed.
+    pub(super) fn old_beside(&self) -> Vec<(&'static str, Option<&[String]>, &'static str)> {
+        if self.old == Old::Refused {
+            return Vec::new();
+        }
+        let lists = [&self.kex, &self.ciphers, &self.host_key, &self.user_key];
+        let beside = OLD_WORDS.into_iter().zip(lists);
+        beside.map(|((word, old), list)| (word, list.as_deref(), old)).collect()
+    }
+
     /// Returns what is offered to a host of which keys of these kinds are known, and perhaps an authority.
     pub(super) fn preferred(&self, known: &[&str], vouched: bool) -> Result<Preferred, NoneSpoken> {
         let keys = self.host_keys(known);

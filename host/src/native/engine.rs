@@ -35,6 +35,10 @@ pub struct UsersSsh {
     pub takes_new_keys: bool,
     /// The user's own master, alive, which is joined in the place of a connection of our own.
     pub master: Option<PathBuf>,
+    /// Words of ssh's configuration that count before its files, each with its value: those that it was asked with.
+    pub options: Vec<(String, String)>,
+    /// The words that its configuration has it pass over, as it lists them.
+    pub ignored: Option<String>,
 }
 
 impl fmt::Debug for UsersSsh {

@@ -186,6 +186,8 @@ impl<Sink: FnMut(Stream, &[u8]) + Send> Running<Sink> {
                 Some(Heard::Error(bytes)) => (self.sink)(Stream::Error, &bytes),
                 Some(Heard::Exit(exit)) => self.exit = Some(exit),
                 Some(Heard::Closed) => return State::Ended(self.exit.unwrap_or(Exit::Unknown)),
+                // Nobody asked for one.
+                Some(Heard::NoTerminal) => {}
                 // The connection broke; if the end had been told before, it is known.
                 None => return self.exit.map_or(State::Lost, State::Ended),
             }

@@ -17,6 +17,8 @@ pub(super) enum Heard {
     Exit(Exit),
     /// The end, said by the server.
     Closed,
+    /// The server gives no terminal: the user's ssh learns so only when the session is open.
+    NoTerminal,
 }
 
 /// A request was not granted.

@@ -84,6 +84,8 @@ impl Command {
         match heard {
             Some(Heard::Output(bytes)) => News::Printed(Stream::Output, bytes),
             Some(Heard::Error(bytes)) => News::Printed(Stream::Error, bytes),
+            // Nobody asked for one.
+            Some(Heard::NoTerminal) => News::Printed(Stream::Error, bytes::Bytes::new()),
             Some(Heard::Exit(exit)) => {
                 self.exited = true;
                 News::Exited(exit)

@@ -198,7 +198,7 @@ impl Lines {
             }
             match lane.next().await? {
                 Heard::Output(bytes) => self.take(&bytes),
-                Heard::Error(_) => {}
+                Heard::Error(_) | Heard::NoTerminal => {}
                 Heard::Exit(_) | Heard::Closed => return None,
             }
         }

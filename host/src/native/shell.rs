@@ -40,6 +40,9 @@ const ECHO_LIMIT: Duration = Duration::from_secs(2);
 /// What may be on its way between the engine and this task.
 const PIPE_BYTES: usize = 256 << 10;
 
+/// Why there is no shell where a server lets commands alone be started.
+const NO_TERMINAL: &str = "the server gives no terminal to this account";
+
 /// What is opened.
 #[derive(Clone, Debug)]
 pub struct OpenShell {
@@ -199,6 +202,8 @@ impl Served {
             }
             Some(Heard::Exit(exit)) => self.exit = Some(exit),
             Some(Heard::Closed) => self.finish(Event::Exit(self.exit.unwrap_or(Exit::Unknown))),
+            // What was started without one would be no session.
+            Some(Heard::NoTerminal) => self.finish(Event::Gone { reason: NO_TERMINAL.to_owned() }),
             None => {
                 // What is known of the end is told, also where the connection broke right after it.
                 let event = match self.exit {

@@ -22,6 +22,8 @@ pub struct Beyond {
     pub control_path: Option<PathBuf>,
     /// A login by a ticket is allowed; many systems say so for every host.
     pub gssapi: bool,
+    /// The words that ssh is to pass over where it does not know them, as it lists them.
+    pub ignored: Option<String>,
 }
 
 impl Beyond {
@@ -41,8 +43,14 @@ impl Beyond {
             // Where there is a % left nobody has put anything in.
             control_path: control_path.filter(|it| !it.contains('%')).map(|it| ssh.expanded(Path::new(it))),
             gssapi: said.is_on("gssapiauthentication"),
+            ignored: said.first("ignoreunknown").filter(|it| is_a_list(it)).map(str::to_owned),
         }
     }
+}
+
+/// Names and patterns, and nothing that would have to be quoted.
+fn is_a_list(words: &str) -> bool {
+    !words.is_empty() && words.bytes().all(|it| it.is_ascii_alphanumeric() || b",*?!-_".contains(&it))
 }
 
 /// Says whether there is a ticket that is good now, as `klist -s` says it, in this environment.

@@ -64,6 +64,7 @@ pub(super) const WITHOUT_MEANING: &[&str] = &[
     "gssapikeyexchange",
     "gssapirenewalforcesrekey",
     "gssapitrustdns",
+    "ignoreunknown",
     "ipqos",
     "localcommand",
     "loglevel",

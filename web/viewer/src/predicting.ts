@@ -24,7 +24,7 @@ export class Predicting {
     const buffer = this.screen.xterm.buffer.active;
     if (buffer.type === "alternate") return this.drop();
     const cell = (at: { row: number; col: number }) => buffer.getLine(at.row)?.getCell(at.col)?.getChars() ?? "";
-    this.it.printed({ row: buffer.baseY + buffer.cursorY, col: buffer.cursorX }, cell);
+    this.it.printed({ row: buffer.baseY + buffer.cursorY, col: buffer.cursorX }, this.screen.xterm.cols, cell);
     this.draw();
   }
 

@@ -55,7 +55,7 @@ class Far {
         this.col += 1;
       }
     }
-    this.it.printed({ row: this.row, col: this.col }, ({ row, col }) => this.seen[row]?.[col] ?? " ");
+    this.it.printed({ row: this.row, col: this.col }, 80, ({ row, col }) => this.seen[row]?.[col] ?? " ");
   }
 
   pass(ms: number): void {
@@ -94,6 +94,28 @@ test("keys are shown at once after the first echo of a line, and stand where the
   assert.equal(far.text(), "");
   assert.equal(far.seen[0], "$ echo hello world");
 });
+
+for (const [what, first] of [
+  ["before the page knew of the prompt", (far: Far) => far.later(250, () => far.it.stands(true))],
+  ["after a key that takes back", (far: Far) => far.key("\x7f")],
+  ["after something else was printed", (far: Far) => far.later(150, () => far.print("x"))],
+] as const) {
+  test(`whoever types on without a pause is shown the rest of the line: begun ${what}`, () => {
+    const far = new Far(100);
+    if (what.startsWith("before")) far.it.drop();
+    let at_once = 0;
+    first(far);
+    for (const char of "echo aa hello, aa brave new world") {
+      far.key(char);
+      if (far.text().endsWith(char)) at_once += 1;
+      far.pass(60);
+    }
+    assert.ok(at_once >= 16, `${at_once}`);
+    far.pass(1000);
+    assert.equal(far.text(), "");
+    assert.ok(far.seen[0]?.endsWith("echo aa hello, aa brave new world") || what.includes("else"), far.seen[0]);
+  });
+}
 
 test("nothing is shown where the echo is near", () => {
   const far = new Far(2);

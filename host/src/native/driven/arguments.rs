@@ -4,12 +4,15 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use crate::native::algorithms::Algorithms;
 use crate::native::engine::UsersSsh;
 use crate::native::settings::{Family, Settings};
 
-/// Options whose values are ours, whatever a configuration says. Those that not every ssh knows are named in the first.
+/// Those of ours that not every ssh knows.
+const NEWER: &str = "ForkAfterAuthentication,KnownHostsCommand";
+
+/// Options whose values are ours, whatever a configuration says.
 const FIXED: &[&str] = &[
-    "IgnoreUnknown=ForkAfterAuthentication,StdinNull,EnableEscapeCommandline",
     "ControlMaster=yes",
     "ControlPersist=no",
     "ClearAllForwardings=yes",
@@ -18,6 +21,8 @@ const FIXED: &[&str] = &[
     "Tunnel=no",
     "ForwardX11=no",
     "UpdateHostKeys=no",
+    "KnownHostsCommand=none",
+    "VerifyHostKeyDNS=no",
     "RemoteCommand=none",
     "RequestTTY=no",
     "ForkAfterAuthentication=no",
@@ -50,6 +55,9 @@ pub(in crate::native) fn master(
         None => arguments.push("-a".into()),
     }
     let mut option = |value: OsString| arguments.extend([OsString::from("-o"), value]);
+    // The first word on it counts: what the configuration has ssh pass over, it passes over still.
+    let ignored = ssh.ignored.as_deref().map(|it| format!(",{it}")).unwrap_or_default();
+    option(format!("IgnoreUnknown={NEWER}{ignored}").into());
     FIXED.iter().for_each(|it| option(it.into()));
     option(path("ControlPath", socket)?);
     let new_keys = if ssh.takes_new_keys { "accept-new" } else { "yes" };
@@ -73,8 +81,32 @@ pub(in crate::native) fn master(
     option(format!("ConnectTimeout={}", seconds(limits.connect)).into());
     option(format!("ServerAliveInterval={}", seconds(limits.keepalive)).into());
     option(format!("ServerAliveCountMax={}", limits.keepalives_max.max(1)).into());
+    old(&settings.algorithms).for_each(|it| option(it.into()));
+    // What a device sets comes before its files, as when ssh was asked, and after what is settled.
+    for (word, value) in ssh.options.iter().filter(|(word, _)| !SETTLED.contains(&word.as_str())) {
+        if value.chars().any(char::is_control) {
+            return Err(Unwritable { what: "an option of the device", value: value.into() });
+        }
+        option(format!("{word}={value}").into());
+    }
     arguments.extend(["--".into(), ssh.alias.clone().into()]);
     Ok(arguments)
+}
+
+/// Options of a device that are part of what is settled; ssh would add a second one to the first.
+const SETTLED: [&str; 2] = ["IdentityFile", "CertificateFile"];
+
+/// Returns what allows old algorithms beside those that hold.
+fn old(algorithms: &Algorithms) -> impl Iterator<Item = String> {
+    let old = algorithms.old_beside();
+    old.into_iter().map(|(word, list, old)| match list {
+        Some(list) => {
+            let more = old.split(',').filter(|it| !list.iter().any(|listed| listed == it));
+            let all: Vec<&str> = list.iter().map(String::as_str).chain(more).collect();
+            format!("{word}={}", all.join(","))
+        }
+        None => format!("{word}=+{old}"),
+    })
 }
 
 /// Who logs in, and with what. No secret is among it.
@@ -146,6 +178,8 @@ fn written(what: &'static str, value: &OsStr, percent: Percent) -> Result<Vec<u8
 
 #[cfg(test)]
 mod tests {
+    use crate::native::algorithms::Old;
+
     use super::*;
 
     fn ssh(state: &Path) -> UsersSsh {
@@ -158,6 +192,8 @@ mod tests {
             askpass: "/bin/false".into(),
             takes_new_keys: false,
             master: None,
+            options: Vec::new(),
+            ignored: None,
         }
     }
 
@@ -196,12 +232,46 @@ mod tests {
         // All that is no option of its own follows a -o.
         let named = |at: usize| found[at - 1] == "-o" || found[at - 1] == "-e" || found[at].starts_with('-');
         assert!((3..found.len() - 1).all(named), "{found:?}");
+        assert!(found.contains(&format!("IgnoreUnknown={NEWER}")), "{found:?}");
         ssh.takes_new_keys = true;
         settings.forwarded_agent = Some("/a".into());
         let found = lines(&ssh, &settings).unwrap();
         assert!(!found.iter().any(|it| it == "-a"), "{found:?}");
         assert!(found.iter().any(|it| it == "ForwardAgent=\"/a\""), "{found:?}");
         assert!(found.iter().any(|it| it == "StrictHostKeyChecking=accept-new"), "{found:?}");
+    }
+
+    #[test]
+    fn what_a_device_sets_reaches_ssh_behind_what_is_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ssh = ssh(&folder.path().join("state"));
+        let set = [("ProxyJump", "gate:2222"), ("Ciphers", "aes256-ctr"), ("IdentityFile", "/k/other")];
+        ssh.options = set.map(|(word, value)| (word.to_owned(), value.to_owned())).to_vec();
+        ssh.ignored = Some("UseKeychain".to_owned());
+        let mut settings = Settings::new("10.0.0.5", 22, "me");
+        let found = lines(&ssh, &settings).unwrap();
+        let at = |line: &str| found.iter().position(|it| it == line);
+        assert!(at("HostName=\"10.0.0.5\"") < at("ProxyJump=gate:2222"), "{found:?}");
+        assert!(
+            at("Ciphers=aes256-ctr").is_some() && !found.iter().any(|it| it.contains("/k/other")),
+            "{found:?}"
+        );
+        // What is unknown to ssh is named before it is said.
+        assert!(
+            at(&format!("IgnoreUnknown={NEWER},UseKeychain")) < at("KnownHostsCommand=none"),
+            "{found:?}"
+        );
+        settings.algorithms.old = Old::Allowed;
+        settings.algorithms.ciphers = Some(vec!["aes256-ctr".to_owned(), "aes128-cbc".to_owned()]);
+        let found = lines(&ssh, &settings).unwrap();
+        let at = |line: &str| found.iter().position(|it| it == line);
+        assert!(
+            at("Ciphers=aes256-ctr,aes128-cbc,aes256-cbc,aes192-cbc") < at("Ciphers=aes256-ctr"),
+            "{found:?}"
+        );
+        assert!(at("HostKeyAlgorithms=+ssh-rsa").is_some(), "{found:?}");
+        ssh.options = vec![("ProxyCommand".to_owned(), "a\nb".to_owned())];
+        assert!(lines(&ssh, &settings).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the user's ssh complains of, in its own words, and what that is in ours.
 
 use std::io;
+use std::net::IpAddr;
 
 use crate::native::error::{ConnectError, Denied, Stage};
 use crate::native::secret::one_line;
@@ -26,6 +27,8 @@ pub(super) struct Heard {
     pub(super) key: Option<String>,
     /// How far it came.
     pub(super) stage: Option<Stage>,
+    /// The last name that it connected to, with its address.
+    pub(super) address: Option<(String, IpAddr)>,
 }
 
 /// One line, as far as it says something.
@@ -64,12 +67,18 @@ impl Heard {
         if let Some(key) = told.strip_prefix("Server host key: ") {
             self.key = key.split(' ').nth(1).map(str::to_owned);
         }
+        if let Some(said) = told.strip_prefix("Connecting to ") {
+            self.address = named_address(said).or(self.address.take());
+        }
         let stage = [
             ("Connecting to ", Stage::Connect),
             ("Executing proxy command", Stage::Connect),
             ("Connection established", Stage::Handshake),
             ("Server host key: ", Stage::HostKey),
             ("SSH2_MSG_SERVICE_ACCEPT", Stage::Authentication),
+            ("Next authentication method: ", Stage::Authentication),
+            ("Offering public key: ", Stage::Authentication),
+            ("Server accepts key: ", Stage::Authentication),
         ]
         .into_iter()
         .find_map(|(words, stage)| told.starts_with(words).then_some(stage));
@@ -167,6 +176,15 @@ pub(super) fn end_words(last: Option<&str>) -> String {
     }
 }
 
+/// `web1 [10.0.0.5] port 22.`
+fn named_address(said: &str) -> Option<(String, IpAddr)> {
+    let (name, rest) = said.split_once(" [")?;
+    let (address, _) = rest.split_once(']')?;
+    // Of an address of one link only the address itself is of use.
+    let address = address.split('%').next().unwrap_or_default();
+    Some((name.to_owned(), address.parse().ok()?))
+}
+
 /// `me@web1: Permission denied (publickey,password).`
 fn denied(line: &str) -> Option<(&str, Vec<&str>)> {
     let (account, rest) = line.split_once(": Permission denied (")?;
@@ -215,6 +233,19 @@ mod tests {
             matches!(odd, ConnectError::Handshake { ref why, .. } if why.contains("Bad packet")),
             "{odd}"
         );
+    }
+
+    #[test]
+    fn the_address_of_a_name_is_what_ssh_connects_to() {
+        let mut heard = Heard::default();
+        heard.take("debug1: Connecting to db1.internal [10.0.0.5] port 22.");
+        let found = |heard: &Heard| heard.address.clone().map(|(name, address)| format!("{name} {address}"));
+        assert_eq!(found(&heard).as_deref(), Some("db1.internal 10.0.0.5"));
+        heard.take("debug1: Connecting to db1.internal [fe80::1%eth0] port 22.");
+        assert_eq!(found(&heard).as_deref(), Some("db1.internal fe80::1"));
+        // What names none changes nothing.
+        heard.take("debug1: Connecting to nowhere port 22.");
+        assert_eq!(found(&heard).as_deref(), Some("db1.internal fe80::1"));
     }
 
     #[test]

@@ -191,6 +191,7 @@ impl Driven {
                     running.exited = true;
                     return Some(Heard::Exit(i32::try_from(code).map_or(Exit::Unknown, Exit::Status)));
                 }
+                News::Said(Some(Said::NoTerminal)) => return Some(Heard::NoTerminal),
                 News::Said(Some(_)) => {}
             }
         }

@@ -44,6 +44,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// The last words come this soon after the end, or never.
 const LAST_WORDS_LIMIT: Duration = Duration::from_millis(500);
 
+/// So many steps renew the time that an ssh has: the longest way has fewer. What a server prints may look like one.
+const RENEWALS_MAX: usize = 128;
+
 /// Sockets are numbered: two of one daemon are never the same.
 static NUMBER: AtomicU64 = AtomicU64::new(1);
 
@@ -52,6 +55,16 @@ pub(in crate::native) struct Master {
     place: Place,
     ended: Ended,
     stop: Arc<Notify>,
+}
+
+/// What a line means for a connection.
+enum Taken {
+    /// It stands.
+    Stands,
+    /// It has come further.
+    Step,
+    /// Nothing.
+    Nothing,
 }
 
 /// An ssh on its way.
@@ -156,16 +169,25 @@ impl Drop for Master {
 impl Opening<'_> {
     async fn stands(&mut self) -> Result<(), NoMaster> {
         let mut deadline = Instant::now() + self.patience();
+        let mut renewals = RENEWALS_MAX;
         loop {
             let is_asking = *self.questions.open.borrow() > 0;
             tokio::select! {
                 biased;
                 line = self.lines.recv() => {
                     let Some(line) = line else { return Err(self.heard.why(self.settings)) };
-                    if self.take(&line).await {
-                        return Ok(());
+                    match self.take(&line).await {
+                        Taken::Stands => return Ok(()),
+                        // A banner without an end, or one that looks like a step, renews nothing for ever.
+                        Taken::Step if renewals > 0 => {
+                            renewals -= 1;
+                            deadline = Instant::now() + self.patience();
+                        }
+                        Taken::Step | Taken::Nothing => {}
                     }
-                    deadline = Instant::now() + self.patience();
+                    if Instant::now() >= deadline && !is_asking {
+                        return Err(self.late());
+                    }
                 }
                 // A person's time is not counted.
                 Ok(()) = self.questions.open.changed() => deadline = Instant::now() + self.patience(),
@@ -174,18 +196,34 @@ impl Opening<'_> {
         }
     }
 
-    /// Says whether the connection stands.
-    async fn take(&mut self, line: &str) -> bool {
+    /// Takes a line.
+    async fn take(&mut self, line: &str) -> Taken {
+        let before = self.heard.stage;
         match self.heard.take(line) {
-            Line::Entered => lives(&self.place).await,
+            Line::Entered if lives(&self.place).await => Taken::Stands,
+            // A host on the way.
+            Line::Entered => Taken::Step,
             Line::Stage(stage) => {
+                self.note_address();
                 if let Some(key) = &self.heard.key {
                     self.bound.lock().unwrap_or_else(PoisonError::into_inner).key.clone_from(key);
                 }
-                (self.settings.progress)(stage);
-                false
+                if before != Some(stage) {
+                    (self.settings.progress)(stage);
+                }
+                Taken::Step
             }
-            Line::Nothing => false,
+            Line::Nothing => Taken::Nothing,
+        }
+    }
+
+    /// Notes the address of the host itself, which ssh names in its complaints; not that of one on the way.
+    fn note_address(&self) {
+        if let Some((name, address)) = &self.heard.address
+            && name.eq_ignore_ascii_case(&self.settings.host)
+            && let Ok(mut met) = self.settings.met.lock()
+        {
+            met.insert(*address);
         }
     }
 
@@ -305,4 +343,56 @@ async fn end(child: &mut Child, group: Pid) {
 fn remove(socket: &Path) {
     // It takes its own away where it can.
     std::fs::remove_file(socket).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::native::secret::ask_nobody;
+
+    /// An ssh that says this every second, without an end.
+    async fn told(line: &str) -> NoMaster {
+        let folder = tempfile::tempdir().unwrap();
+        let mut settings = Settings::new("db1.internal", 22, "me");
+        settings.progress = Arc::new(|_| ());
+        let (tell, lines) = mpsc::channel(LINES_MAX);
+        let line = line.to_owned();
+        let telling = tokio::spawn(async move {
+            while tell.send(line.clone()).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+        let bound = Bound { user: "me".into(), host: "db1.internal".into(), port: 22, key: String::new() };
+        let bound = Arc::new(Mutex::new(bound));
+        let desk = Desk { ask: ask_nobody(), bound: bound.clone(), overheard: Arc::new(|_| ()) };
+        let questions = Questions::listen(folder.path().join("q"), desk).unwrap();
+        let pid = Pid::from_raw(i32::MAX).unwrap();
+        let place = Place { socket: folder.path().join("m"), pid, is_shared: false };
+        let heard = Heard::default();
+        let mut opening = Opening { settings: &settings, lines, questions, bound, heard, place };
+        let said = opening.stands().await.unwrap_err();
+        telling.abort();
+        let met = settings.met.lock().unwrap();
+        assert_eq!(met.len(), usize::from(line_names_us(&opening.heard)), "{met:?}");
+        said
+    }
+
+    fn line_names_us(heard: &Heard) -> bool {
+        heard.address.as_ref().is_some_and(|it| it.0 == "db1.internal")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_banner_without_an_end_is_given_up_in_time_also_where_it_looks_like_a_step() {
+        for line in [
+            "Welcome to a banner without an end",
+            "debug1: Entering interactive session.",
+            "debug1: Connecting to gate [10.0.0.4] port 22.",
+            "debug1: Connecting to db1.internal [10.0.0.5] port 22.",
+        ] {
+            let said = told(line).await;
+            assert!(matches!(said, NoMaster::Other(ConnectError::ConnectTimeout { .. })), "{line}: {said:?}");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! Rows over SSH: a real sshd on loopback in its default configuration, and the `ssh` that is installed.
 
 use std::cell::RefCell;
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -39,7 +38,7 @@ impl Far {
     fn start() -> Self {
         let server = Sshd::start("a row over SSH").expect("openssh-server");
         let known_hosts = server.known_hosts();
-        let (agent, home) = agent(&server, &known_hosts);
+        let (agent, home) = agent(&server);
         Self { agent, home, server, known_hosts }
     }
 
@@ -71,19 +70,8 @@ impl Far {
 }
 
 /// A fresh home with an agent whose daemon runs, and knows nobody yet.
-fn agent(server: &Sshd, known_hosts: &std::path::Path) -> (Mcp, Home) {
-    let home = Home::new();
-    let config = home.path().join("ssh_config");
-    let lines = format!(
-        "Host {HOST}\n  HostName 127.0.0.1\n  Port {}\n  User {}\n  IdentityFile {}\n  IdentitiesOnly yes\n  \
-         UserKnownHostsFile {}\n",
-        server.port(),
-        server.user(),
-        server.file("user_ed25519").display(),
-        known_hosts.display()
-    );
-    fs::write(&config, lines).expect("ssh's configuration");
-    home.write_config(&format!("[ssh]\nconfig = \"{}\"\n", config.display()));
+fn agent(server: &Sshd) -> (Mcp, Home) {
+    let home = server.home_with(HOST, server.port());
     let mut agent = home.mcp();
     agent.initialize();
     agent.call("ssh_list", json!({}));
@@ -95,7 +83,7 @@ pub fn connect() -> Pairs {
     let far = Far::start();
     let floor = || timed(|| assert!(far.ssh(&["true"]).status().expect("ssh").success()));
     let ours = || {
-        let (mut agent, _home) = agent(&far.server, &far.known_hosts);
+        let (mut agent, _home) = agent(&far.server);
         timed(|| {
             let reply = agent.call("ssh_run", json!({"target": HOST, "command": "true", "wait_s": 25}));
             assert!(reply.text.contains("exit 0"), "{}", reply.text);
