@@ -6,13 +6,14 @@ use clap::{CommandFactory, Parser};
 use cotty_host::local::limits;
 use cotty_web::door::Listen;
 use cotty_wire::api::{
-    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RunOrder, Runs,
+    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RenameOrder, RunOrder, Runs,
     Screen, Session, Sessions,
 };
 
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
 use crate::cli::client::{Client, internal, unreachable_daemon};
 use crate::config;
+use crate::daemon::reach::variables;
 use crate::instance::{Flags, Instance, config_path};
 
 pub(crate) mod client;
@@ -48,6 +49,8 @@ mod secret;
 mod last_row;
 
 mod notice;
+
+mod pasting;
 
 mod terminal;
 
@@ -117,6 +120,7 @@ fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
         | Order::Status { .. }
         | Order::Close { .. }
         | Order::Mode { .. }
+        | Order::Rename { .. }
         | Order::Why { .. }
         | Order::Trust { .. }
         | Order::Answer { .. }
@@ -184,8 +188,20 @@ fn about_config(what: About, flags: &Flags, json: bool) -> Result<ExitCode, Fail
     Ok(ExitCode::SUCCESS)
 }
 
+/// The variables that are said to the daemon. A config that was broken meanwhile stops nobody, and is told.
+fn passed(instance: &Instance) -> Result<Vec<String>, Failure> {
+    let (passed, wrong) = variables(instance).map_err(unreachable_daemon)?;
+    if let Some(refusal) = wrong {
+        print::aside(&print::clean(&format!(
+            "cotty: the config is wrong, and what it said before holds: {refusal}. {}",
+            refusal.next_step()
+        )));
+    }
+    Ok(passed)
+}
+
 async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, Failure> {
-    let passed = || config::read(&instance.config).map(|it| it.variables()).map_err(unreachable_daemon);
+    let passed = || passed(&instance);
     let named = |name: &str| Client::new(instance.clone(), name, &[]);
     let ended = match order {
         order @ (Order::Up { .. } | Order::Ssh { .. } | Order::Trust { .. }) => {
@@ -232,6 +248,15 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             let order = ModeOrder { session: Some(name), mode };
             let said = |it: &Session| print::line(&format!("{} is {}", it.name, it.mode));
             shown(&named("mode")?.post::<Session>("mode", &order).await?, json, said)
+        }
+        Order::Rename { name, to, label } => {
+            let order = RenameOrder { session: Some(name.clone()), name: to, label };
+            let said = |it: &Session| match it.label.as_ref().filter(|_| it.name == name) {
+                Some(label) => print::line(&format!("{name} is labelled {}", print::clean(label))),
+                None if it.name == name => print::line(&format!("{name} has no label")),
+                None => print::line(&format!("{name} is {} now", it.name)),
+            };
+            shown(&named("rename")?.post::<Session>("rename", &order).await?, json, said)
         }
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };

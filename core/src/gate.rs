@@ -10,7 +10,7 @@ use crate::refusal::Refusal;
 
 mod taken;
 
-pub use taken::{AWAY_MAX, QUIET_MAX, Taken};
+pub use taken::{AWAY_MAX, Aged, QUIET_MAX, Taken};
 
 /// In human-first mode an agent's command waits this long after a person's last key.
 pub const GRACE: Duration = Duration::from_secs(5);
@@ -205,6 +205,11 @@ impl Gate {
         self.taken.take_if(|it| it.until() <= now).map(|it| it.who)
     }
 
+    /// Gives back a pen that was taken in an earlier life, unless its time is over.
+    pub fn restore_taken(&mut self, now: Instant, aged: &Aged) {
+        self.taken = Some(Taken::again(now, aged)).filter(|it| it.until() > now);
+    }
+
     /// Returns the pen that a person has taken.
     #[must_use]
     pub fn taken(&self) -> Option<&Taken> {
@@ -347,6 +352,29 @@ mod tests {
 
     fn agent() -> Principal {
         Principal { role: Role::Agent, label: "agent".into() }
+    }
+
+    #[test]
+    fn a_pen_has_in_another_life_what_was_left_of_its_time() {
+        let (now, second) = (Instant::now() + Duration::from_secs(3600), Duration::from_secs(1));
+        let mut gate = Gate::new(Mode::default());
+        gate.take(now, &person());
+        let aged = gate.taken().unwrap().aged(now + 30 * second);
+        // Its owner's viewers went with the daemon: a minute, and never more than the ten from the last key.
+        let mut again = Gate::new(Mode::default());
+        again.restore_taken(now + 30 * second, &aged);
+        assert_eq!(again.taken().map(Taken::until), Some(now + 90 * second));
+        again.note_here(now + 40 * second, true);
+        assert_eq!(again.taken().map(Taken::until), Some(now + QUIET_MAX));
+        // Where they had gone before, that minute goes on.
+        gate.note_here(now + 20 * second, false);
+        let aged = gate.taken().unwrap().aged(now + 30 * second);
+        again.restore_taken(now + 30 * second, &aged);
+        assert_eq!(again.taken().map(Taken::until), Some(now + 80 * second));
+        // Whose time was over meanwhile has it no longer.
+        let aged = Aged { last: QUIET_MAX, ..aged };
+        again.restore_taken(now, &aged);
+        assert_eq!(again.taken(), None);
     }
 
     const RUN: RunId = RunId { kind: RunKind::Command, number: 1 };

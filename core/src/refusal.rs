@@ -227,6 +227,14 @@ pub enum Refusal {
         /// What there is.
         open: Vec<String>,
     },
+    /// The session that had this name has another one now.
+    #[error("session {session} is called {now} now")]
+    Renamed {
+        /// What was asked for.
+        session: String,
+        /// Its present name.
+        now: String,
+    },
     /// No session was named, and several are open.
     #[error("several sessions are open{}, and none was named", list(" (", .open))]
     AmbiguousSession {
@@ -362,7 +370,9 @@ impl Refusal {
             Self::ControlCharacter { .. } | Self::InvalidArgument { .. } => FailureKind::InvalidArgument,
             Self::TooLong { .. } | Self::NoRoom { .. } | Self::TooMany { .. } => FailureKind::Limit,
             Self::ShellExited { .. } | Self::SessionClosed { .. } => FailureKind::ShellExited,
-            Self::SessionNotFound { .. } | Self::NoSession => FailureKind::SessionNotFound,
+            Self::SessionNotFound { .. } | Self::Renamed { .. } | Self::NoSession => {
+                FailureKind::SessionNotFound
+            }
             Self::AmbiguousSession { .. } => FailureKind::AmbiguousSession,
             Self::RunNotFound { .. } => FailureKind::NotFound,
             Self::NameTaken { .. } | Self::VersionSkew { .. } => FailureKind::Conflict,
@@ -420,6 +430,7 @@ impl Refusal {
             | Self::Lost { session, target, .. } => new_shell(session, target),
             Self::NotReady { session, .. } => not_ready(session),
             Self::SessionNotFound { .. } => "Next: ssh_list, or ssh_connect name=... to open one".to_owned(),
+            Self::Renamed { now, .. } => format!("Next: the same call with session={now}"),
             Self::AmbiguousSession { .. } => "Next: the same call with session=...".to_owned(),
             Self::NoSession => "Next: ssh_connect target=local".to_owned(),
             Self::RunNotFound { .. } => "Next: ssh_list kind=commands".to_owned(),

@@ -17,7 +17,7 @@ pub(crate) struct SessionHandle {
     identity: Arc<Identity>,
 }
 
-/// What never changes of a session.
+/// What is known of a session without asking it. Only a name changes, and then there is a new handle.
 pub(crate) struct Identity {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -34,6 +34,20 @@ impl SessionHandle {
     pub(crate) fn new(identity: Identity) -> (Self, mpsc::Receiver<Request>) {
         let (requests, mailbox) = mpsc::channel(MAILBOX);
         (Self { requests, identity: Arc::new(identity) }, mailbox)
+    }
+
+    /// The same session by another name: it is no longer the one that its target alone means.
+    pub(crate) fn renamed(&self, name: &str) -> Self {
+        let Identity { id, target, place, key, .. } = &*self.identity;
+        let identity = Identity {
+            id: id.clone(),
+            name: name.to_owned(),
+            target: target.clone(),
+            place: place.clone(),
+            is_nameless: false,
+            key: key.clone(),
+        };
+        Self { requests: self.requests.clone(), identity: Arc::new(identity) }
     }
 
     pub(crate) fn identity(&self) -> &Identity {

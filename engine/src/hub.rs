@@ -11,6 +11,7 @@ pub mod journal;
 mod isolated;
 mod living;
 pub mod meaning;
+mod renaming;
 pub mod retry;
 pub mod secrets;
 mod standing;

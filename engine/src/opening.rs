@@ -30,6 +30,8 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 const REREAD_BYTES_MAX: u64 = 1024 * 1024;
 /// Of a session that is gone so much of its end is read: there stand the marks of an end that nobody kept.
 const LAST_BYTES: u64 = 64 * 1024;
+/// What the history says of a pen whose time is over.
+pub(crate) const PEN_FELL: &str = "the pen fell back: its time was over";
 /// Longer directories than the kernel takes.
 const PATH_BYTES_MAX: usize = 4096;
 
@@ -182,6 +184,13 @@ pub(crate) fn found(
     }
     let serial = kept.serial;
     let mut session = Session::resume(plan_of(row), now, kept, at, applied, screen);
+    if let Some(pen) = store.pen(&row.id)? {
+        session.restore_pen(now, &pen);
+        if session.gate().taken().is_none() {
+            store.keep_pen(&row.id, None)?;
+            store.note(&row.id, &pen.who, "noted", PEN_FELL)?;
+        }
+    }
     let mut frames = Vec::new();
     for frame in &row.frames {
         let opened = frame.run.map(|id| store.run(id)).transpose()?.flatten();

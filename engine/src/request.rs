@@ -84,6 +84,13 @@ pub(crate) enum Request {
         mode: Mode,
         reply: Reply<()>,
     },
+    /// The name, if there is a new one, and the label.
+    Rename {
+        who: Principal,
+        name: Option<String>,
+        label: Option<String>,
+        reply: Reply<()>,
+    },
     NotDefault,
     /// The daemon ends: the shell lives on in the holder.
     LetGo,

@@ -132,6 +132,13 @@ impl Safe {
         self.all().retain(|_, it| it.until != Until::Closed(session.to_owned()));
     }
 
+    /// A session has another name.
+    pub(crate) fn renamed(&self, before: &str, now: &str) {
+        for kept in self.all().values_mut().filter(|it| it.until == Until::Closed(before.to_owned())) {
+            kept.until = Until::Closed(now.to_owned());
+        }
+    }
+
     /// All sessions were closed.
     pub(crate) fn all_closed(&self) {
         self.all().retain(|_, it| it.until == Until::Forgotten);

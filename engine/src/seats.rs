@@ -93,6 +93,11 @@ pub enum ViewEvent {
         /// The height.
         rows: u16,
     },
+    /// The session has another name from here on.
+    Renamed {
+        /// Which.
+        name: String,
+    },
     /// How the session stands.
     State {
         /// How.

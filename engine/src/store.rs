@@ -6,6 +6,8 @@
 mod rows;
 mod frames;
 mod isolated;
+mod renamed;
+mod pens;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -77,6 +79,8 @@ impl Store {
             connection.set_prepared_statement_cache_capacity(32);
             connection.execute_batch(SCHEMA)?;
             connection.execute_batch(isolated::SCHEMA)?;
+            connection.execute_batch(renamed::SCHEMA)?;
+            connection.execute_batch(pens::SCHEMA)?;
             add_missing(&connection)?;
             connection.pragma_update(None, "synchronous", "NORMAL")?;
             let used = "SELECT max(coalesce((SELECT max(number) FROM runs), 0), \
@@ -145,7 +149,9 @@ impl Store {
     pub(crate) fn forget_failed(&self, name: &str) -> Result<(), Refusal> {
         self.with(|db| {
             let failed = "SELECT id FROM sessions WHERE name = ?1 AND ended LIKE 'failed:%'";
-            db.execute(&format!("DELETE FROM events WHERE session IN ({failed})"), [name])?;
+            for table in ["events", "renamed"] {
+                db.execute(&format!("DELETE FROM {table} WHERE session IN ({failed})"), [name])?;
+            }
             db.execute("DELETE FROM sessions WHERE name = ?1 AND ended LIKE 'failed:%'", [name]).map(drop)
         })
     }
@@ -172,7 +178,7 @@ impl Store {
                 .collect::<Result<_, _>>()?;
             db.execute("INSERT OR REPLACE INTO counters VALUES ('runs', ?)", [number])?;
             for id in &ids {
-                for table in ["runs", "calls", "events", "hidden"] {
+                for table in ["runs", "calls", "events", "hidden", "renamed", "pens"] {
                     db.execute(&format!("DELETE FROM {table} WHERE session = ?"), [id])?;
                 }
                 db.execute("DELETE FROM sessions WHERE id = ?", [id])?;

@@ -10,6 +10,8 @@ mod answers;
 mod seen;
 mod waiting;
 mod pasted;
+mod renaming;
+mod pen;
 mod typed;
 
 use std::collections::VecDeque;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::dialect::beside::Beside;
+use cotty_core::gate::Taken;
 use cotty_core::names::{Offset, Principal, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::session::{Seen, Session};
@@ -33,6 +36,7 @@ use crate::request::Request;
 use crate::seats::{ViewEvent, Viewers};
 use crate::store::{SessionRow, Store};
 use alarm::Alarm;
+use pen::Exactly;
 use typed::Typed;
 use waiting::Waiter;
 
@@ -112,6 +116,8 @@ pub(crate) struct Owner {
     ending: Option<String>,
     over: Option<Ended>,
     warnings: Vec<String>,
+    /// The pen as the store has it.
+    kept_pen: Option<Taken>,
 }
 
 /// Owns a session until it is over, or until nobody holds a handle to it any more.
@@ -200,6 +206,7 @@ impl Owner {
             ending: None,
             over: None,
             warnings: Vec::new(),
+            kept_pen: session.gate().taken().cloned(),
             session,
         }
     }
@@ -327,6 +334,7 @@ impl Owner {
     fn leave(&mut self, ended: &Ended) {
         self.flush_typed();
         if *ended == Ended::LetGo {
+            self.keep_pen(Exactly::Yes);
             self.keep_screen();
         }
         let gone = Refusal::SessionClosed {

@@ -50,6 +50,7 @@ fn refusals() -> Vec<Refusal> {
         },
         Refusal::SessionNotFound { session: "a\u{1b}[31m\u{202e}b".to_owned(), open: vec![session()] },
         Refusal::SessionNotFound { session: session(), open: Vec::new() },
+        Refusal::Renamed { session: session(), now: "build".to_owned() },
         Refusal::AmbiguousSession { open: (1..11).map(|it| format!("web{it}")).collect() },
         Refusal::NoSession,
         Refusal::RunNotFound { handle: "c99".to_owned(), expired: false },
@@ -89,7 +90,8 @@ fn stands_above(refusal: &Refusal) {
         Refusal::NothingRuns { .. } | Refusal::ControlCharacter { .. } | Refusal::TooLong { .. } => {}
         Refusal::NoRoom { .. } | Refusal::TooMany { .. } | Refusal::ShellExited { .. } => {}
         Refusal::SessionClosed { .. } | Refusal::NotReady { .. } | Refusal::SessionNotFound { .. } => {}
-        Refusal::AmbiguousSession { .. } | Refusal::NoSession | Refusal::RunNotFound { .. } => {}
+        Refusal::Renamed { .. } | Refusal::AmbiguousSession { .. } => {}
+        Refusal::NoSession | Refusal::RunNotFound { .. } => {}
         Refusal::NameTaken { .. } | Refusal::InvalidArgument { .. } | Refusal::PersonOnly { .. } => {}
         Refusal::CannotStart { .. } | Refusal::Lost { .. } | Refusal::NoRecord => {}
         Refusal::Storage { .. } | Refusal::Config { .. } | Refusal::EnvironmentMissing { .. } => {}

@@ -15,7 +15,7 @@ use cotty_engine::report::Caller;
 use cotty_wire::api;
 use cotty_wire::socket::{FromClient, FromServer, close};
 
-use crate::answer::{Answer, Order, Refused};
+use crate::answer::{Answer, Order, Refused, in_time};
 use crate::asking::{attended, ordered, upgraded};
 use crate::frames::{End, part, say};
 use crate::guard::Admitted;
@@ -47,7 +47,7 @@ pub(crate) async fn settle(
     {
         return Err(unknown(card.to_string()).into());
     }
-    let answer = given::read(body).await?;
+    let answer = in_time(given::read(body)).await?;
     served.hub.settle(&caller, card, answer)?;
     Ok(StatusCode::NO_CONTENT)
 }

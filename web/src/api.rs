@@ -118,7 +118,11 @@ pub(crate) async fn close(
     caller: Calling,
     Order(order): Order<api::CloseOrder>,
 ) -> Answer<api::Closed> {
-    Ok(Json(words::closed(served.hub.close(&caller, &order.id, order.force).await?)))
+    let closed = match served.hub.close(&caller, &order.id, order.force).await? {
+        report::Closed::Run(run) => report::Closed::Run(Box::new(served.hub.veiled(*run)?)),
+        sessions => sessions,
+    };
+    Ok(Json(words::closed(closed)))
 }
 
 pub(crate) async fn mode(
@@ -129,6 +133,24 @@ pub(crate) async fn mode(
     let which = named(order.session);
     served.hub.set_mode(&caller, &which, parse("mode", &order.mode)?).await?;
     Ok(Json(words::session(served.hub.status(&caller, &which).await?)))
+}
+
+/// Gives a session another name. Who may see it alone sees it on.
+pub(crate) async fn rename(
+    State(served): State<Served>,
+    caller: Calling,
+    Order(order): Order<api::RenameOrder>,
+) -> Answer<api::Session> {
+    if order.name.is_none() && order.label.is_none() {
+        let why = "neither a name nor a label was given".to_owned();
+        return Err(Refusal::InvalidArgument { what: "name", why }.into());
+    }
+    let which = named(order.session);
+    let renamed = served.hub.rename(&caller, &which, order.name, order.label).await?;
+    if let Some(before) = &which.session {
+        served.logins.renamed(before, renamed.opened_at, &renamed.name)?;
+    }
+    Ok(Json(words::session(renamed)))
 }
 
 pub(crate) async fn run(
@@ -273,7 +295,8 @@ pub(crate) async fn evidence(
 ) -> Answer<api::Evidence> {
     let wanted = asked.0.command.unwrap_or_default();
     let run = parse::<RunId>("command", &wanted)?;
-    Ok(Json(words::evidence(served.hub.evidence(&caller, run).await?)))
+    let proof = served.hub.evidence(&caller, run).await?;
+    Ok(Json(words::evidence(report::Proof { report: served.hub.veiled(proof.report)?, ..proof })))
 }
 
 pub(crate) async fn daemon(State(served): State<Served>, caller: Calling) -> Json<api::Daemon> {
@@ -315,6 +338,7 @@ async fn shown(
     part: Part,
 ) -> Answer<api::Output> {
     let text = words::text(served.hub.text(stretch, part).await?);
+    let report = report.map(|it| served.hub.veiled(it)).transpose()?;
     Ok(Json(api::Output { run: report.map(words::run), met, text, next_offset: Some(next.to_string()) }))
 }
 

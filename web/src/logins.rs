@@ -282,6 +282,19 @@ impl Logins {
         Ok(ended)
     }
 
+    /// A session has another name: who is bound to it stays so.
+    pub(crate) fn renamed(&self, before: &str, opened_at: SystemTime, now: &str) -> Result<(), Refusal> {
+        let mut table = self.table();
+        let Table { credentials, codes, .. } = &mut *table;
+        let bound = credentials.values_mut().filter_map(|it| it.only.as_mut());
+        let coming = codes.values_mut().filter_map(|it| it.wanted.only.as_mut());
+        let is_meant = |it: &&mut Only| {
+            it.session == before && since_1970(it.opened_at) == since_1970(opened_at)
+        };
+        bound.chain(coming).filter(is_meant).for_each(|it| now.clone_into(&mut it.session));
+        self.keep(&mut table)
+    }
+
     /// Writes what the disk would not take before.
     pub(crate) fn settle(&self) -> Result<(), Refusal> {
         self.pay(&mut self.table())

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -10,7 +9,6 @@ use axum::{Json, Router};
 use cotty_wire::api as wire;
 use serde_json::Value;
 
-use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::listener::Listener;
 pub use crate::route::{Described, Gives, Route, Takes};
@@ -101,6 +99,9 @@ fn of_sessions() -> Vec<Route> {
             .takes::<wire::CloseOrder>()
             .answers::<wire::Closed>(),
         order("/api/v1/mode", ADMINS, post(api::mode)).takes::<wire::ModeOrder>().answers::<wire::Session>(),
+        order("/api/v1/rename", ADMINS, post(api::rename))
+            .takes::<wire::RenameOrder>()
+            .answers::<wire::Session>(),
         order("/api/v1/run", WRITERS, post(api::run)).takes::<wire::RunOrder>().answers::<wire::Output>(),
         order("/api/v1/wait", WRITERS, post(api::wait)).takes::<wire::WaitOrder>().answers::<wire::Output>(),
         order("/api/v1/send", WRITERS, post(api::send)).takes::<wire::SendOrder>().answers::<wire::Output>(),
@@ -229,5 +230,5 @@ pub(crate) fn router(listener: Listener, served: Served) -> Router {
         Listener::Tcp => router.fallback(guard::unknown_tcp).method_not_allowed_fallback(guard::unknown_tcp),
     };
     let router = router.layer(from_fn(veiled::veiled));
-    router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(served)
+    router.with_state(served)
 }

@@ -356,6 +356,7 @@ impl Seat<'_> {
             }
             ViewEvent::Presence { who } => FromServer::Presence { who },
             ViewEvent::Size { cols, rows } => FromServer::Size { cols, rows },
+            ViewEvent::Renamed { name } => FromServer::Renamed { session: name },
             ViewEvent::State { state } => {
                 let (session, detail) = words::session_state(&state);
                 FromServer::State { session: session.to_owned(), detail }

@@ -463,6 +463,21 @@ pub struct ModeOrder {
     pub mode: String,
 }
 
+/// Gives a session another name, other words for people, or both: `POST /api/v1/rename`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RenameOrder {
+    /// The session, by its present name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Its new name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its new label; an empty one takes it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+}
+
 /// The daemon of itself: `GET /api/v1/daemon`, and the answer to a restart.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Daemon {

@@ -317,6 +317,11 @@ pub enum FromServer {
         /// Rows.
         rows: u16,
     },
+    /// The session has another name from here on.
+    Renamed {
+        /// Which.
+        session: String,
+    },
     /// The session stands otherwise now, in the words of the session list.
     State {
         /// `opening`, `ready`, `running`, `unknown`, `exited`, `closed` or `lost`.

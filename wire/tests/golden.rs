@@ -118,6 +118,7 @@ fn what_the_daemon_says() {
         },
         FromServer::Wrote { who: Who { role: "agent".to_owned(), label: "codex".to_owned() } },
         FromServer::Size { cols: 80, rows: 23 },
+        FromServer::Renamed { session: "build".to_owned() },
         FromServer::State { session: "ready".to_owned(), detail: None },
         FromServer::Refused { seq: Some(4), failure: failure() },
         FromServer::Progress { host: "web1".to_owned(), stage: "connecting".to_owned() },

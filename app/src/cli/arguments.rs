@@ -149,6 +149,17 @@ pub(crate) enum Order {
         /// common, human-first, human-only or agent-only.
         mode: String,
     },
+    /// Give a session another name, or other words for people. A person's to do.
+    Rename {
+        /// The session's name.
+        name: String,
+        /// Its new name.
+        #[arg(required_unless_present = "label")]
+        to: Option<String>,
+        /// Words for people; none with "".
+        #[arg(long)]
+        label: Option<String>,
+    },
     /// Show how the state of a command was judged.
     Why {
         /// Its handle.

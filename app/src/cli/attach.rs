@@ -16,12 +16,15 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use crate::cli::client::{Client, internal};
 use crate::cli::last_row::LastRow;
 use crate::cli::notice::Notice;
+use crate::cli::pasting::{Input, Pasting, Read};
 use crate::cli::socket::{self, Socket, tell};
 use crate::cli::terminal::Raw;
 use crate::cli::{exit, print};
 
 /// `Ctrl-]`: as it is, and in the two notations that programs may switch a terminal to.
 const DETACH: [&[u8]; 3] = [b"\x1d", b"\x1b[93;5u", b"\x1b[27;5;93~"];
+
+const BELL: u8 = 7;
 
 /// A daemon that is away is looked for again this often.
 const AGAIN_MAX: u32 = 20;
@@ -57,6 +60,9 @@ struct Attached {
     seq: u64,
     /// Numbers of keys that were sent and not yet acknowledged.
     unanswered: VecDeque<u64>,
+    pasting: Pasting,
+    /// The number of a paste that waits for the person's word.
+    asks: Option<u64>,
 }
 
 /// Attaches the present terminal to a session until the person leaves or the session ends.
@@ -76,6 +82,8 @@ pub(crate) async fn attach(client: Client, session: &str) -> Result<ExitCode, Fa
         have: None,
         seq: 0,
         unanswered: VecDeque::new(),
+        pasting: Pasting::default(),
+        asks: None,
     };
     let end = attached.stay(socket).await.unwrap_or_else(|error| End::Failed(internal(&error.to_string())));
     let mut last = attached.unwritten.drain(..).collect::<Vec<u8>>();
@@ -137,6 +145,8 @@ impl Attached {
     async fn again(&mut self, ended: &mut (Signal, Signal)) -> io::Result<Result<Socket, End>> {
         let dropped = self.unanswered.len();
         self.unanswered.clear();
+        self.asks = None;
+        self.notice.ask(None);
         self.say("the daemon is away; looking for it".to_owned());
         let mut last = None;
         for _ in 0..AGAIN_MAX {
@@ -187,7 +197,7 @@ impl Attached {
                     if count == 0 {
                         return Ok(Parted::End(End::Signal));
                     }
-                    if let Some(parted) = self.typed(socket, &keys[..count]).await {
+                    if let Some(parted) = self.take(socket, &keys[..count]).await {
                         return Ok(parted);
                     }
                 }
@@ -213,22 +223,102 @@ impl Attached {
         }
     }
 
+    /// Takes what was read from the terminal: keys, pastes, and the word about a paste.
+    async fn take(&mut self, socket: &mut Socket, bytes: &[u8]) -> Option<Parted> {
+        if self.pasting.is_open() && DETACH.contains(&bytes) {
+            return Some(Self::leave(socket).await); // A terminal may never end what it began.
+        }
+        let read = if bytes.len() == KEY_BYTES_MAX { Read::Filled } else { Read::Whole };
+        for input in self.pasting.take(bytes, read) {
+            let parted = match input {
+                Input::Keys(keys) => self.typed(socket, &keys).await,
+                Input::Paste(text) => self.paste(socket, &text).await,
+                Input::TooLong => {
+                    self.say("the paste is longer than 1 MiB; nothing was typed".to_owned());
+                    None
+                }
+            };
+            if parted.is_some() {
+                return parted;
+            }
+        }
+        None
+    }
+
     async fn typed(&mut self, socket: &mut Socket, keys: &[u8]) -> Option<Parted> {
         let leaves = DETACH.iter().filter_map(|it| keys.windows(it.len()).position(|part| part == *it)).min();
         let keys = &keys[..leaves.unwrap_or(keys.len())];
-        if !keys.is_empty() {
-            self.seq += 1;
-            self.unanswered.push_back(self.seq);
-            if !tell(socket, &FromClient::Key { seq: self.seq, bytes: Bytes(keys.to_vec()) }).await {
+        let sent = match self.asks {
+            Some(paste) if !keys.is_empty() => self.answer(socket, paste, keys).await,
+            None => self.send(socket, keys).await,
+            Some(_) => true,
+        };
+        match (sent, leaves) {
+            (false, _) => Some(Parted::Again),
+            (true, Some(_)) => Some(Self::leave(socket).await),
+            (true, None) => None,
+        }
+    }
+
+    async fn send(&mut self, socket: &mut Socket, keys: &[u8]) -> bool {
+        for part in keys.chunks(KEY_BYTES_MAX) {
+            let seq = self.number();
+            if !tell(socket, &FromClient::Key { seq, bytes: Bytes(part.to_vec()) }).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Returns the number of what is sent next, whose arrival is waited for.
+    fn number(&mut self) -> u64 {
+        self.seq += 1;
+        self.unanswered.push_back(self.seq);
+        self.seq
+    }
+
+    async fn paste(&mut self, socket: &mut Socket, text: &[u8]) -> Option<Parted> {
+        // Another paste takes the place of one that waits.
+        self.ask(None);
+        if text.is_empty() {
+            return None;
+        }
+        let seq = self.number();
+        let mut parts = text.chunks(KEY_BYTES_MAX).peekable();
+        while let Some(part) = parts.next() {
+            let (part, last) = (Bytes(part.to_vec()), parts.peek().is_none());
+            if !tell(socket, &FromClient::Paste { seq, part, last }).await {
                 return Some(Parted::Again);
             }
         }
-        if leaves.is_some() {
-            // The last keys have left; the daemon reads them before it sees that we are gone.
-            drop(tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await);
-            return Some(Parted::End(End::Detached));
-        }
         None
+    }
+
+    /// What was asked about is pasted by one clear key.
+    async fn answer(&mut self, socket: &mut Socket, paste: u64, keys: &[u8]) -> bool {
+        let yes = matches!(keys, b"y" | b"Y");
+        self.ask(None);
+        if !yes {
+            self.say("the paste was not typed".to_owned());
+        }
+        let seq = self.number();
+        if !yes {
+            self.unanswered.pop_back(); // Nothing becomes of it.
+        }
+        tell(socket, &FromClient::Confirm { seq, paste, yes }).await
+    }
+
+    fn ask(&mut self, asked: Option<(u64, usize)>) {
+        self.asks = asked.map(|(paste, _)| paste);
+        self.notice.ask(asked.map(|(_, lines)| lines));
+        let out = self.row.set_line(self.notice.line());
+        self.unwritten.extend(out);
+    }
+
+    async fn leave(socket: &mut Socket) -> Parted {
+        // The last keys have left; the daemon reads them before it sees that we are gone.
+        drop(tokio::time::timeout(Duration::from_millis(200), socket.close(None)).await);
+        Parted::End(End::Detached)
     }
 
     fn heard(&mut self, message: Option<Result<Message, Error>>) -> Option<Parted> {
@@ -265,6 +355,15 @@ impl Attached {
             while self.unanswered.front().is_some_and(|it| *it <= seq) {
                 self.unanswered.pop_front();
             }
+        } else if let FromServer::PasteAsks { seq, lines } = message {
+            self.unanswered.retain(|it| *it != seq);
+            if self.row.has_room() {
+                self.ask(Some((seq, lines)));
+            } else {
+                self.unwritten.push_back(BELL); // Where a question cannot be read, nothing is pasted.
+            }
+        } else if let FromServer::Renamed { session } = message {
+            self.session = session;
         } else if let FromServer::Refused { seq, failure } = message {
             if seq.is_none() && self.have.is_none() {
                 return Some(Parted::End(End::Failed(failure)));

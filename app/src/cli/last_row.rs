@@ -9,6 +9,9 @@ const PARAMETERS_MAX: usize = 64;
 /// A cursor that was saved and not restored within so much output was not meant to be: the line is drawn again.
 const SAVED_BYTES_MAX: usize = 4096;
 
+/// What is pasted comes between brackets, whatever the programs ask for: else it could not be told from what is typed.
+const BRACKETS: &[u8] = b"\x1b[?2004h";
+
 /// A stream of output on its way to a terminal of so many rows.
 #[derive(Debug)]
 pub(crate) struct LastRow {
@@ -58,7 +61,8 @@ impl LastRow {
         (self.cols, if self.has_room() { self.rows - 1 } else { self.rows })
     }
 
-    fn has_room(&self) -> bool {
+    /// Returns whether there is a line at all.
+    pub(crate) fn has_room(&self) -> bool {
         self.rows >= 4 && self.cols >= 20
     }
 
@@ -68,6 +72,7 @@ impl LastRow {
         let mut out = vec![b'\n'; usize::from(self.rows)];
         out.extend_from_slice(self.region().as_bytes());
         out.extend_from_slice(b"\x1b[H");
+        out.extend_from_slice(BRACKETS);
         self.draw(&mut out);
         out
     }
@@ -211,7 +216,10 @@ impl LastRow {
     fn finish_control(&mut self, last: u8, out: &mut Vec<u8>) {
         let held = std::mem::take(&mut self.held);
         let body = &held[2..held.len() - 1];
-        let rewritten = self.has_room().then(|| self.rewritten(last, body)).flatten();
+        let rewritten = match without_brackets(last, body) {
+            Some(other) => Some(other),
+            None => self.has_room().then(|| self.rewritten(last, body)).flatten(),
+        };
         match rewritten {
             Some(other) => out.extend_from_slice(other.as_bytes()),
             None => out.extend_from_slice(&held),
@@ -264,6 +272,7 @@ impl LastRow {
     /// After a reset: the region is gone, and so is what was saved.
     fn start_afresh(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("\x1b7{}\x1b8", self.region()).as_bytes());
+        out.extend_from_slice(BRACKETS);
         (self.saved, self.origin, self.drawn) = (None, false, false);
     }
 
@@ -292,6 +301,15 @@ impl LastRow {
     fn release(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.held);
     }
+}
+
+/// Returns what is said instead of a change of modes that pastes are among; nothing where they are not.
+fn without_brackets(last: u8, body: &[u8]) -> Option<String> {
+    let modes = body.strip_prefix(b"?").filter(|_| matches!(last, b'h' | b'l'))?;
+    let modes: Vec<&[u8]> = modes.split(|it| *it == b';').collect();
+    let others: Vec<&[u8]> = modes.iter().copied().filter(|it| *it != b"2004").collect();
+    let others = (others.len() < modes.len()).then(|| String::from_utf8_lossy(&others.join(&b';')).into_owned())?;
+    Some(if others.is_empty() { others } else { format!("\x1b[?{others}{}", char::from(last)) })
 }
 
 fn after_plain(state: State, byte: u8) -> State {
@@ -354,6 +372,18 @@ mod tests {
         assert_eq!(passed(&[b"\x1b[999;999H"]), "\x1b[23;999H");
         assert_eq!(passed(&[b"\x1b[24d"]), "\x1b[23d");
         assert_eq!(passed(&[b"\x1b[3;4H"]), "\x1b[3;4H");
+    }
+
+    #[test]
+    fn pastes_stay_between_brackets_whatever_a_program_asks_for() {
+        assert_eq!(passed(&[b"a\x1b[?2004lb\x1b[?2004hc"]), "abc");
+        assert_eq!(passed(&[b"\x1b[?1;2004;25h"]), "\x1b[?1;25h");
+        assert_eq!(passed(&[b"\x1b[2004h\x1b[?20040h"]), "\x1b[2004h\x1b[?20040h");
+        assert!(passed(&[b"\x1bc"]).contains("\x1b[?2004h"));
+        let mut row = LastRow::new(80, 3);
+        assert!(row.begin().ends_with(BRACKETS));
+        assert_eq!(row.pass(b"\x1b[?2004l"), b"");
+        assert!(String::from_utf8_lossy(&row.end()).contains("2004"));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(crate) struct Notice {
     state: Option<String>,
     others: usize,
     said: Option<String>,
+    /// So many lines of a paste wait for a word.
+    asks: Option<usize>,
 }
 
 impl Notice {
@@ -23,7 +25,9 @@ impl Notice {
     /// Takes what a message tells. What is not shown is ignored.
     pub(crate) fn hear(&mut self, message: &FromServer) {
         match message {
-            FromServer::Welcome { session, .. } => self.session.clone_from(session),
+            FromServer::Welcome { session, .. } | FromServer::Renamed { session } => {
+                self.session.clone_from(session);
+            }
             FromServer::Gate { mode, pen, .. } => {
                 self.mode.clone_from(mode);
                 self.pen.clone_from(pen);
@@ -64,6 +68,11 @@ impl Notice {
         }
     }
 
+    /// Asks about a paste until that is answered.
+    pub(crate) fn ask(&mut self, lines: Option<usize>) {
+        self.asks = lines;
+    }
+
     /// Says something until there is other news.
     pub(crate) fn say(&mut self, words: String) {
         self.said = Some(words);
@@ -73,6 +82,10 @@ impl Notice {
     pub(crate) fn line(&self) -> String {
         let mut parts = vec![self.session.clone()];
         parts.extend(self.state.clone());
+        if let Some(lines) = self.asks {
+            let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
+            return format!(" paste {lines}, each of them taken at once? y pastes, any other key does not");
+        }
         if let Some(said) = &self.said {
             parts.push(said.clone());
         } else {

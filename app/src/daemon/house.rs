@@ -150,7 +150,7 @@ impl House for Family {
 }
 
 /// Makes the card of this process.
-pub(crate) fn own_card(instance: &Instance) -> Card {
+pub(crate) fn own_card(instance: &Instance, config: &Config) -> Card {
     let pid = std::process::id();
     Card {
         pid,
@@ -159,5 +159,6 @@ pub(crate) fn own_card(instance: &Instance) -> Card {
         socket: instance.state.file(SOCKET),
         config: instance.config.clone(),
         instance: instance.name.clone(),
+        variables: config.variables(),
     }
 }

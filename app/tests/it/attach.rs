@@ -152,3 +152,43 @@ fn attach_without_a_terminal_says_what_to_do() {
     assert_eq!(output.status.code(), Some(78));
     assert!(String::from_utf8_lossy(&output.stderr).contains("needs a terminal"), "{output:?}");
 }
+
+#[test]
+fn lines_that_a_shell_would_take_one_by_one_are_pasted_after_a_clear_word_only() {
+    let home = Home::new();
+    let mut tty = home.tty(&["up", "web1", "--shell", "dash"]);
+    tty.wait_text("pen free");
+    tty.send("\x1b[200~echo al''pha\recho be''ta\r\x1b[201~");
+    tty.wait_text("paste 2 lines, each of them taken at once?");
+    tty.send("n");
+    tty.wait_text("the paste was not typed");
+    tty.send("\x1b[200~echo th''ird\recho fou''rth\recho fif''th\r\x1b[201~");
+    tty.wait_text("paste 3 lines, each of them taken at once?");
+    tty.send("y");
+    tty.wait_text("fifth");
+    // One line is typed as it is, and what is typed after it is not held up.
+    tty.send("\x1b[200~echo six''th\x1b[201~\r");
+    tty.wait_text("sixth");
+    let text = tty.text();
+    assert!(text.contains("third") && text.contains("fourth"), "{text}");
+    assert!(!text.contains("alpha") && !text.contains("beta"), "{text}");
+    tty.send(CTRL_RIGHT_BRACKET);
+    assert!(tty.wait_exit().success());
+    assert!(String::from_utf8_lossy(&tty.bytes()).contains(";2004;"), "the terminal's own mode is given back");
+}
+
+#[test]
+fn a_paste_stands_on_the_line_of_a_shell_that_asks_for_brackets() {
+    let home = Home::new();
+    let tty = home.tty(&["up", "web1", "--shell", "bash"]);
+    // At its prompt it has asked for them.
+    until("it stands at its prompt", || {
+        stdout(&home.run(&["ls", "--json"])).contains(r#""state":"ready""#).then_some(())
+    });
+    tty.send("\x1b[200~echo al''pha\recho be''ta\x1b[201~");
+    tty.wait_text("echo be''ta");
+    assert!(!tty.text().contains("alpha"), "nothing was taken yet: {}", tty.text());
+    tty.send("\r");
+    tty.wait_text("beta");
+    assert!(tty.text().contains("alpha") && !tty.text().contains("taken at once"), "{}", tty.text());
+}

@@ -22,7 +22,35 @@ pub struct Taken {
     pub away: Option<Instant>,
 }
 
+/// The same in ages, which another process with another clock understands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aged {
+    /// Whose it is.
+    pub who: Principal,
+    /// How long ago it was taken.
+    pub since: Duration,
+    /// How long ago they typed.
+    pub last: Duration,
+    /// How long ago the last of their viewers went, while they have none.
+    pub away: Option<Duration>,
+}
+
 impl Taken {
+    /// Returns it in ages.
+    #[must_use]
+    pub fn aged(&self, now: Instant) -> Aged {
+        let age = |it: Instant| now.saturating_duration_since(it);
+        Aged { who: self.who.clone(), since: age(self.since), last: age(self.last), away: self.away.map(age) }
+    }
+
+    /// Makes it again of ages. Its owner's viewers went with the process that had them, if not before.
+    pub(super) fn again(now: Instant, aged: &Aged) -> Self {
+        // A clock that began later than it was taken has no such moment.
+        let at = |age: Duration| now.checked_sub(age).unwrap_or(now);
+        let away = aged.away.map_or(now, at);
+        Self { who: aged.who.clone(), since: at(aged.since), last: at(aged.last), away: Some(away) }
+    }
+
     /// Begins to hold it.
     pub(super) fn new(now: Instant, who: &Principal) -> Self {
         Self { who: who.clone(), since: now, last: now, away: None }

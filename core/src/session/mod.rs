@@ -466,6 +466,11 @@ impl Session {
         self.effects.push_back(Effect::Changed);
     }
 
+    /// Calls it by another name.
+    pub fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.plan.name);
+    }
+
     /// Gives the pen to a person, and returns from whom it was taken.
     pub fn take_pen(&mut self, now: Instant, who: &Principal) -> Option<Principal> {
         self.effects.push_back(Effect::Changed);
@@ -479,6 +484,11 @@ impl Session {
             self.effects.push_back(Effect::Changed);
         }
         released
+    }
+
+    /// Gives back a pen that a person had taken in an earlier life, unless its time is over.
+    pub fn restore_pen(&mut self, now: Instant, aged: &gate::Aged) {
+        self.gate.restore_taken(now, aged);
     }
 
     /// Notes whether the person who has taken the pen has a viewer.

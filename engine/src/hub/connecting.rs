@@ -18,6 +18,7 @@ use crate::asking::Person;
 use crate::attempt::Asks;
 use crate::cards::{self, Attempt};
 use crate::clock;
+use crate::diary::Diary;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
 use crate::hosts::workspace::shorter;
@@ -173,6 +174,8 @@ impl Hub {
         let opening = self.0.opening.lock().await;
         let is_new = copy.is_some() && order.name.is_none();
         let matching = if is_new { None } else { self.matching(order.name.as_deref(), &wanted) };
+        let asked = order.name.clone().unwrap_or_else(|| wanted.base_name());
+        let went = self.gone_to(&asked)?;
         let (how, handle, mut notes, ready) = match self.reusable(matching, &order, &wanted).await? {
             Some((by, handle, notes)) => (How::Reused(by), handle, notes, None),
             None => {
@@ -199,7 +202,9 @@ impl Hub {
             notes.push(format!("size clamped to {}x{}", status.size.0, status.size.1));
         }
         let instead = match how {
-            How::Created => self.in_the_place_of(&status.name, &wanted, status.next_offset.epoch),
+            How::Created => went
+                .map(|went| format!("a new shell; {went}"))
+                .or_else(|| self.in_the_place_of(&status.name, &wanted, status.next_offset.epoch)),
             How::Reused(_) => None,
         };
         Ok(Connected { how, status, instead, notes })
@@ -350,6 +355,8 @@ impl Hub {
         let settings = resolved.settings.clone();
         let settings =
             person.map_or_else(|| settings.clone(), |it| it.hears(&resolved.typed, settings.clone()));
+        let diary = Diary::of(Arc::clone(&self.0.store), planned.row.id.clone(), caller.principal.clone());
+        let settings = diary.follows(settings);
         let lease = Arc::new(self.0.pools.lease(&resolved.identity, settings));
         let attempt = Attempt {
             session: planned.row.name.clone(),
@@ -357,7 +364,7 @@ impl Hub {
             who: caller.principal.clone(),
         };
         let brought = cards::brought(caller, &resolved.settings);
-        let asks = Asks::new(self.0.cards.clone(), self.0.safe.clone(), attempt, brought);
+        let asks = Asks::new(self.0.cards.clone(), self.0.safe.clone(), attempt, brought, diary);
         let coming =
             remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, person.cloned(), asks);
         let session = Session::connecting(opening::plan_of(&planned.row), clock::now());
@@ -401,13 +408,14 @@ impl Hub {
                 let hub = Hub(inner);
                 // What was lost may be opened again; all else was the end of it.
                 let row = hub.0.store.session(&id).ok().flatten();
+                let name = row.as_ref().map_or(name, |it| it.name.clone());
                 let is_lost = row.and_then(|it| it.ended).is_some_and(|it| it.starts_with("lost"));
                 if is_lost {
                     hub.0.safe.lost(&name);
                 } else {
                     hub.0.safe.closed(&name);
                 }
-                hub.forget(&name, &id);
+                hub.forget(&id);
             }
         });
         handle
@@ -474,9 +482,7 @@ impl Hub {
     }
 
     fn next_epoch(&self, name: &str) -> Result<Epoch, Refusal> {
-        let rows = self.0.store.sessions()?;
-        let used = rows.iter().filter(|row| row.name == name).map(|row| row.epoch.0).max();
-        Ok(Epoch(used.unwrap_or(0) + 1))
+        Ok(Epoch(self.0.store.last_epoch(name, "")?.map_or(0, |it| it.0) + 1))
     }
 }
 
@@ -489,7 +495,7 @@ async fn arrived(person: Option<&Person>) {
 }
 
 /// A session's name: what people and models type, and what stands in head lines.
-fn check_name(name: &str) -> Result<(), Refusal> {
+pub(super) fn check_name(name: &str) -> Result<(), Refusal> {
     const NAME_BYTES_MAX: usize = 64;
     let invalid = |why: String| Err(Refusal::InvalidArgument { what: "name", why });
     if name.is_empty() || name.len() > NAME_BYTES_MAX {

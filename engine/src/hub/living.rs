@@ -102,11 +102,9 @@ impl Hub {
         self.0.store.end_session(&row.id, &format!("lost: {reason}"))
     }
 
-    pub(super) fn forget(&self, name: &str, id: &str) {
+    pub(super) fn forget(&self, id: &str) {
         let mut sessions = self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        if sessions.get(name).is_some_and(|handle| handle.identity().id == id) {
-            sessions.remove(name);
-        }
+        sessions.retain(|_, handle| handle.identity().id != id);
         if sessions.is_empty() {
             *self.0.empty_since.lock().unwrap_or_else(PoisonError::into_inner) = Some(clock::now());
         }

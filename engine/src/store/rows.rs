@@ -421,7 +421,7 @@ impl EventRow {
     }
 }
 
-fn principal(row: &Row<'_>) -> rusqlite::Result<Principal> {
+pub(super) fn principal(row: &Row<'_>) -> rusqlite::Result<Principal> {
     let role: String = row.get("role")?;
     let role = if role == "operator" { Role::Operator } else { Role::Agent };
     Ok(Principal { role, label: row.get("who")? })

@@ -13,6 +13,7 @@ use cotty_core::session::{Input, Stage};
 use cotty_host::holder::frame::{Order, Process};
 
 use super::pasted::{Pasted, pasted};
+use super::pen::Exactly;
 use super::typed::Keys;
 use super::waiting::{Killed, Waiter};
 use super::{Owner, Startup};
@@ -23,7 +24,7 @@ use crate::report::{Connect, Enter, RunOrder, RunReport, SendOrder};
 use crate::request::{Reply, Request};
 use crate::seats::{Seat, ViewEvent};
 use crate::store::{CallRow, RunRow};
-use crate::viewer::{How, PenOrder, Typed};
+use crate::viewer::{How, Typed};
 
 /// So much older than its command may a process seem that the command started.
 const START_BLUR: Duration = Duration::from_millis(20);
@@ -66,6 +67,7 @@ impl Owner {
                 self.set_mode(&who, mode);
                 drop(reply.send(Ok(())));
             }
+            Request::Rename { who, name, label, reply } => drop(reply.send(self.rename(&who, name, label))),
             Request::NotDefault => {
                 self.row.is_default = false;
                 self.keep_settings();
@@ -415,38 +417,6 @@ impl Owner {
         self.session.submit(now, who, Input::Keys(told.into())).map(drop)
     }
 
-    /// The pen of a person without a viewer falls back soon.
-    fn note_owner(&mut self) {
-        let is_here = self.session.gate().taken().is_some_and(|it| self.viewers.has(&it.who));
-        self.session.note_here(clock::now(), is_here);
-    }
-
-    fn pass_pen(&mut self, now: Instant, who: &Principal, order: PenOrder) -> Result<(), Refusal> {
-        let said = match order {
-            PenOrder::Release if self.session.release_pen(who) => "released the pen".to_owned(),
-            PenOrder::Release => return Ok(()),
-            PenOrder::PutAside => {
-                self.session.put_aside(now, who)?;
-                "put their unsent line aside".to_owned()
-            }
-            PenOrder::PutBack => {
-                self.session.want_back(now, who)?;
-                "wants their unsent line back".to_owned()
-            }
-            PenOrder::Take | PenOrder::TakeOver => {
-                if order == PenOrder::Take {
-                    self.session.gate().admit_human(now, who, b" ", &self.row.name)?;
-                }
-                match self.session.take_pen(now, who) {
-                    Some(other) => format!("took over the pen from {}", other.label),
-                    None => "took the pen".to_owned(),
-                }
-            }
-        };
-        self.note(who, &said);
-        Ok(())
-    }
-
     fn resize_seat(&mut self, seat: u64, cols: u16, rows: u16) {
         if self.viewers.is_sized(seat, (cols, rows)) {
             self.session.resize(cols, rows);
@@ -483,6 +453,7 @@ impl Owner {
                 return Err(Refusal::PersonOnly { what: "typing in an attached terminal", because });
             }
         };
+        self.keep_pen(Exactly::No);
         self.viewers.tell_wrote(now, Some(seat), &who);
         if let Some((cols, rows)) = self.viewers.lead(seat) {
             self.session.resize(cols, rows);

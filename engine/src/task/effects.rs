@@ -6,9 +6,10 @@ use cotty_core::run::Run;
 use cotty_core::session::{Effect, Reach};
 use cotty_host::holder::frame::{Order, SignalTo};
 
+use super::pen::Exactly;
 use super::{IN_FLIGHT_BYTES_MAX, Owner};
 use crate::clock;
-use crate::opening::random_hex;
+use crate::opening::{PEN_FELL, random_hex};
 use crate::seats::ViewEvent;
 use crate::store::RunRow;
 
@@ -71,7 +72,10 @@ impl Owner {
             }
             Effect::Prompted => self.prompted = true,
             Effect::Began(id) => self.keep_begun(id),
-            Effect::PenFell(who) => self.note(&who, "the pen fell back: its time was over"),
+            Effect::PenFell(who) => {
+                self.keep_pen(Exactly::Yes);
+                self.note(&who, PEN_FELL);
+            }
             Effect::Opened(id) => self.keep_opened(id),
             Effect::DraftGone(whose) => {
                 self.warn(format!("the unsent line of {whose} is gone with the shell that it stood in"));

@@ -99,6 +99,29 @@ async fn after_a_restart_a_command_is_typed_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pen_that_a_person_took_is_theirs_over_the_end_of_a_daemon() {
+    use crate::viewer::PenOrder;
+    let it = Played::at_prompt();
+    let order = PenOrder::Take;
+    it.session.ask(|reply| Request::Pen { who: person(), order, reply }).await.unwrap();
+    let taken = |it: &Played| it.store.pen("id").unwrap().map(|pen| pen.who);
+    assert_eq!(taken(&it), Some(person()), "it is kept when it is taken");
+    let mut it = it.restarts(1).await;
+    let refused = it.runs("ls", Duration::ZERO).await.unwrap().unwrap_err();
+    assert!(matches!(refused, Refusal::PenTaken { .. }), "{refused:?}");
+    // Its owner comes back in time; then they leave for good.
+    let viewer = it.views().await;
+    tokio::time::sleep(Duration::from_secs(70)).await;
+    assert_eq!(taken(&it), Some(person()));
+    drop(viewer);
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    assert_eq!(taken(&it), None);
+    assert!(it.runs("ls", Duration::ZERO).await.unwrap().is_ok());
+    let noted: Vec<String> = it.store.events("id", 9).unwrap().into_iter().map(|it| it.text).collect();
+    assert!(noted.iter().any(|it| it.contains("the pen fell back")), "{noted:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn output_that_is_read_again_gives_no_second_command() {
     let mut it = Played::at_prompt();
     let run = it.begins("make").await;
