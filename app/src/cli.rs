@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser};
 use cotty_host::local::limits;
 use cotty_web::door::Listen;
 use cotty_wire::api::{
-    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RenameOrder, RunOrder, Runs,
-    Screen, Session, Sessions,
+    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RenameOrder,
+    RunOrder, Runs, Screen, Session, Sessions,
 };
 
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};

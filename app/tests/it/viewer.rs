@@ -219,6 +219,11 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     scene.browser.press("Shift+End");
     scene.is_live();
 
+    // The next daemon has a newer page: it is offered, and nothing is loaded by itself.
+    scene.browser.eval(
+        "const plain = fetch; globalThis.fetch = async (at, it) => { const said = await plain(at, it); \
+         return at === '/api/v1/me' ? new Response(JSON.stringify({...await said.json(), build: 'another'})) : said; }; 0",
+    );
     scene.kill_daemon();
     scene.pen_says("Not live since");
     scene.pen_says("Your keys go nowhere");
@@ -229,6 +234,8 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     );
     scene.browser.type_text("echo still-$kept\n");
     scene.shows("still-value");
+    scene.browser.wait("!!document.querySelector('.pen button[data-act=reload]')");
+    scene.browser.shot("newer-page");
     assert_eq!(scene.browser.eval("globalThis.same"), "page", "it was never loaded again");
     assert!(
         !scene

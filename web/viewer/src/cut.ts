@@ -7,8 +7,6 @@ import { say } from "./words";
 export const UNSEEN_MS = 2000;
 
 export class Cut {
-  /** The pen was ours when the line was cut. */
-  had_pen = false;
   private was_live = false;
   private is_resumed = false;
   private dropped = 0;
@@ -17,9 +15,8 @@ export class Cut {
   constructor(private readonly known: Known) {}
 
   /** The daemon is away, and is tried again. */
-  away(is_ours: boolean, tries: number, next_ms: number): void {
+  away(tries: number, next_ms: number): void {
     const { known } = this;
-    if (known.live) this.had_pen = is_ours;
     known.live = false;
     known.lost_at ??= Date.now();
     known.tries = tries;

@@ -13,7 +13,7 @@ const NAMES_MAX = 5;
 
 const ACTS = {
   take: "take_the_pen", take_over: "take_over", release: "release", interrupt: "interrupt", try_now: "try_now", back: "back_to_now", new_shell: "open_new_shell",
-  answer: "answer", compare: "compare", stop_opening: "stop_opening", park: "park_it", put_back: "put_it_back",
+  answer: "answer", compare: "compare", stop_opening: "stop_opening", park: "park_it", put_back: "put_it_back", reload: "reload",
 } as const;
 
 /** Draws the bar: its sentence, or the message that has its place. */

@@ -26,11 +26,13 @@ export interface Known {
   lines_up: number;
   /** The card that waits for a person here: who asks, what it is, and whether it is before their eyes. */
   card: { who: string; title: string; key: boolean; open: boolean; focus: boolean } | undefined;
+  /** The daemon has a newer page than this one. */
+  is_old?: boolean;
   /** Its terminal is still to come. */
   coming: boolean;
 }
 
-export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell" | "answer" | "compare" | "stop_opening" | "park" | "put_back";
+export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell" | "answer" | "compare" | "stop_opening" | "park" | "put_back" | "reload";
 
 /** What the bar says. */
 export interface Bar {
@@ -47,7 +49,8 @@ export interface Bar {
 const NOWHERE = () => say("keys_none");
 
 export function bar(known: Known, now: number): Bar {
-  return over(known) ?? away(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
+  const made = over(known) ?? away(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
+  return known.is_old ? { ...made, aside: made.aside ?? say("new_build"), acts: [{ act: "reload", hint: say("new_build") }, ...made.acts] } : made;
 }
 
 function over(known: Known): Bar | undefined {

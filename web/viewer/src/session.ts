@@ -42,6 +42,7 @@ export class SessionPage {
   /** The card that the address names. */
   private wanted = /^#(q\d+)$/.exec(location.hash)?.[1];
   private readonly frame_element: HTMLElement;
+  private readonly heading = h("h1");
   private readonly address = h("span", { class: "addr mono" });
   private readonly presence = h("ul", { class: "presence", "aria-label": say("here_now") });
   private readonly pen = h("footer", { class: "pen", "aria-label": say("pen") });
@@ -53,20 +54,20 @@ export class SessionPage {
   private renderer = "";
   private is_over = false;
 
-  constructor(private readonly name: string, private readonly me: Me) {
+  constructor(private name: string, private readonly me: Me) {
     this.known = {
       role: me.role, me: me.label, mode: "human-first", holds: {}, taken_until: 0, state: "opening", detail: null, run: undefined, shell: name,
       live: false, lost_at: undefined, tries: 0, next_try: 0, lines_up: 0, card: undefined, coming: false,
     };
     this.cut = new Cut(this.known);
-    this.standing = new Standing(name, () => !me.session && !this.frame_element.classList.contains("no-side"), (it) => this.stands(it));
+    this.standing = new Standing(() => this.name, () => !me.session && !this.frame_element.classList.contains("no-side"), (it) => this.stands(it));
     const stage = h("div", { class: "term" });
     const more = h("button", { class: "bare", "aria-label": say("more"), "aria-pressed": "false", onclick: () => this.toggle_side() }, icon("more"));
     const back = me.session ? null : h("a", { class: "button bare", href: "/" }, icon("back"), h("span", { class: "wide-only" }, say("sessions")));
     const look_for = h("button", { class: "bare", "aria-label": say("search"), onclick: () => void this.search.open() }, icon("search"));
     this.side = new Side(this, more);
     this.cards = new Cards({
-      session: name,
+      session: () => this.name,
       role: me.role,
       speak: (said, at_once) => this.told.speak(said, at_once),
       changed: () => this.cards && this.card_changed(),
@@ -74,14 +75,14 @@ export class SessionPage {
     });
     this.keybar = new KeyBar((keys) => this.typing.type(keys), (text) => this.typing.paste(text), () => void this.search.open(), () => this.screen.xterm.textarea);
     this.frame_element = h("div", { class: "frame no-side" },
-      h("header", { class: "top" }, back, back && h("span", { class: "rule" }), h("h1", {}, remote(name, "")), this.address,
+      h("header", { class: "top" }, back, back && h("span", { class: "rule" }), this.heading, this.address,
         h("span", { class: "grow" }), this.presence, h("span", { class: "rule wide-only" }), look_for, more),
       h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage, this.opening),
       this.pen, this.keybar.element, this.side.element, this.told.spoken);
     document.body.replaceChildren(this.frame_element);
     this.place_cards();
     matchMedia("(max-width: 767px)").addEventListener("change", () => this.place_cards());
-    document.title = `${name} · cotty`;
+    fill(this.heading, remote(name, ""));
     this.chords = new Chords(stage, {
       strip: (shown) => shown ? this.told.tell({ said: say("strip") }, 0) : this.told.untell(),
       type: (keys) => this.typing.type(keys),
@@ -138,10 +139,10 @@ export class SessionPage {
     return { status, viewers, known, evidence, renderer, instance: this.me.instance, round_trip_ms: this.predicting.it.round_trip_ms };
   }
 
-  /** Gives the session other words for people. */
-  async label(words: string): Promise<void> {
-    const order = { name: this.name, target: this.standing.status?.target ?? "local", label: words, wait_ms: 0 };
-    await get("/api/v1/sessions", order).then(() => this.standing.look(), (error: Error) => this.told.tell({ said: error.message }));
+  /** Gives the session another name, or other words for people. */
+  async rename(to: { name: string } | { label: string }): Promise<void> {
+    const order = { session: this.name, ...to };
+    await get("/api/v1/rename", order).then(() => this.standing.look(), (error: Error) => this.told.tell({ said: error.message }));
   }
 
   dress(): void {
@@ -190,6 +191,7 @@ export class SessionPage {
     else if (act === "release") this.socket.mode("human-first");
     else if (act === "park" || act === "put_back") this.socket.park(act === "park");
     else if (act === "interrupt") this.typing.type("\x03");
+    else if (act === "reload") return location.reload();
     else if (act === "try_now") this.socket.now();
     else if (act === "back") {
       this.screen.xterm.scrollToBottom();
@@ -231,9 +233,6 @@ export class SessionPage {
       this.predicting.it.begin(this.socket.last);
       this.screen.resize(it.cols, it.rows);
     } else if (it.type === "gate") {
-      // A daemon that was killed knows nothing of who had it; nobody else has taken it since.
-      if (this.cut.had_pen && !it.holds.taken) this.socket.pen(true);
-      this.cut.had_pen = false;
       this.held(it.mode, it.holds);
       this.side.draw();
     } else if (it.type === "run") {
@@ -254,6 +253,8 @@ export class SessionPage {
     } else if (it.type === "presence") {
       this.viewers = it.who;
       this.side.draw();
+    } else if (it.type === "renamed") {
+      this.is_renamed(it.session);
     } else if (it.type === "size") {
       this.screen.resize(it.cols, it.rows);
       this.predicting.drop();
@@ -296,10 +297,19 @@ export class SessionPage {
   private is_back(dropped: number): void {
     this.cut.back(dropped);
     this.draw();
+    void this.compare_build();
+  }
+
+  /** A daemon that was started anew may have a newer page: it is offered, and waits for the person. */
+  private async compare_build(): Promise<void> {
+    const now = await get<Me>("/api/v1/me").catch(() => undefined);
+    if (!now || now.build === this.me.build || this.known.is_old) return;
+    this.known.is_old = true;
+    this.draw();
   }
 
   private away(tries: number, next_ms: number): void {
-    this.cut.away(this.has_pen(), tries, next_ms);
+    this.cut.away(tries, next_ms);
     this.predicting.drop();
     setTimeout(() => this.draw(), UNSEEN_MS - (Date.now() - (this.known.lost_at ?? 0)) + 10);
     this.draw();
@@ -321,6 +331,14 @@ export class SessionPage {
     }
     this.is_over = true;
     this.draw();
+  }
+
+  /** The session is the same, and so is this page; its address follows, unless it is the one of a device. */
+  private is_renamed(name: string): void {
+    this.name = this.socket.session = name;
+    fill(this.heading, remote(name, ""));
+    if (location.pathname.startsWith("/s/")) history.replaceState(null, "", `/s/${encodeURIComponent(name)}${location.hash}`);
+    void this.standing.look();
   }
 
   private stands(status: Session): void {

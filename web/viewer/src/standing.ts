@@ -10,7 +10,7 @@ export class Standing {
   private looking: "no" | "once" | "again" = "no";
 
   /** `judged` says whether the verdict is looked at. */
-  constructor(private readonly name: string, private readonly judged: () => boolean, private readonly took: (status: Session) => void) {}
+  constructor(private readonly name: () => string, private readonly judged: () => boolean, private readonly took: (status: Session) => void) {}
 
   async look(): Promise<void> {
     if (this.looking !== "no") {
@@ -19,7 +19,7 @@ export class Standing {
     }
     this.looking = "once";
     try {
-      const status = await get<Session>(`/api/v1/status?session=${encodeURIComponent(this.name)}`);
+      const status = await get<Session>(`/api/v1/status?session=${encodeURIComponent(this.name())}`);
       this.status = status;
       this.evidence = status.running && this.judged() ? await judge(status.running.id) : undefined;
       this.took(status);

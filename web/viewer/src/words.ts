@@ -160,6 +160,7 @@ const TABLE = {
   keyboard: ["Keyboard", "键盘"],
   search_on: ["Next", "下一个"],
   label: ["Label", "标签"],
+  name: ["Name", "名称"],
   set_label: ["Set", "设定"],
   close_ask_runs: ["Close {name}? {id} still runs and will be ended", "关闭 {name}？{id} 仍在运行，将被结束"],
   verdict: ["How {id} was judged", "{id} 的判定依据"],
