@@ -77,6 +77,7 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         account: status.account,
         health: health.to_owned(),
         health_why: health_why.map(str::to_owned),
+        silent_ms: status.silent.map(millis),
         label: status.label,
         is_default: status.is_default,
         state: state.to_owned(),

@@ -56,6 +56,7 @@ fn the_side_says_how_a_command_was_judged_and_closing_names_what_it_ends() {
     cotty_testkit::wait::until("the label is told", || {
         scene.door.person(&["status", "web1"])["label"].as_str().filter(|it| *it == "the shop").map(|_| ())
     });
+    scene.browser.is_content();
     // Another name is the page's from then on, and its address follows.
     scene.browser.click(".labelled.name input");
     scene.browser.press("Control+a");
@@ -72,7 +73,6 @@ fn the_side_says_how_a_command_was_judged_and_closing_names_what_it_ends() {
     scene.browser.click(".pen button:text-is('Close')");
     scene.pen_says("Closed: ");
     drop(agent.await_reply(ticket));
-    scene.browser.is_content();
 }
 
 #[test]
@@ -158,5 +158,28 @@ fn what_a_person_prefers_is_kept_by_their_browser_and_a_screen_reader_finds_the_
     }
     let nameless = "[...document.querySelectorAll('button, a, input')].filter(it => !(it.innerText || it.ariaLabel || it.placeholder)).length";
     assert_eq!(scene.browser.eval(nameless), 0, "a button without a name");
+    scene.browser.is_content();
+}
+
+#[test]
+fn of_a_host_that_gives_no_sign_of_life_the_page_says_so_and_no_key_goes_there() {
+    let Some(mut scene) = Scene::at_session("of_a_host_that_gives_no_sign_of_life") else { return };
+    let mut agent = client(&scene.door.home);
+    scene.browser.eval(
+        "const plain = fetch; globalThis.is_silent = true; globalThis.fetch = async (at, it) => { const said = await plain(at, it); \
+         return is_silent && at.startsWith('/api/v1/status') ? new Response(JSON.stringify({...await said.json(), account: 'me@web1', silent_ms: 6000})) : said; }; 0",
+    );
+    drop(agent.call("ssh_run", order("echo one-$((40 + 2))")));
+    scene.pen_says("me@web1 has not answered for");
+    scene.pen_says("Your keys go nowhere");
+    scene.browser.shot("silent");
+    scene.browser.type_text("echo never\n");
+    scene.browser.eval("globalThis.is_silent = false; 0");
+    drop(agent.call("ssh_run", order("echo two-$((40 + 2))")));
+    scene.pen_says("Free");
+    scene.browser.type_text("echo three-$((40 + 2))\n");
+    scene.shows("three-42");
+    let rows = scene.browser.eval("document.querySelector('.xterm-rows').innerText");
+    assert!(!rows.as_str().unwrap().contains("never"), "{rows}");
     scene.browser.is_content();
 }

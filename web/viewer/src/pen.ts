@@ -24,6 +24,8 @@ export interface Known {
   tries: number;
   next_try: number;
   lines_up: number;
+  /** Its host gives no sign of life since then, on this page's clock. */
+  silent: { host: string; since: number } | undefined;
   /** The card that waits for a person here: who asks, what it is, and whether it is before their eyes. */
   card: { who: string; title: string; key: boolean; open: boolean; focus: boolean } | undefined;
   /** The daemon has a newer page than this one. */
@@ -49,7 +51,7 @@ export interface Bar {
 const NOWHERE = () => say("keys_none");
 
 export function bar(known: Known, now: number): Bar {
-  const made = over(known) ?? away(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
+  const made = over(known) ?? away(known, now) ?? silent(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
   return known.is_old ? { ...made, aside: made.aside ?? say("new_build"), acts: [{ act: "reload", hint: say("new_build") }, ...made.acts] } : made;
 }
 
@@ -69,6 +71,13 @@ function away(known: Known, now: number): Bar | undefined {
   const left = Math.ceil((known.next_try - now) / 1000);
   const aside = left > 0 ? say("net_try", { n: known.tries, t: `${left} s` }) : say("net_trying");
   return { actor: "system", attention: false, said: say("reconnecting"), soft, keys: NOWHERE(), aside, acts: [{ act: "try_now" }] };
+}
+
+/** The host of the session does not answer: nobody knows what becomes of a key. */
+function silent(known: Known, now: number): Bar | undefined {
+  if (!known.silent) return undefined;
+  const t = `${Math.max(0, Math.round((now - known.silent.since) / 1000))} s`;
+  return { actor: "system", attention: false, said: say("degraded", { host: known.silent.host, t }), keys: NOWHERE(), acts: [] };
 }
 
 function reading(known: Known): Bar | undefined {

@@ -51,13 +51,14 @@ export class SessionPage {
   private readonly standing: Standing;
   private viewers: string[] = [];
   private rung = false;
+  private has_gate = false;
   private renderer = "";
   private is_over = false;
 
   constructor(private name: string, private readonly me: Me) {
     this.known = {
       role: me.role, me: me.label, mode: "human-first", holds: {}, taken_until: 0, state: "opening", detail: null, run: undefined, shell: name,
-      live: false, lost_at: undefined, tries: 0, next_try: 0, lines_up: 0, card: undefined, coming: false,
+      live: false, lost_at: undefined, tries: 0, next_try: 0, lines_up: 0, silent: undefined, card: undefined, coming: false,
     };
     this.cut = new Cut(this.known);
     this.standing = new Standing(() => this.name, () => !me.session && !this.frame_element.classList.contains("no-side"), (it) => this.stands(it));
@@ -142,7 +143,7 @@ export class SessionPage {
   /** Gives the session another name, or other words for people. */
   async rename(to: { name: string } | { label: string }): Promise<void> {
     const order = { session: this.name, ...to };
-    await get("/api/v1/rename", order).then(() => this.standing.look(), (error: Error) => this.told.tell({ said: error.message }));
+    await get<Session>("/api/v1/rename", order).then((it) => this.is_renamed(it.name), (error: Error) => this.told.tell({ said: error.message }));
   }
 
   dress(): void {
@@ -233,6 +234,7 @@ export class SessionPage {
       this.predicting.it.begin(this.socket.last);
       this.screen.resize(it.cols, it.rows);
     } else if (it.type === "gate") {
+      this.has_gate = true;
       this.held(it.mode, it.holds);
       this.side.draw();
     } else if (it.type === "run") {
@@ -343,11 +345,13 @@ export class SessionPage {
 
   private stands(status: Session): void {
     const { known } = this;
-    this.held(status.mode, status.holds);
+    // What the socket has said of the gate is newer than any answer that was asked for before.
+    if (!this.has_gate) this.held(status.mode, status.holds);
     [known.state, known.detail] = [status.state, status.detail];
     known.shell = status.shell.split("/").pop() || this.name;
     const run = status.running;
     known.run = run ? { id: run.id, state: run.state, input: run.input, since: Date.now() - run.took_ms } : undefined;
+    known.silent = status.silent_ms === undefined ? undefined : { host: status.account ?? this.name, since: Date.now() - status.silent_ms };
     this.viewers = status.viewers;
     this.side.draw();
     this.title();

@@ -99,7 +99,7 @@ export type RenameOrder = { label?: string; name?: string; session?: string };
 export type Run = { asks?: string; boundary: string; command: string; cwd: string | null; exit?: number; from: string; id: string; input?: string; notes: string[]; reason?: string; session: string; shell?: string; signal?: number; state: string; survivors: string[]; to: string; took_ms: number };
 
 /** A session as it stands. */
-export type Session = { account?: string; cols: number; cwd: string | null; detail: string | null; follow: string; health: string; health_why?: string; holds: Holds; idle_ms: number; idle_timeout_ms: number | null; is_default: boolean; label: string | null; mode: string; name: string; next_offset: string; opened_at_ms: number; opened_by: Who; pen: string | null; pid: number | null; rows: number; running: (Run | null); shell: string; state: string; target: string; viewers: string[]; warnings: string[] };
+export type Session = { account?: string; cols: number; cwd: string | null; detail: string | null; follow: string; health: string; health_why?: string; holds: Holds; idle_ms: number; idle_timeout_ms: number | null; is_default: boolean; label: string | null; mode: string; name: string; next_offset: string; opened_at_ms: number; opened_by: Who; pen: string | null; pid: number | null; rows: number; running: (Run | null); shell: string; silent_ms?: number; state: string; target: string; viewers: string[]; warnings: string[] };
 
 /** The list of sessions: `GET /api/v1/sessions`. */
 export type Sessions = { cards?: (Card)[]; sessions: (Session)[] };

@@ -26,7 +26,7 @@ export class Typing {
 
   get is_allowed(): boolean {
     const { known } = this.desk;
-    return !known.coming && writes(known.role) && !["exited", "lost", "closed"].includes(known.state);
+    return !known.coming && !known.silent && writes(known.role) && !["exited", "lost", "closed"].includes(known.state);
   }
 
   type(keys: string): void {

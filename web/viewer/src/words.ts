@@ -89,6 +89,7 @@ const TABLE = {
   not_live_since: ["Not live since {time}. The session does not depend on this page", "{time} 起不是实时画面。会话不依赖此页面"],
   net_trying: ["Trying now", "正在尝试"],
   net_try: ["Try {n} in {t}", "{t} 后第 {n} 次尝试"],
+  degraded: ["{host} has not answered for {t}", "{host} 已 {t} 没有回应"],
   resumed: ["Live again. Nothing was missed", "已恢复实时，没有遗漏"],
   skipped: ["Live again. The screen is current; more is in the history", "已恢复实时。屏幕是最新的，更多在历史中"],
   hole: ["Live again. Output was lost: {reason}", "已恢复实时。丢失了输出：{reason}"],
