@@ -97,7 +97,7 @@ pub fn connect_alone() -> Pairs {
     let far = Far::start();
     let floor = || timed(|| Bare::connect(&far.server).exec("true"));
     let ours = || {
-        let (mut agent, _home) = agent(&far.server, &far.known_hosts);
+        let (mut agent, _home) = agent(&far.server);
         timed(|| {
             let order = json!({"target": HOST, "command": "true", "isolated": true});
             let reply = agent.call("ssh_run", order);
