@@ -338,7 +338,7 @@ impl Field {
     }
 
     /// Looks through all that anybody may ask for afterwards, and through all that is kept.
-    fn is_found_nowhere(mut self, count: usize) {
+    fn is_found_nowhere(&mut self, count: usize) {
         self.ask_about_everything();
         self.look("at the end");
         assert_eq!(self.planted.len(), count);
