@@ -248,11 +248,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
             let closed: Closed = named("close")?.post("close", &CloseOrder { id, force }).await?;
             shown(&closed, json, ending::print_closed)
         }
-        Order::Mode { name, mode } => {
-            let order = ModeOrder { session: Some(name), mode };
-            let said = |it: &Session| print::line(&format!("{} is {}", it.name, it.mode));
-            shown(&named("mode")?.post::<Session>("mode", &order).await?, json, said)
-        }
+        Order::Mode { name, mode } => set_mode(&named("mode")?, name, mode, json).await,
         Order::Rename { name, to, label } => {
             let order = RenameOrder { session: Some(name.clone()), name: to, label };
             let said = |it: &Session| match it.label.as_ref().filter(|_| it.name == name) {
@@ -278,6 +274,12 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         | Order::Completions { .. } => Ok(()),
     };
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+async fn set_mode(client: &Client, name: String, mode: String, json: bool) -> Result<(), Failure> {
+    let order = ModeOrder { session: Some(name), mode };
+    let said = |it: &Session| print::line(&format!("{} is {}", it.name, it.mode));
+    shown(&client.post::<Session>("mode", &order).await?, json, said)
 }
 
 /// Attaches to a session, or joins those who wait for one that is still opening.
