@@ -251,12 +251,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         }
         Order::Rename { name, to, label } => {
             let order = RenameOrder { session: Some(name.clone()), name: to, label };
-            let said = |it: &Session| match it.label.as_ref().filter(|_| it.name == name) {
-                Some(label) => print::line(&format!("{name} is labelled {}", print::clean(label))),
-                None if it.name == name => print::line(&format!("{name} has no label")),
-                None => print::line(&format!("{name} is {} now", it.name)),
-            };
-            shown(&named("rename")?.post::<Session>("rename", &order).await?, json, said)
+            let renamed = named("rename")?.post::<Session>("rename", &order).await?;
+            shown(&renamed, json, |it| print_renamed(it, &name))
         }
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };
@@ -274,6 +270,14 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         | Order::Completions { .. } => Ok(()),
     };
     ended.map(|()| ExitCode::SUCCESS)
+}
+
+fn print_renamed(it: &Session, before: &str) {
+    match it.label.as_ref().filter(|_| it.name == before) {
+        Some(label) => print::line(&format!("{before} is labelled {}", print::clean(label))),
+        None if it.name == before => print::line(&format!("{before} has no label")),
+        None => print::line(&format!("{before} is {} now", it.name)),
+    }
 }
 
 /// Attaches to a session, or joins those who wait for one that is still opening.
