@@ -95,9 +95,3 @@ pub(crate) async fn asset(Path((build, name)): Path<(String, String)>) -> Respon
         None => StatusCode::NOT_FOUND.into_response(),
     }
 }
-
-/// Escapes a name for a path.
-pub(crate) fn escaped(name: &str) -> String {
-    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
-    name.bytes().map(|it| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") }).collect()
-}

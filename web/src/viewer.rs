@@ -214,6 +214,7 @@ impl Seat<'_> {
                 | FromClient::Paste { .. }
                 | FromClient::Confirm { .. }
                 | FromClient::Pen { .. }
+                | FromClient::Park { .. }
                 | FromClient::Mouse { .. }
                 | FromClient::Resize { .. },
             ) if !self.admitted.grant.writes() => Err((close::NOT_ALLOWED, "whoever watches types nothing")),
@@ -249,6 +250,11 @@ impl Seat<'_> {
                     (true, false) => PenOrder::Take,
                     (true, true) => PenOrder::TakeOver,
                 };
+                let passed = self.viewer.pen(&self.caller, order).await;
+                self.refuse(None, passed).await
+            }
+            Some(FromClient::Park { aside }) => {
+                let order = if aside { PenOrder::PutAside } else { PenOrder::PutBack };
                 let passed = self.viewer.pen(&self.caller, order).await;
                 self.refuse(None, passed).await
             }

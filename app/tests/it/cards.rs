@@ -343,7 +343,7 @@ fn a_client_that_can_show_an_address_is_asked_to_and_is_never_asked_for_the_secr
     let shows = |asked: &serde_json::Value, card: &str| {
         let (url, message) = (asked["url"].as_str().unwrap(), asked["message"].as_str().unwrap());
         assert_eq!(asked["mode"], "url", "{asked}");
-        assert!(url.contains(".localhost:") && url.ends_with(&format!("/?card={card}")), "{asked}");
+        assert!(url.contains(".localhost:") && url.ends_with(&format!("/s/127.0.0.1#{card}")), "{asked}");
         assert!(message.contains(&format!("cotty answer {card}")), "{asked}");
         assert!(asked.get("requestedSchema").is_none(), "{asked}");
     };

@@ -23,7 +23,7 @@ const FRAME_CHARS: usize = 300;
 
 /// Replies to a session that was opened or found.
 #[must_use]
-pub fn connected(connected: &Connected) -> CallToolResult {
+pub fn connected(connected: &Connected, page: Option<String>) -> CallToolResult {
     let status = &connected.status;
     let session = words::name(&status.name);
     let how = match &connected.how {
@@ -49,7 +49,8 @@ pub fn connected(connected: &Connected) -> CallToolResult {
             format!(". Next: ssh_connect target={} name={session}", words::name(&status.target))
         }
     });
-    let foot = vec![format!("a person follows it with: {}", status.follow)];
+    let page = page.map(|it| format!(", or in a browser at {it} (show the person this address)"));
+    let foot = vec![format!("a person follows it with: {}{}", status.follow, page.unwrap_or_default())];
     let unwell = matches!(status.health, Health::Degraded(_)).then(|| plain(&health(status)));
     let told = connected.instead.iter().chain(&connected.notes).chain(&status.warnings);
     let notes = told.cloned().chain(unwell).collect();
@@ -155,7 +156,7 @@ pub fn no_commands() -> CallToolResult {
 }
 
 /// Lays a list out until its text and its data together fill a reply, and says how many are left.
-fn list(
+pub(super) fn list(
     key: &str,
     first: String,
     entries: impl Iterator<Item = (String, Value)>,
