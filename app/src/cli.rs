@@ -251,12 +251,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Mode { name, mode } => set_mode(&named("mode")?, name, mode, json).await,
         Order::Rename { name, to, label } => {
             let order = RenameOrder { session: Some(name.clone()), name: to, label };
-            let said = |it: &Session| match it.label.as_ref().filter(|_| it.name == name) {
-                Some(label) => print::line(&format!("{name} is labelled {}", print::clean(label))),
-                None if it.name == name => print::line(&format!("{name} has no label")),
-                None => print::line(&format!("{name} is {} now", it.name)),
-            };
-            shown(&named("rename")?.post::<Session>("rename", &order).await?, json, said)
+            let renamed = named("rename")?.post::<Session>("rename", &order).await?;
+            shown(&renamed, json, |it| print_renamed(it, &name))
         }
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };
@@ -280,6 +276,14 @@ async fn set_mode(client: &Client, name: String, mode: String, json: bool) -> Re
     let order = ModeOrder { session: Some(name), mode };
     let said = |it: &Session| print::line(&format!("{} is {}", it.name, it.mode));
     shown(&client.post::<Session>("mode", &order).await?, json, said)
+}
+
+fn print_renamed(it: &Session, before: &str) {
+    match it.label.as_ref().filter(|_| it.name == before) {
+        Some(label) => print::line(&format!("{before} is labelled {}", print::clean(label))),
+        None if it.name == before => print::line(&format!("{before} has no label")),
+        None => print::line(&format!("{before} is {} now", it.name)),
+    }
 }
 
 /// Attaches to a session, or joins those who wait for one that is still opening.

@@ -486,11 +486,6 @@ impl Session {
         released
     }
 
-    /// Gives back a pen that a person had taken in an earlier life, unless its time is over.
-    pub fn restore_pen(&mut self, now: Instant, aged: &gate::Aged) {
-        self.gate.restore_taken(now, aged);
-    }
-
     /// Notes whether the person who has taken the pen has a viewer.
     pub fn note_here(&mut self, now: Instant, is_here: bool) {
         self.gate.note_here(now, is_here);
