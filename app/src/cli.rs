@@ -52,6 +52,10 @@ mod notice;
 
 mod pasting;
 
+mod predict;
+
+mod predicting;
+
 mod terminal;
 
 mod ending;

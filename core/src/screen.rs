@@ -128,6 +128,12 @@ impl Screen {
         rows::line_at_cursor(&self.emulator)
     }
 
+    /// Returns the row of the cursor, one character a cell, and the column from which on nothing was ever put into it. A cell
+    /// of anything but one plain character is told as `U+FFFD`.
+    pub fn row_at_cursor(&self) -> (Vec<char>, usize) {
+        rows::row_at_cursor(&self.emulator)
+    }
+
     /// Returns the title that a program has set, free of controls and at most 256 characters.
     pub fn title(&self) -> Option<&str> {
         self.emulator.title.as_deref()

@@ -17,6 +17,7 @@ use self::denials::Denial;
 use self::under_way::Trying;
 pub(crate) use self::under_way::{Brought, brought};
 use crate::report::Secret;
+use crate::veils;
 
 mod denials;
 mod under_way;
@@ -182,6 +183,9 @@ impl Cards {
             return Ok(Waiting { cards: self.clone(), id, reply: replied, until });
         }
         state.may(attempt, &about, &question)?;
+        let veil = veils::of_target(&attempt.target);
+        // In its own words a failure names the account.
+        let why = why.map(|it| veil.map_or(it.clone(), |veil| veil.all_in(&it)));
         state.last += 1;
         let id = CardId(state.last);
         // Beside the lock nobody waits for the disk; a number that cannot be kept may be given again after a restart.

@@ -16,8 +16,8 @@ use cotty_wire::api;
 use cotty_wire::socket::{FromClient, FromServer, close};
 
 use crate::answer::{Answer, Order, Refused, in_time};
-use crate::asking::{attended, ordered, upgraded};
-use crate::frames::{End, part, say};
+use crate::asking::{attended, ordered, talked};
+use crate::frames::{End, say};
 use crate::guard::Admitted;
 use crate::served::Served;
 use crate::words::{self, Eyes};
@@ -58,12 +58,7 @@ pub(crate) async fn answer(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let token = served.tasks.token();
-    Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
-        let (code, reason) = answered(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
-        part(&mut socket, code, reason).await;
-        drop(token);
-    }))
+    talked(served, caller, upgrade, |socket, served, caller| Box::pin(answered(socket, served, caller)))
 }
 
 async fn answered(socket: &mut WebSocket, served: &Served, caller: Caller) -> Result<End, End> {
@@ -113,12 +108,7 @@ pub(crate) async fn secret(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let token = served.tasks.token();
-    Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
-        let (code, reason) = given(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
-        part(&mut socket, code, reason).await;
-        drop(token);
-    }))
+    talked(served, caller, upgrade, |socket, served, caller| Box::pin(given(socket, served, caller)))
 }
 
 async fn given(socket: &mut WebSocket, served: &Served, caller: Caller) -> Result<End, End> {

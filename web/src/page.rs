@@ -23,32 +23,20 @@ const ICON: &[u8] = include_bytes!("../viewer/dist/favicon.svg");
 
 /// What it loads.
 const FILES: &[File] = &[
-    File {
-        name: "theme.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/theme.js"),
-    },
-    File {
-        name: "app.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/app.js"),
-    },
-    File {
-        name: "addon-search.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/addon-search.js"),
-    },
-    File {
-        name: "addon-webgl.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/addon-webgl.js"),
-    },
+    script("theme.js", include_bytes!("../viewer/dist/theme.js")),
+    script("app.js", include_bytes!("../viewer/dist/app.js")),
+    script("addon-search.js", include_bytes!("../viewer/dist/addon-search.js")),
+    script("addon-webgl.js", include_bytes!("../viewer/dist/addon-webgl.js")),
     File {
         name: "app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("../viewer/dist/app.css"),
     },
 ];
+
+const fn script(name: &'static str, bytes: &'static [u8]) -> File {
+    File { name, kind: "text/javascript; charset=utf-8", bytes }
+}
 
 /// The first digits of the hash of all files, and the page that loads them under it.
 static BUILT: LazyLock<(String, String)> = LazyLock::new(|| {

@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::io;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cotty_core::names::Offset;
 use cotty_wire::address;
 use cotty_wire::api::Failure;
-use cotty_wire::socket::{Bytes, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, close};
+use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, close};
 use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -17,6 +17,7 @@ use crate::cli::client::{Client, internal};
 use crate::cli::last_row::LastRow;
 use crate::cli::notice::Notice;
 use crate::cli::pasting::{Input, Pasting, Read};
+use crate::cli::predicting::Predicting;
 use crate::cli::socket::{self, Socket, tell};
 use crate::cli::terminal::Raw;
 use crate::cli::{exit, print};
@@ -61,6 +62,7 @@ struct Attached {
     /// Numbers of keys that were sent and not yet acknowledged.
     unanswered: VecDeque<u64>,
     pasting: Pasting,
+    predicting: Predicting,
     /// The number of a paste that waits for the person's word.
     asks: Option<u64>,
 }
@@ -83,10 +85,12 @@ pub(crate) async fn attach(client: Client, session: &str) -> Result<ExitCode, Fa
         seq: 0,
         unanswered: VecDeque::new(),
         pasting: Pasting::default(),
+        predicting: Predicting::new(),
         asks: None,
     };
     let end = attached.stay(socket).await.unwrap_or_else(|error| End::Failed(internal(&error.to_string())));
     let mut last = attached.unwritten.drain(..).collect::<Vec<u8>>();
+    last.extend(attached.predicting.take_back());
     last.extend(attached.row.end());
     // A terminal that is gone or stopped does not keep us.
     drop(tokio::time::timeout(Duration::from_millis(500), write_all(&attached.terminal, &last)).await);
@@ -177,6 +181,7 @@ impl Attached {
         resized: &mut Signal,
         ended: &mut (Signal, Signal),
     ) -> io::Result<Parted> {
+        self.predicting.begin(self.seq);
         let (cols, rows) = self.row.inner_size();
         let have = self.have.map(|it| it.to_string());
         let build = env!("CARGO_PKG_VERSION").to_owned();
@@ -203,8 +208,7 @@ impl Attached {
                 }
                 _ = resized.recv() => {
                     let (cols, rows) = self.terminal.size();
-                    let out = self.row.resize(cols, rows);
-                    self.unwritten.extend(out);
+                    self.show(|row| row.resize(cols, rows));
                     let (cols, rows) = self.row.inner_size();
                     if !tell(socket, &FromClient::Resize { cols, rows }).await {
                         return Ok(Parted::Again);
@@ -214,6 +218,7 @@ impl Attached {
                     let count = written?;
                     self.unwritten.drain(..count);
                 }
+                () = self.predicting.over() => self.show(|_| Vec::new()),
                 message = socket.next(), if self.unwritten.is_empty() => {
                     if let Some(parted) = self.heard(message) {
                         return Ok(parted);
@@ -263,6 +268,8 @@ impl Attached {
     async fn send(&mut self, socket: &mut Socket, keys: &[u8]) -> bool {
         for part in keys.chunks(KEY_BYTES_MAX) {
             let seq = self.number();
+            self.predicting.typed(seq, part, Instant::now());
+            self.show(|_| Vec::new());
             if !tell(socket, &FromClient::Key { seq, bytes: Bytes(part.to_vec()) }).await {
                 return false;
             }
@@ -284,6 +291,7 @@ impl Attached {
             return None;
         }
         let seq = self.number();
+        self.predicting.pasted(seq, Instant::now());
         let mut parts = text.chunks(KEY_BYTES_MAX).peekable();
         while let Some(part) = parts.next() {
             let (part, last) = (Bytes(part.to_vec()), parts.peek().is_none());
@@ -302,6 +310,7 @@ impl Attached {
             self.say("the paste was not typed".to_owned());
         }
         let seq = self.number();
+        self.predicting.pasted(seq, Instant::now());
         if !yes {
             self.unanswered.pop_back(); // Nothing becomes of it.
         }
@@ -311,8 +320,8 @@ impl Attached {
     fn ask(&mut self, asked: Option<(u64, usize)>) {
         self.asks = asked.map(|(paste, _)| paste);
         self.notice.ask(asked.map(|(_, lines)| lines));
-        let out = self.row.set_line(self.notice.line());
-        self.unwritten.extend(out);
+        let line = self.notice.line();
+        self.show(|row| row.set_line(line));
     }
 
     async fn leave(socket: &mut Socket) -> Parted {
@@ -326,11 +335,17 @@ impl Attached {
             Some(Ok(Message::Binary(frame))) => {
                 let frame = Frame::decode(&frame)?;
                 self.have = Some(frame.end());
+                self.unwritten.extend(self.predicting.take_back());
                 let out = match frame.kind {
                     Kind::Output => self.row.pass(frame.bytes),
                     Kind::Repaint => self.row.pass_repaint(frame.bytes),
                 };
                 self.unwritten.extend(out);
+                match frame.kind {
+                    Kind::Output => self.predicting.printed(frame.bytes, Instant::now()),
+                    Kind::Repaint => self.predicting.painted(frame.bytes, Instant::now()),
+                }
+                self.show(|_| Vec::new());
                 None
             }
             Some(Ok(Message::Text(text))) => self.told(serde_json::from_str(&text).ok()?),
@@ -349,6 +364,7 @@ impl Attached {
 
     fn told(&mut self, message: FromServer) -> Option<Parted> {
         self.notice.hear(&message);
+        self.predict_by(&message);
         if let FromServer::Closed { reason, .. } = message {
             return Some(Parted::End(End::Closed(reason)));
         } else if let FromServer::Echo { seq, .. } = message {
@@ -371,14 +387,34 @@ impl Attached {
             self.unanswered.retain(|it| Some(*it) != seq);
             self.notice.say(failure.what);
         }
-        let out = self.row.set_line(self.notice.line());
-        self.unwritten.extend(out);
+        let line = self.notice.line();
+        self.show(|row| row.set_line(line));
         None
+    }
+
+    fn predict_by(&mut self, message: &FromServer) {
+        match message {
+            FromServer::Welcome { cols, rows, .. } | FromServer::Size { cols, rows } => {
+                self.predicting.resize(*cols, *rows);
+            }
+            FromServer::Echo { seq, echo } => self.predicting.applied(*seq, *echo != Echo::Off),
+            FromServer::State { session, .. } => self.predicting.stands(session == "ready"),
+            FromServer::Wrote { .. } => self.predicting.wrote(Instant::now()),
+            _ => {}
+        }
+    }
+
+    /// Writes to the terminal what its last row wants to say, and what is predicted behind it.
+    fn show(&mut self, says: impl FnOnce(&mut LastRow) -> Vec<u8>) {
+        self.unwritten.extend(self.predicting.take_back());
+        let out = says(&mut self.row);
+        self.unwritten.extend(out);
+        self.unwritten.extend(self.predicting.draw(&self.row, Instant::now()));
     }
 
     fn say(&mut self, words: String) {
         self.notice.say(words);
-        let out = self.row.set_line(self.notice.line());
-        self.unwritten.extend(out);
+        let line = self.notice.line();
+        self.show(|row| row.set_line(line));
     }
 }

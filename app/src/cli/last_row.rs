@@ -66,6 +66,13 @@ impl LastRow {
         self.rows >= 4 && self.cols >= 20
     }
 
+    /// Returns whether something may be drawn behind the cursor and taken back: no sequence, character or saved cursor stands
+    /// open, and it is the shell's screen.
+    pub(crate) fn is_plain(&self) -> bool {
+        let is_open = self.saved.is_some() || self.origin || self.alternate;
+        self.state == State::Ground && !is_open && self.has_room()
+    }
+
     /// Moves what the screen holds into the scrollback and takes the region above the last row.
     pub(crate) fn begin(&mut self) -> Vec<u8> {
         self.drawn = false;

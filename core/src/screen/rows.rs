@@ -1,6 +1,6 @@
 //! The rows of the model as text.
 
-use alacritty_terminal::grid::{Dimensions, Grid};
+use alacritty_terminal::grid::{Dimensions, Grid, GridCell};
 use alacritty_terminal::index::{Column, Line};
 use alacritty_terminal::term::cell::{Cell, Flags};
 
@@ -35,6 +35,18 @@ pub(super) fn line_at_cursor(emulator: &Emulator) -> String {
     let columns = (cursor.point.column.0 + usize::from(cursor.input_needs_wrap)).min(grid.columns());
     push_row(grid, &emulator.tabs, last, columns, &mut text);
     text
+}
+
+/// Returns the cells of the cursor's row, and the column behind the last that holds anything.
+pub(super) fn row_at_cursor(emulator: &Emulator) -> (Vec<char>, usize) {
+    let grid = emulator.term.grid();
+    let cells = &grid[grid.cursor.point.line];
+    let wide = Flags::WIDE_CHAR | Flags::WIDE_CHAR_SPACER | Flags::LEADING_WIDE_CHAR_SPACER;
+    let plain = |cell: &Cell| !cell.flags.intersects(wide) && cell.zerowidth().is_none();
+    let told = |cell: &Cell| if plain(cell) { cell.c } else { char::REPLACEMENT_CHARACTER };
+    let columns = || (0..grid.columns()).map(Column);
+    let free_from = columns().rev().find(|it| !cells[*it].is_empty()).map_or(0, |it| it.0 + 1);
+    (columns().map(|it| told(&cells[it])).collect(), free_from)
 }
 
 /// Tells whether the row goes on in the next one.

@@ -47,7 +47,10 @@ impl Hub {
             // In its own words a failure names the account.
             (veil.as_ref().map_or(words.clone(), |it| it.all_in(&words)), attempt.at)
         });
-        Ok(status)
+        Ok(match &veil {
+            Some(veil) => status.said(|it| veil.host_in(it)),
+            None => status,
+        })
     }
 
     async fn sessions_at(&self, identity: &String) -> Vec<(String, SessionState)> {
