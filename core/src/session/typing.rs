@@ -12,11 +12,6 @@ use crate::reports;
 use crate::run::{Run, RunState};
 
 impl Session {
-    /// Gives back a pen that a person had taken in an earlier life, unless its time is over.
-    pub fn restore_pen(&mut self, now: Instant, aged: &gate::Aged) {
-        self.gate.restore_taken(now, aged);
-    }
-
     pub(super) fn type_keys(&mut self, now: Instant, who: &Principal, keys: Bytes) -> Accepted {
         self.last_active = now;
         // What a terminal says by itself is a program's to read: it begins no line, and nobody has typed.
