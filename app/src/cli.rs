@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser};
 use cotty_host::local::limits;
 use cotty_web::door::Listen;
 use cotty_wire::api::{
-    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RenameOrder, RunOrder, Runs,
-    Screen, Session, Sessions,
+    self, CloseOrder, Closed, Daemon, Evidence, Failure, Found, History, ModeOrder, Output, Query,
+    RenameOrder, RunOrder, Runs, Screen, Session, Sessions,
 };
 
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
@@ -221,7 +221,11 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
         Order::Token { what } => access::token(&named("token")?, what, json).await,
         order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
-        Order::Read { name, view, run, offset } => {
+        Order::Read { name, find: find @ Some(_), .. } => {
+            let query = Query { find, ..session(name) };
+            shown(&named("read")?.get::<Found>("search", &query).await?, json, print::found)
+        }
+        Order::Read { name, view, run, offset, find: None } => {
             let query =
                 Query { command: run, offset, raw: (view == View::Raw).then_some(true), ..session(name) };
             return read(&named("read")?, view, &query, json).await;

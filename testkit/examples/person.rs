@@ -152,7 +152,8 @@ fn keys(house: &House, agent: &mut Mcp) {
     for (what, noise) in [("quiet", None), ("while `yes` runs in another session", Some("yes"))] {
         if let Some(noise) = noise {
             agent.call("ssh_connect", json!({"target": "local", "name": "noise"}));
-            let began = agent.call("ssh_run", json!({"session": "noise", "command": noise, "wait_s": 1})).text;
+            let began =
+                agent.call("ssh_run", json!({"session": "noise", "command": noise, "wait_s": 1})).text;
             assert!(began.contains("running"), "{began}");
         }
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
@@ -238,5 +239,8 @@ fn first_screens(house: &House) {
         .collect();
     println!("\n| the first screen of a page | median, most |\n|---|---|");
     let most = times.iter().max().copied().unwrap_or_default();
-    println!("| from the call to the rows, seen by a look of a program from outside | {:.0?}, {most:.0?} |", ranks(times).0);
+    println!(
+        "| from the call to the rows, seen by a look of a program from outside | {:.0?}, {most:.0?} |",
+        ranks(times).0
+    );
 }

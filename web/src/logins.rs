@@ -288,9 +288,8 @@ impl Logins {
         let Table { credentials, codes, .. } = &mut *table;
         let bound = credentials.values_mut().filter_map(|it| it.only.as_mut());
         let coming = codes.values_mut().filter_map(|it| it.wanted.only.as_mut());
-        let is_meant = |it: &&mut Only| {
-            it.session == before && since_1970(it.opened_at) == since_1970(opened_at)
-        };
+        let is_meant =
+            |it: &&mut Only| it.session == before && since_1970(it.opened_at) == since_1970(opened_at);
         bound.chain(coming).filter(is_meant).for_each(|it| now.clone_into(&mut it.session));
         self.keep(&mut table)
     }

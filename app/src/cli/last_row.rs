@@ -315,7 +315,8 @@ fn without_brackets(last: u8, body: &[u8]) -> Option<String> {
     let modes = body.strip_prefix(b"?").filter(|_| matches!(last, b'h' | b'l'))?;
     let modes: Vec<&[u8]> = modes.split(|it| *it == b';').collect();
     let others: Vec<&[u8]> = modes.iter().copied().filter(|it| *it != b"2004").collect();
-    let others = (others.len() < modes.len()).then(|| String::from_utf8_lossy(&others.join(&b';')).into_owned())?;
+    let others =
+        (others.len() < modes.len()).then(|| String::from_utf8_lossy(&others.join(&b';')).into_owned())?;
     Some(if others.is_empty() { others } else { format!("\x1b[?{others}{}", char::from(last)) })
 }
 

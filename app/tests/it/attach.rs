@@ -174,7 +174,10 @@ fn lines_that_a_shell_would_take_one_by_one_are_pasted_after_a_clear_word_only()
     assert!(!text.contains("alpha") && !text.contains("beta"), "{text}");
     tty.send(CTRL_RIGHT_BRACKET);
     assert!(tty.wait_exit().success());
-    assert!(String::from_utf8_lossy(&tty.bytes()).contains(";2004;"), "the terminal's own mode is given back");
+    assert!(
+        String::from_utf8_lossy(&tty.bytes()).contains(";2004;"),
+        "the terminal's own mode is given back"
+    );
 }
 
 #[test]

@@ -65,7 +65,11 @@ impl Hub {
     /// Two sessions have one name after another only with rising epochs: an offset means one place.
     fn is_free(&self, name: &str, id: &str) -> Result<(), Refusal> {
         let taken = |is: String| {
-            Err(Refusal::NameTaken { session: name.to_owned(), is, wanted: "its name for another one".to_owned() })
+            Err(Refusal::NameTaken {
+                session: name.to_owned(),
+                is,
+                wanted: "its name for another one".to_owned(),
+            })
         };
         if let Some(other) = self.handle_by_name(name) {
             return taken(format!("a session on {}", other.identity().target));
@@ -93,7 +97,9 @@ fn check_label(label: &str) -> Result<(), Refusal> {
         count if count > LABEL_CHARACTERS_MAX => {
             invalid(format!("it has {count} characters; it has {LABEL_CHARACTERS_MAX} at most"))
         }
-        _ if label.chars().any(char::is_control) => invalid("it is one line, without control characters".to_owned()),
+        _ if label.chars().any(char::is_control) => {
+            invalid("it is one line, without control characters".to_owned())
+        }
         _ => Ok(()),
     }
 }

@@ -24,7 +24,14 @@ impl Store {
             };
             let at = |age: Duration| millis(now.checked_sub(age).unwrap_or(now));
             db.prepare_cached("INSERT OR REPLACE INTO pens VALUES (?, ?, ?, ?, ?, ?)")?
-                .execute(params![session, who.role.to_string(), who.label, at(*since), at(*last), away.map(at)])
+                .execute(params![
+                    session,
+                    who.role.to_string(),
+                    who.label,
+                    at(*since),
+                    at(*last),
+                    away.map(at)
+                ])
                 .map(drop)
         })
     }

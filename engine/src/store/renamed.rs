@@ -20,9 +20,7 @@ impl Store {
             whole(db, || {
                 let sql = "INSERT OR REPLACE INTO renamed VALUES (?, ?, ?)";
                 db.prepare_cached(sql)?.execute(params![before, id, millis(SystemTime::now())])?;
-                db.prepare_cached("UPDATE sessions SET name = ? WHERE id = ?")?
-                    .execute([now, id])
-                    .map(drop)
+                db.prepare_cached("UPDATE sessions SET name = ? WHERE id = ?")?.execute([now, id]).map(drop)
             })
         })
     }
