@@ -13,6 +13,7 @@ use cotty_wire::api::{
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
 use crate::cli::client::{Client, internal, unreachable_daemon};
 use crate::config;
+use crate::daemon::reach::variables;
 use crate::instance::{Flags, Instance, config_path};
 
 pub(crate) mod client;
@@ -191,8 +192,20 @@ fn about_config(what: About, flags: &Flags, json: bool) -> Result<ExitCode, Fail
     Ok(ExitCode::SUCCESS)
 }
 
+/// The variables that are said to the daemon. A config that was broken meanwhile stops nobody, and is told.
+fn passed(instance: &Instance) -> Result<Vec<String>, Failure> {
+    let (passed, wrong) = variables(instance).map_err(unreachable_daemon)?;
+    if let Some(refusal) = wrong {
+        print::aside(&print::clean(&format!(
+            "cotty: the config is wrong, and what it said before holds: {refusal}. {}",
+            refusal.next_step()
+        )));
+    }
+    Ok(passed)
+}
+
 async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, Failure> {
-    let passed = || config::read(&instance.config).map(|it| it.variables()).map_err(unreachable_daemon);
+    let passed = || passed(&instance);
     let named = |name: &str| Client::new(instance.clone(), name, &[]);
     let ended = match order {
         order @ (Order::Up { .. } | Order::Ssh { .. } | Order::Trust { .. }) => {

@@ -1,7 +1,6 @@
 //! The config file: as written, with the line of every word, then resolved, with nothing left open.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ mod toml;
 pub(crate) mod workspace;
 pub(crate) mod written;
 
+use owned::{Links, Untaken};
 pub use written::Written;
 
 /// What holds once every default is filled in.
@@ -42,6 +42,8 @@ pub struct Config {
     pub ssh_config: Option<PathBuf>,
     /// Where ssh and the programs of its configuration are looked for.
     pub ssh_path: String,
+    /// The user's ssh, where it is another than the one that is found there.
+    pub ssh_program: Option<PathBuf>,
     /// Which engine connects, where a device does not say.
     pub engine: Choice,
     /// The files that this one includes, with `~` as it is written.
@@ -124,6 +126,14 @@ pub fn read_again(path: &Path) -> Result<Config, Refusal> {
     }
 }
 
+/// Returns the files that a config names to be included, also where it cannot be used for one of them; nothing where it
+/// cannot be understood itself.
+pub(crate) fn named(path: &Path) -> Option<Vec<PathBuf>> {
+    let text = text(path).ok()?.unwrap_or_default();
+    let written = Written::parse(&text).ok()?;
+    Some(written.include.iter().filter_map(|it| crate::instance::expanded(it).ok()).collect())
+}
+
 /// Returns what is in a file; nothing where there is none.
 fn text(path: &Path) -> Result<Option<String>, Refusal> {
     let refused = |why: String, remedy: &str| Refusal::Config { why, remedy: remedy.to_owned() };
@@ -131,25 +141,23 @@ fn text(path: &Path) -> Result<Option<String>, Refusal> {
         let why = format!("cannot read {}: {error}", path.display());
         refused(why, "Mend its permissions, or name another file in COTTY_CONFIG")
     };
-    let mut file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unread(error)),
+    let taken = match owned::take(path, BYTES_MAX, Links::Followed, owned::by_others) {
+        Ok(taken) => taken,
+        Err(Untaken::NotThere) => return Ok(None),
+        Err(Untaken::NoFile | Untaken::Link) => {
+            let why = format!("{} is no file of at most 1 MiB", path.display());
+            return Err(refused(why, "Name another file in COTTY_CONFIG"));
+        }
+        Err(Untaken::Others(why)) => {
+            let remedy =
+                format!("See that what is in it is yours; then: chown, chmod go-w {}", path.display());
+            return Err(refused(format!("{} {why}", path.display()), &remedy));
+        }
+        Err(Untaken::Failed(error)) => return Err(unread(error)),
     };
-    // Looked at is what was opened.
-    let about = file.metadata().map_err(unread)?;
-    if !about.is_file() || about.len() > BYTES_MAX {
-        let why = format!("{} is no file of at most 1 MiB", path.display());
-        return Err(refused(why, "Name another file in COTTY_CONFIG"));
-    }
-    if let Some(why) = owned::by_others(&about) {
-        let remedy = format!("See that what is in it is yours; then: chown, chmod go-w {}", path.display());
-        return Err(refused(format!("{} {why}", path.display()), &remedy));
-    }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(unread)?;
-    let text = String::from_utf8(bytes);
-    text.map(Some).map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8"))
+    let text = std::str::from_utf8(&taken.bytes)
+        .map_err(|_| refused(format!("{} is not UTF-8", path.display()), "Save it as UTF-8"))?;
+    Ok(Some(text.to_owned()))
 }
 
 fn parsed(path: &Path, text: &str) -> Result<Config, Refusal> {
@@ -199,6 +207,7 @@ impl From<Written> for Config {
             ssh_config: written.ssh_config,
             engine: written.engine.unwrap_or_default(),
             ssh_path: written.ssh_path.unwrap_or_else(|| PATH.to_owned()),
+            ssh_program: written.ssh_program,
             include: written.include,
             groups: written.groups.into_keys().collect(),
             devices,

@@ -76,6 +76,9 @@ pub struct Card {
     pub config: PathBuf,
     /// Its instance.
     pub instance: String,
+    /// The names of the variables that its config passes on.
+    #[serde(default)]
+    pub variables: Vec<String>,
 }
 
 impl Instance {

@@ -27,6 +27,8 @@ pub struct Draft {
     pub since: Instant,
     /// When the last key of it was typed.
     pub last: Instant,
+    /// The agent that was refused for it last.
+    pub awaited_by: Option<Principal>,
     /// What is known of its length.
     length: Length,
     /// What it says, as long as every key was a printable character of ASCII or took one back.
@@ -34,6 +36,17 @@ pub struct Draft {
 }
 
 impl Draft {
+    fn unknown(now: Instant, who: &Principal) -> Self {
+        Self {
+            who: who.clone(),
+            since: now,
+            last: now,
+            awaited_by: None,
+            length: Length::Unknown,
+            text: None,
+        }
+    }
+
     /// Returns what it says, where that is known for certain.
     #[must_use]
     pub fn text(&self) -> Option<&str> {
@@ -215,8 +228,7 @@ impl Gate {
         if length == Length::Plain(0) {
             self.draft = None;
         } else {
-            let begun =
-                || Draft { who: who.clone(), since: now, last: now, length, text: Some(String::new()) };
+            let begun = || Draft { length, text: Some(String::new()), ..Draft::unknown(now, who) };
             let draft = self.draft.get_or_insert_with(begun);
             (draft.length, draft.last) = (length, now);
             draft.note(keys);
@@ -230,8 +242,16 @@ impl Gate {
 
     /// Notes that a line may have been begun that nobody remembers. It is no key just typed: nobody is waited for.
     pub fn suspect_draft(&mut self, now: Instant, who: &Principal) {
-        let length = Length::Unknown;
-        self.draft = Some(Draft { who: who.clone(), since: now, last: now, length, text: None });
+        self.draft = Some(Draft::unknown(now, who));
+    }
+
+    /// Notes that an agent was refused for the unsent line; says whether that is news.
+    pub fn note_awaited(&mut self, who: &Principal) -> bool {
+        let Some(draft) = self.draft.as_mut().filter(|it| it.awaited_by.as_ref() != Some(who)) else {
+            return false;
+        };
+        draft.awaited_by = Some(who.clone());
+        true
     }
 
     /// Notes that the shell shows a prompt: whatever was begun is gone, except keys typed ahead of it.

@@ -17,6 +17,7 @@ use tokio::sync::Notify;
 
 use crate::asking::{not_kept, question};
 use crate::cards::{Asking, Attempt, Brought, Cards, LIFE, LIFE_LIVING, Reply, Waiting};
+use crate::diary::Diary;
 use crate::hosts::device::Keep;
 use crate::hosts::{self, HOPS_MAX, Resolved};
 use crate::report::Secret;
@@ -35,6 +36,7 @@ pub(crate) struct Asks {
     safe: Safe,
     attempt: Attempt,
     brought: Brought,
+    diary: Diary,
     kept: Arc<Mutex<Kept>>,
 }
 
@@ -67,8 +69,8 @@ enum Wish<'a> {
 
 impl Asks {
     /// Begins with nothing asked, and with what its caller brought.
-    pub(crate) fn new(cards: Cards, safe: Safe, attempt: Attempt, brought: Brought) -> Self {
-        Self { cards, safe, attempt, brought, kept: Arc::default() }
+    pub(crate) fn new(cards: Cards, safe: Safe, attempt: Attempt, brought: Brought, diary: Diary) -> Self {
+        Self { cards, safe, attempt, brought, diary, kept: Arc::default() }
     }
 
     /// Tries until it is done, or a person cannot or will not help.
@@ -77,7 +79,7 @@ impl Asks {
         resolved: &Resolved,
         mut attempt: impl FnMut(Asker) -> Connecting<T>,
     ) -> Result<T, Refusal> {
-        let under_way = self.cards.begin(&self.attempt, self.brought.clone());
+        let under_way = self.cards.begin(&self.attempt, self.brought.clone(), self.diary.clone());
         for _ in 0..ROUNDS_MAX {
             self.kept().wanted = None;
             let error = match attempt(self.asker()).await {
@@ -214,12 +216,14 @@ impl Asks {
         let mut kept = self.kept();
         let answered = kept.answers.get(&bond(&ask));
         if let Some(secret) = answered.and_then(|it| it.secret.clone()).filter(|_| ask.failed == 0) {
+            self.uses(&ask, "that a person gave");
             return Some(secret);
         }
         if answered.is_none()
             && ask.failed == 0
             && let Some(secret) = self.safe.lend(&bond(&ask), &self.attempt.session)
         {
+            self.uses(&ask, "that is kept");
             return Some(secret);
         }
         if answered.is_none() && ask.failed > 0 {
@@ -232,8 +236,17 @@ impl Asks {
         None
     }
 
+    fn uses(&self, ask: &Ask, which: &str) {
+        let purpose = match ask.kind {
+            AskKind::Passphrase { .. } => "passphrase",
+            AskKind::Password | AskKind::Challenge { .. } => "password",
+        };
+        self.diary.note(None, &format!("the {purpose} {which} is used for {}", bond(ask).account));
+    }
+
     /// Keeps what people answered, where the device does not say otherwise: the connection may break.
     fn keep(&self, resolved: &Resolved) {
+        self.diary.is_in(&resolved.target);
         if resolved.keep == Keep::Never {
             return;
         }
@@ -353,7 +366,7 @@ mod tests {
         let cards = Cards::new(StateDir::open(folder.path().join("state")).unwrap());
         let me = Principal { role: Role::Operator, label: "pts/3".to_owned() };
         let attempt = Attempt { session: "web1".to_owned(), target: "web1".to_owned(), who: me.clone() };
-        let asks = Asks::new(cards.clone(), Safe::default(), attempt.clone(), Brought::new());
+        let asks = Asks::new(cards.clone(), Safe::default(), attempt.clone(), Brought::new(), Diary::none());
         let waiting = || {
             let about =
                 Asking { account: "me@web1:22".into(), key: String::new(), purpose: "password".into() };

@@ -17,6 +17,7 @@ use self::denials::Denial;
 use self::under_way::Trying;
 pub(crate) use self::under_way::{Brought, brought};
 use crate::report::Secret;
+use crate::veils;
 
 mod denials;
 mod under_way;
@@ -171,11 +172,20 @@ impl Cards {
             open.waiting.push((attempt.clone(), reply));
             open.name_all();
             let (id, until) = (open.card.id, open.until);
+            let wants = open.card.question.wants();
+            state.note(
+                &attempt.session,
+                None,
+                &format!("{id}, which is open already, asks a person for {wants}"),
+            );
             drop(state);
             self.0.changed.send_replace(());
             return Ok(Waiting { cards: self.clone(), id, reply: replied, until });
         }
         state.may(attempt, &about, &question)?;
+        let veil = veils::of_target(&attempt.target);
+        // In its own words a failure names the account.
+        let why = why.map(|it| veil.map_or(it.clone(), |veil| veil.all_in(&it)));
         state.last += 1;
         let id = CardId(state.last);
         // Beside the lock nobody waits for the disk; a number that cannot be kept may be given again after a restart.
@@ -197,6 +207,8 @@ impl Cards {
             ends_at: at + life,
             until,
         };
+        let wants = card.question.wants();
+        state.note(&attempt.session, None, &format!("{id} asks a person for {wants}"));
         let who = &card.who;
         tracing::info!(card = %id, kind = card.question.kind(), account = about.account, role = %who.role, label = who.label, "a person is asked");
         state.open.insert(id, Open { card, waiting: vec![(attempt.clone(), reply)], until });
@@ -266,7 +278,12 @@ impl Cards {
         let (label, card) = (person(who), open.card.clone());
         // A no is a no, however it is said.
         state.decided(&card, &label, decision == Decision::Yes);
-        Ok(self.end(&mut state, id, &Reply::Answer(answer), format!("{label} answered it")))
+        Ok(self.end(
+            &mut state,
+            id,
+            &Reply::Answer(answer),
+            (format!("{label} answered it"), Some((who, "answered"))),
+        ))
     }
 
     /// Denies a card. For a while the same is not asked again for an agent.
@@ -279,7 +296,8 @@ impl Cards {
         let card = state.open.get(&id).ok_or_else(|| state.gone(id))?.card.clone();
         let label = person(who);
         state.decided(&card, &label, false);
-        Ok(self.end(&mut state, id, &Reply::Denied(label.clone()), format!("{label} denied it")))
+        let how = format!("{label} denied it");
+        Ok(self.end(&mut state, id, &Reply::Denied(label), (how, Some((who, "denied")))))
     }
 
     /// The person at the terminal of a session's attempt has no answer: what else there is may be tried. Others wait on.
@@ -292,7 +310,8 @@ impl Cards {
         }
         open.name_all();
         if open.waiting.is_empty() {
-            self.end(&mut state, id, &Reply::Skipped, "the person who was asked had no answer".to_owned());
+            let how = "the person who was asked had no answer".to_owned();
+            self.end(&mut state, id, &Reply::Skipped, (how, None));
         }
     }
 
@@ -350,12 +369,27 @@ impl Cards {
     }
 
     #[expect(clippy::expect_used, reason = "every caller has looked it up under the lock that it lends")]
-    fn end(&self, state: &mut MutexGuard<'_, State>, id: CardId, reply: &Reply, how: String) -> Card {
+    fn end(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        id: CardId,
+        reply: &Reply,
+        (how, by): (String, Option<(&Principal, &str)>),
+    ) -> Card {
         let open = state.open.remove(&id).expect("looked up under the same lock");
         tracing::info!(card = %id, account = open.card.about.account, how, "a card is closed");
         // The one who left last has left its name on it.
         let mut sessions = vec![open.card.session.clone()];
+        let wants = open.card.question.wants();
+        let (by, told) = match by {
+            Some((who, did)) => (Some(who), format!("{did} {id}, which asked for {wants}")),
+            None => (None, format!("{id}, which asked for {wants}: {how}")),
+        };
+        state.note(&open.card.session, by, &told);
         for (attempt, waiting) in open.waiting {
+            if attempt.session != open.card.session {
+                state.note(&attempt.session, by, &told);
+            }
             sessions.push(attempt.session);
             // Who waited may have gone.
             drop(waiting.send(reply.clone()));
@@ -391,6 +425,13 @@ impl State {
         Box::new(CardRefusal::Gone { card: id.to_string(), why }).into()
     }
 
+    /// Writes into the history of a session whose attempt is under way.
+    fn note(&self, session: &str, by: Option<&Principal>, what: &str) {
+        if let Some(trying) = self.attempts.get(session) {
+            trying.diary.note(by, what);
+        }
+    }
+
     fn close(&mut self, ended: Ended) {
         if self.closed.len() >= CLOSED_MAX {
             self.closed.pop_front();
@@ -409,7 +450,7 @@ impl Waiting {
                 let mut state = self.cards.state();
                 if state.open.contains_key(&self.id) {
                     let how = "nobody answered in time".to_owned();
-                    self.cards.end(&mut state, self.id, &Reply::Expired, how);
+                    self.cards.end(&mut state, self.id, &Reply::Expired, (how, None));
                 }
                 Reply::Expired
             }
@@ -426,7 +467,7 @@ impl Drop for Waiting {
         open.name_all();
         if open.waiting.is_empty() {
             let how = "its attempt ended".to_owned();
-            self.cards.end(&mut state, self.id, &Reply::Expired, how);
+            self.cards.end(&mut state, self.id, &Reply::Expired, (how, None));
         }
     }
 }

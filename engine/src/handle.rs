@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use cotty_core::refusal::Refusal;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::request::{Reply, Request};
@@ -66,9 +67,20 @@ impl SessionHandle {
         self.requests.send(request).await.map_err(|_| self.gone())
     }
 
-    /// Tells where nobody can wait. A full mailbox means that the task will notice by itself.
+    /// Tells a task that has only begun, or is played: there is room.
     pub(crate) fn tell_now(&self, request: Request) {
         drop(self.requests.try_send(request));
+    }
+
+    /// Tells that a viewer has left, where nobody can wait. Many may leave at once: who finds no room is told of later, for
+    /// nobody else would say it.
+    pub(crate) fn tell_left(&self, seat: u64) {
+        let Err(TrySendError::Full(leave)) = self.requests.try_send(Request::Leave { seat }) else { return };
+        let (session, runtime) = (self.requests.clone(), tokio::runtime::Handle::try_current());
+        if let Ok(runtime) = runtime {
+            // It ends with the task at the latest.
+            runtime.spawn(async move { session.send(leave).await.ok() });
+        }
     }
 
     /// Returns whether its task has ended.

@@ -20,8 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use cotty_core::names::Role;
 use cotty_core::refusal::{Fingerprint, Refusal};
-use cotty_core::target::Remote;
+use cotty_core::target::{Remote, Target};
 use cotty_host::native::engine::Engine;
 use cotty_host::native::error::ConnectError;
 use cotty_host::native::host_key::HostKey;
@@ -316,6 +317,28 @@ impl Hosts {
         let mut devices = workspace.over(&settings).devices;
         devices.retain(|name, _| workspace.shows(name));
         devices
+    }
+
+    /// Returns the names that ssh's configuration spells out and this caller may open, beside the devices. Starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// Says why the configuration cannot be read.
+    pub async fn spelled_out(&self, caller: &Caller) -> Result<Vec<String>, Refusal> {
+        let settings = self.settings_of(caller);
+        if caller.principal.role == Role::Agent && settings.targets == Targets::Configured {
+            return Ok(Vec::new());
+        }
+        let names = self.lore.names().await?;
+        // One that leads to a hidden device would tell where that is.
+        let is_other = |name: &&String| {
+            let tells = |(own, it): (&String, &Device)| {
+                own.eq_ignore_ascii_case(name)
+                    || it.host.as_ref().is_some_and(|host| it.hide && host.eq_ignore_ascii_case(name))
+            };
+            !settings.devices.iter().any(tells) && name.parse::<Target>().is_ok()
+        };
+        Ok(names.literal.iter().filter(is_other).cloned().collect())
     }
 
     /// Returns what a name came to when it was last resolved. Starts nothing and sends nothing.

@@ -14,6 +14,7 @@ mod isolated;
 pub mod asking;
 pub mod cards;
 mod attempt;
+mod diary;
 mod safe;
 mod trusting;
 mod remote;

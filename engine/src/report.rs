@@ -464,6 +464,8 @@ pub struct SessionStatus {
     pub account: Option<String>,
     /// How well it can be reached.
     pub health: Health,
+    /// How long its host has given no sign of life, while one is due.
+    pub silent: Option<Duration>,
     /// Words for people.
     pub label: Option<String>,
     /// It is the default session.

@@ -105,6 +105,7 @@ pub(crate) fn ended_status(row: &SessionRow, end: u64) -> SessionStatus {
         target: row.target.clone(),
         account: row.account.clone(),
         health: health(&state),
+        silent: None,
         label: row.label.clone(),
         is_default: false,
         state,

@@ -191,6 +191,6 @@ impl Viewer {
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        self.session.tell_now(Request::Leave { seat: self.seat });
+        self.session.tell_left(self.seat);
     }
 }

@@ -20,6 +20,10 @@ pub enum PenOrder {
     TakeOver,
     /// They put it down.
     Release,
+    /// They put their unsent line aside for an agent's command.
+    PutAside,
+    /// They want that line back.
+    PutBack,
 }
 
 /// What became of keys.

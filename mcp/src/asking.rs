@@ -9,6 +9,8 @@ use rmcp::model::{
 };
 use rmcp::service::{RequestContext, RoleServer};
 
+use crate::call::Call;
+
 /// What a client is asked to show its person.
 pub(crate) struct Question {
     card: String,
@@ -20,19 +22,19 @@ impl Question {
     /// Returns it where a call was refused since it waits for a person, the client can open addresses, and there is one.
     pub(crate) fn of(
         done: &Result<CallToolResult, Refusal>,
-        address: Option<String>,
+        call: &Call,
         context: &RequestContext<RoleServer>,
     ) -> Option<Self> {
         let Err(Refusal::Card(card)) = done else { return None };
         let CardRefusal::Waits { card, target, .. } = &**card else { return None };
         context.client_capabilities()?.elicitation?.url?;
+        let url = call.page_of(*card)?;
         let card = card.to_string();
         // Its name as it was typed by the agent, so that no host has a word in it.
         let message = format!(
             "{target:?} waits for you: answer the card {card} on this page of cotty, or run: cotty answer {card}"
         );
         let message = veils::own(&message).into_owned();
-        let url = format!("{}?card={card}", address?);
         Some(Self { card, message, url })
     }
 

@@ -12,6 +12,7 @@ pub mod state;
 pub mod output;
 pub mod views;
 pub mod sessions;
+pub mod named;
 pub mod hosts;
 pub mod veiled;
 

@@ -1,7 +1,6 @@
 //! Serves MCP: one connection, either era, tools and resources.
 
 use std::io;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cotty_core::refusal::Refusal;
@@ -22,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::MissedTickBehavior;
 
 use crate::asking::Question;
-use crate::call::Call;
+use crate::call::{Address, Call};
 use crate::following::{Following, Teller};
 use crate::line::Line;
 use crate::resources::{self, Thing};
@@ -71,9 +70,6 @@ pub async fn serve(
     }
 }
 
-/// Tells where a person finds the sessions in a browser, without a secret; nothing where nobody listens for browsers.
-pub type Address = Arc<dyn Fn() -> Option<String> + Send + Sync>;
-
 /// Answers one connection.
 pub struct Server {
     hub: Hub,
@@ -108,7 +104,7 @@ impl Server {
         let (again, name, began) = (order.clone(), order.name(), Instant::now());
         let mut done = carried_out(order, call, context, CALL_MAX).await;
         // A client that comes again has shown it.
-        if is_first && let Some(question) = Question::of(&done, (self.address)(), context) {
+        if is_first && let Some(question) = Question::of(&done, call, context) {
             if is_stateless(context) {
                 return question.required();
             }
@@ -122,13 +118,14 @@ impl Server {
     }
 
     fn call(&self, context: &RequestContext<RoleServer>) -> Result<Call, ErrorData> {
+        let (hub, address) = (self.hub.clone(), self.address.clone());
         let (caller, nonce) = match &self.from {
             From::Shim { caller, nonce } => (caller, nonce),
             From::Http => {
                 let parts = context.extensions.get::<http::request::Parts>();
                 let caller = parts.and_then(|it| it.extensions.get::<Caller>()).cloned();
                 let unknown = || ErrorData::internal_error("a request came without its caller", None);
-                return Ok(Call { hub: self.hub.clone(), caller: caller.ok_or_else(unknown)?, key: None });
+                return Ok(Call { hub, caller: caller.ok_or_else(unknown)?, key: None, address });
             }
         };
         let number = match context.meta.get(CALL_KEY) {
@@ -137,7 +134,7 @@ impl Server {
         };
         let is_new = context.meta.get(CALL_IS_NEW).is_some_and(|it| it == true);
         let key = Some(CallKey { name: format!("{nonce}:{number}"), is_new });
-        Ok(Call { hub: self.hub.clone(), caller: caller.clone(), key })
+        Ok(Call { hub, caller: caller.clone(), key, address })
     }
 }
 

@@ -1,7 +1,7 @@
 //! A real sshd on loopback, with keys, accounts and configuration of its own.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -103,11 +103,12 @@ impl Sshd {
         self.folder.path().join(name)
     }
 
-    /// Writes a file there, which only its owner may read.
+    /// Writes a file there, which only its owner may read. Whoever reads it meanwhile has the former one whole.
     pub fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.file(name);
-        fs::write(&path, content).expect("a file");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("0600");
+        let mut new = tempfile::NamedTempFile::new_in(self.folder.path()).expect("a file");
+        new.write_all(content.as_bytes()).expect("its content");
+        new.persist(&path).expect("its place");
         path
     }
 

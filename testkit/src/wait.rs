@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 /// How long a fact may let itself be waited for. Far above what any of them needs on a loaded small
 /// machine: who reaches it has found a defect, not a slow day.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// How often a fact is looked at that cannot tell us when it changes.
 const GLANCE: Duration = Duration::from_millis(5);

@@ -1,8 +1,6 @@
 //! Agents: a shim gets a stream of MCP lines, a program that comes by HTTP an answer for each request.
 
-use std::time::Duration;
-
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,14 +15,11 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::answer::{BODY_BYTES_MAX, Refused};
+use crate::answer::{Refused, whole};
 use crate::guard::Admitted;
 use crate::house::{AgentAsks, Work};
 use crate::logins::CALLS_MAX;
 use crate::served::Served;
-
-/// A body that is not there after this long is not waited for.
-const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// Turns a request into the stream of an agent's MCP lines.
 pub(crate) async fn by_shim(
@@ -102,18 +97,6 @@ fn agent(mut caller: Caller) -> Caller {
 fn over(admitted: &Admitted, served: &Served) -> Work {
     let (admitted, served) = (admitted.clone(), served.clone());
     Box::pin(async move { admitted.over(&served).await })
-}
-
-async fn whole(body: Body) -> Result<Bytes, Refusal> {
-    let wrong = |why: String| Refusal::InvalidArgument { what: "body", why };
-    match tokio::time::timeout(BODY_WAIT_MAX, to_bytes(body, BODY_BYTES_MAX)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if error.to_string().contains("length limit") => {
-            Err(Refusal::TooLong { what: "body", bytes: BODY_BYTES_MAX + 1, bytes_max: BODY_BYTES_MAX })
-        }
-        Ok(Err(error)) => Err(wrong(error.to_string())),
-        Err(_) => Err(wrong(format!("it was not there after {} s", BODY_WAIT_MAX.as_secs()))),
-    }
 }
 
 fn is_stream(headers: &HeaderMap) -> bool {

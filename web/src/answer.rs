@@ -1,7 +1,9 @@
 //! Answers: a document, or a refusal with the HTTP status of its kind. And orders, read with the same refusals.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -13,6 +15,9 @@ use serde::de::DeserializeOwned;
 
 /// A body of more bytes than this is refused unread.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// A body that is not there after this long is not waited for.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A document, or why there is none.
 pub(crate) type Answer<T> = Result<Json<T>, Refused>;
@@ -67,16 +72,32 @@ pub(crate) struct Order<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Order<T> {
     type Rejection = Refused;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refused> {
         let caller = request.extensions().get::<Hello>().cloned();
-        let bytes = Bytes::from_request(request, state).await.map_err(|_| Refusal::TooLong {
-            what: "body",
-            bytes: BODY_BYTES_MAX + 1,
-            bytes_max: BODY_BYTES_MAX,
-        })?;
+        let bytes = whole(request.into_body()).await?;
         let read = serde_json::from_slice(&bytes);
         read.map(Self).map_err(|error| not_understood(caller.as_ref(), "body", error.to_string()).into())
     }
+}
+
+/// Reads a body to its end, as far as it has one.
+pub(crate) async fn whole(body: Body) -> Result<Bytes, Refusal> {
+    let read = async {
+        to_bytes(body, BODY_BYTES_MAX).await.map_err(|error| match error.to_string() {
+            why if why.contains("length limit") => {
+                Refusal::TooLong { what: "body", bytes: BODY_BYTES_MAX + 1, bytes_max: BODY_BYTES_MAX }
+            }
+            why => Refusal::InvalidArgument { what: "body", why },
+        })
+    };
+    in_time(read).await
+}
+
+/// Waits for a body as long as for any.
+pub(crate) async fn in_time<T>(read: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+    let late = || format!("it was not there after {} s", BODY_WAIT_MAX.as_secs());
+    let read = tokio::time::timeout(BODY_WAIT_MAX, read).await;
+    read.unwrap_or_else(|_| Err(Refusal::InvalidArgument { what: "body", why: late() }))
 }
 
 /// The query of a request.
@@ -101,5 +122,31 @@ pub(crate) fn not_understood(caller: Option<&Hello>, what: &'static str, why: St
             Refusal::VersionSkew { ours: hello.version.clone(), daemon: daemon.to_owned(), why }
         }
         _ => Refusal::InvalidArgument { what, why },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_stops_in_the_middle_is_not_waited_for() {
+        let half = || stream::iter([Ok::<_, std::io::Error>("{\"co")]).chain(stream::pending());
+        let request = Request::new(Body::from_stream(half()));
+        let refused = Order::<api::LogoutOrder>::from_request(request, &()).await.unwrap_err();
+        assert!(refused.0.to_string().contains("not there after 30 s"), "{refused:?}");
+        let late = in_time(std::future::pending::<Result<(), _>>()).await.unwrap_err();
+        assert!(late.to_string().contains("not there after 30 s"), "{late}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_long_or_was_cut_off_is_refused_as_what_it_is() {
+        let long = whole(Body::from(vec![b'x'; BODY_BYTES_MAX + 1])).await.unwrap_err();
+        assert!(matches!(long, Refusal::TooLong { .. }), "{long}");
+        let cut = stream::iter([Ok("{"), Err(std::io::Error::other("it was cut off"))]);
+        let cut = whole(Body::from_stream(cut)).await.unwrap_err();
+        assert!(cut.to_string().contains("cut off"), "{cut}");
     }
 }

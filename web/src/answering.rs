@@ -15,9 +15,9 @@ use cotty_engine::report::Caller;
 use cotty_wire::api;
 use cotty_wire::socket::{FromClient, FromServer, close};
 
-use crate::answer::{Answer, Order, Refused};
-use crate::asking::{attended, ordered, upgraded};
-use crate::frames::{End, part, say};
+use crate::answer::{Answer, Order, Refused, in_time};
+use crate::asking::{attended, ordered, talked};
+use crate::frames::{End, say};
 use crate::guard::Admitted;
 use crate::served::Served;
 use crate::words::{self, Eyes};
@@ -47,7 +47,7 @@ pub(crate) async fn settle(
     {
         return Err(unknown(card.to_string()).into());
     }
-    let answer = given::read(body).await?;
+    let answer = in_time(given::read(body)).await?;
     served.hub.settle(&caller, card, answer)?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -58,12 +58,7 @@ pub(crate) async fn answer(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let token = served.tasks.token();
-    Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
-        let (code, reason) = answered(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
-        part(&mut socket, code, reason).await;
-        drop(token);
-    }))
+    talked(served, caller, upgrade, |socket, served, caller| Box::pin(answered(socket, served, caller)))
 }
 
 async fn answered(socket: &mut WebSocket, served: &Served, caller: Caller) -> Result<End, End> {
@@ -113,12 +108,7 @@ pub(crate) async fn secret(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let token = served.tasks.token();
-    Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
-        let (code, reason) = given(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
-        part(&mut socket, code, reason).await;
-        drop(token);
-    }))
+    talked(served, caller, upgrade, |socket, served, caller| Box::pin(given(socket, served, caller)))
 }
 
 async fn given(socket: &mut WebSocket, served: &Served, caller: Caller) -> Result<End, End> {

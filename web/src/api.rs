@@ -118,7 +118,11 @@ pub(crate) async fn close(
     caller: Calling,
     Order(order): Order<api::CloseOrder>,
 ) -> Answer<api::Closed> {
-    Ok(Json(words::closed(served.hub.close(&caller, &order.id, order.force).await?)))
+    let closed = match served.hub.close(&caller, &order.id, order.force).await? {
+        report::Closed::Run(run) => report::Closed::Run(Box::new(served.hub.veiled(*run)?)),
+        sessions => sessions,
+    };
+    Ok(Json(words::closed(closed)))
 }
 
 pub(crate) async fn mode(
@@ -291,7 +295,8 @@ pub(crate) async fn evidence(
 ) -> Answer<api::Evidence> {
     let wanted = asked.0.command.unwrap_or_default();
     let run = parse::<RunId>("command", &wanted)?;
-    Ok(Json(words::evidence(served.hub.evidence(&caller, run).await?)))
+    let proof = served.hub.evidence(&caller, run).await?;
+    Ok(Json(words::evidence(report::Proof { report: served.hub.veiled(proof.report)?, ..proof })))
 }
 
 pub(crate) async fn daemon(State(served): State<Served>, caller: Calling) -> Json<api::Daemon> {
@@ -333,6 +338,7 @@ async fn shown(
     part: Part,
 ) -> Answer<api::Output> {
     let text = words::text(served.hub.text(stretch, part).await?);
+    let report = report.map(|it| served.hub.veiled(it)).transpose()?;
     Ok(Json(api::Output { run: report.map(words::run), met, text, next_offset: Some(next.to_string()) }))
 }
 

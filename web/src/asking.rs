@@ -1,7 +1,7 @@
 //! What a person waits for at a terminal: opening a session, trusting a key. Progress and questions go out, answers come
 //! in, over `cotty.1`. Whoever closes the socket has given up, and what was begun for them ends.
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use axum::Extension;
@@ -29,12 +29,7 @@ pub(crate) async fn open(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
-    let token = served.tasks.token();
-    Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
-        let (code, reason) = opened(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
-        part(&mut socket, code, reason).await;
-        drop(token);
-    }))
+    talked(served, caller, upgrade, |socket, served, caller| Box::pin(opened(socket, served, caller)))
 }
 
 /// Shows a person the key of a host, and asks whether it is the host's.
@@ -43,15 +38,32 @@ pub(crate) async fn trust(
     Extension(caller): Extension<Caller>,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refused> {
+    talked(served, caller, upgrade, |socket, served, caller| Box::pin(trusted(socket, served, caller)))
+}
+
+/// What is said on a socket, to its end.
+type Talks = for<'a> fn(
+    &'a mut WebSocket,
+    &'a Served,
+    Caller,
+) -> Pin<Box<dyn Future<Output = Result<End, End>> + Send + 'a>>;
+
+/// Upgrades, and says how it ended.
+pub(crate) fn talked(
+    served: Served,
+    caller: Caller,
+    upgrade: WebSocketUpgrade,
+    talks: Talks,
+) -> Result<Response, Refused> {
     let token = served.tasks.token();
     Ok(upgraded(upgrade)?.on_upgrade(async move |mut socket| {
-        let (code, reason) = trusted(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
+        let (code, reason) = talks(&mut socket, &served, caller).await.unwrap_or_else(|end| end);
         part(&mut socket, code, reason).await;
         drop(token);
     }))
 }
 
-pub(crate) fn upgraded(upgrade: WebSocketUpgrade) -> Result<WebSocketUpgrade, Refusal> {
+fn upgraded(upgrade: WebSocketUpgrade) -> Result<WebSocketUpgrade, Refusal> {
     let upgrade = upgrade.protocols([NAME]).max_message_size(OPEN_BYTES_MAX).max_frame_size(OPEN_BYTES_MAX);
     if upgrade.selected_protocol().is_some() {
         return Ok(upgrade);

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use cotty_core::refusal::Refusal;
 use cotty_engine::report::{Caller, Which};
-use cotty_wire::api;
+use cotty_wire::{address, api};
 
 use crate::answer::{Answer, Order, Refused};
 use crate::grant::{Grant, Only};
@@ -42,7 +42,7 @@ pub(crate) async fn link(
         return Err(Refusal::InvalidArgument { what: "role", why }.into());
     }
     let only = bound(&served, &caller, order.session).await?;
-    let path = only.as_ref().map_or_else(String::new, |it| format!("s/{}", page::escaped(&it.session)));
+    let path = only.as_ref().map_or_else(String::new, |it| address::page(&it.session));
     let address = served.door.open(&*served.house).await?;
     let url = served.door.url().unwrap_or_default();
     let wanted = Wanted { grant, only, label: String::new(), expires_at: None };

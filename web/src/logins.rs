@@ -226,7 +226,11 @@ impl Logins {
             calls: places(CALLS_MAX),
         };
         table.credentials.insert(credential.hash, credential.clone());
-        self.keep(&mut table)?;
+        if let Err(refusal) = self.keep(&mut table) {
+            // Nobody has its secret, and nobody will.
+            table.credentials.remove(&credential.hash);
+            return Err(refusal);
+        }
         Ok((bearer, credential))
     }
 

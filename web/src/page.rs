@@ -23,32 +23,20 @@ const ICON: &[u8] = include_bytes!("../viewer/dist/favicon.svg");
 
 /// What it loads.
 const FILES: &[File] = &[
-    File {
-        name: "theme.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/theme.js"),
-    },
-    File {
-        name: "app.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/app.js"),
-    },
-    File {
-        name: "addon-search.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/addon-search.js"),
-    },
-    File {
-        name: "addon-webgl.js",
-        kind: "text/javascript; charset=utf-8",
-        bytes: include_bytes!("../viewer/dist/addon-webgl.js"),
-    },
+    script("theme.js", include_bytes!("../viewer/dist/theme.js")),
+    script("app.js", include_bytes!("../viewer/dist/app.js")),
+    script("addon-search.js", include_bytes!("../viewer/dist/addon-search.js")),
+    script("addon-webgl.js", include_bytes!("../viewer/dist/addon-webgl.js")),
     File {
         name: "app.css",
         kind: "text/css; charset=utf-8",
         bytes: include_bytes!("../viewer/dist/app.css"),
     },
 ];
+
+const fn script(name: &'static str, bytes: &'static [u8]) -> File {
+    File { name, kind: "text/javascript; charset=utf-8", bytes }
+}
 
 /// The first digits of the hash of all files, and the page that loads them under it.
 static BUILT: LazyLock<(String, String)> = LazyLock::new(|| {
@@ -106,10 +94,4 @@ pub(crate) async fn asset(Path((build, name)): Path<(String, String)>) -> Respon
         Some(file) => ([(CONTENT_TYPE, file.kind), FOR_GOOD], file.bytes).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     }
-}
-
-/// Escapes a name for a path.
-pub(crate) fn escaped(name: &str) -> String {
-    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
-    name.bytes().map(|it| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") }).collect()
 }

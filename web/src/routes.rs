@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, OnceLock};
 
-use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::from_fn;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -10,7 +9,6 @@ use axum::{Json, Router};
 use cotty_wire::api as wire;
 use serde_json::Value;
 
-use crate::answer::BODY_BYTES_MAX;
 use crate::grant::Grant;
 pub use crate::listener::Listener;
 pub use crate::route::{Described, Gives, Route, Takes};
@@ -233,5 +231,5 @@ pub(crate) fn router(listener: Listener, served: Served) -> Router {
         Listener::Tcp => router.fallback(guard::unknown_tcp).method_not_allowed_fallback(guard::unknown_tcp),
     };
     let router = router.layer(from_fn(veiled::veiled));
-    router.layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(served)
+    router.with_state(served)
 }

@@ -16,6 +16,7 @@ use cotty_wire::api::{Failure, Who};
 use cotty_wire::socket::{
     Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, MESSAGE_BYTES_MAX, NAME, PASTE_BYTES_MAX, close,
 };
+use tokio::sync::watch;
 
 use crate::answer::{Asked, Refused};
 use crate::frames::{End, part, say, send, understood};
@@ -147,19 +148,28 @@ impl Seat<'_> {
             self.show_cards().await?;
         }
         loop {
-            let keeps_up = self.keeps_up();
-            // An arm that is cancelled has taken nothing. What a person types comes first, as in the session's task.
+            // What ends it does so also where the viewer takes nothing, and something for it is on its way.
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => return Ok(GOING),
                 () = over.as_mut() => return Ok(OVER),
-                message = self.socket.recv() => match message {
-                    None => return Ok((close::SESSION_ENDED, "the viewer left")),
-                    Some(message) => self.hear(message).await?,
-                },
-                Ok(()) = cards.changed() => self.show_cards().await?,
-                event = next(&mut self.viewer, keeps_up) => self.show(event).await?,
+                turn = self.turn(&mut cards) => turn?,
             }
+        }
+    }
+
+    /// Hears one message, or shows one thing.
+    async fn turn(&mut self, cards: &mut watch::Receiver<()>) -> Result<(), End> {
+        let keeps_up = self.keeps_up();
+        // An arm that is cancelled has taken nothing. What a person types comes first, as in the session's task.
+        tokio::select! {
+            biased;
+            message = self.socket.recv() => match message {
+                None => Err((close::SESSION_ENDED, "the viewer left")),
+                Some(message) => self.hear(message).await,
+            },
+            Ok(()) = cards.changed() => self.show_cards().await,
+            event = next(&mut self.viewer, keeps_up) => self.show(event).await,
         }
     }
 
@@ -204,6 +214,7 @@ impl Seat<'_> {
                 | FromClient::Paste { .. }
                 | FromClient::Confirm { .. }
                 | FromClient::Pen { .. }
+                | FromClient::Park { .. }
                 | FromClient::Mouse { .. }
                 | FromClient::Resize { .. },
             ) if !self.admitted.grant.writes() => Err((close::NOT_ALLOWED, "whoever watches types nothing")),
@@ -239,6 +250,11 @@ impl Seat<'_> {
                     (true, false) => PenOrder::Take,
                     (true, true) => PenOrder::TakeOver,
                 };
+                let passed = self.viewer.pen(&self.caller, order).await;
+                self.refuse(None, passed).await
+            }
+            Some(FromClient::Park { aside }) => {
+                let order = if aside { PenOrder::PutAside } else { PenOrder::PutBack };
                 let passed = self.viewer.pen(&self.caller, order).await;
                 self.refuse(None, passed).await
             }

@@ -77,6 +77,7 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
         account: status.account,
         health: health.to_owned(),
         health_why: health_why.map(str::to_owned),
+        silent_ms: status.silent.map(millis),
         label: status.label,
         is_default: status.is_default,
         state: state.to_owned(),
@@ -102,11 +103,12 @@ pub(crate) fn session(status: SessionStatus) -> api::Session {
 }
 
 pub(crate) fn holds(holds: Holds) -> api::Holds {
-    let Holds { run, draft, parked, taken } = holds;
+    let Holds { run, draft, awaited_by, parked, taken } = holds;
     api::Holds {
         run: run.as_ref().map(|(id, _)| id.to_string()),
         run_by: run.map(|(_, by)| who(&by)),
         draft: draft.as_ref().map(who),
+        awaited_by: awaited_by.as_ref().map(who),
         parked: parked.as_ref().map(who),
         taken: taken.map(|(by, left)| api::Taken { who: who(&by), left_ms: millis(left) }),
     }

@@ -118,6 +118,9 @@ pub struct Session {
     /// Why it is not healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_why: Option<String>,
+    /// How long its host has given no sign of life, while one is due, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_ms: Option<u64>,
     /// Words for people.
     pub label: Option<String>,
     /// It is the default session.

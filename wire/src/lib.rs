@@ -1,5 +1,6 @@
 //! The published words: every type that leaves the process.
 
+pub mod address;
 pub mod hello;
 
 pub mod api;

@@ -1,8 +1,10 @@
 //! The socket protocol `cotty.1`: what a viewer and the daemon say to each other about one live terminal.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use cotty_core::names::{Epoch, Offset};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -64,6 +66,16 @@ impl<'de> Deserialize<'de> for Bytes {
     }
 }
 
+impl JsonSchema for Bytes {
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "Bytes, one character each."})
+    }
+}
+
 /// What a person typed as an answer. Wiped when it is dropped, never printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hidden(Zeroizing<String>);
@@ -100,8 +112,18 @@ impl<'de> Deserialize<'de> for Hidden {
     }
 }
 
+impl JsonSchema for Hidden {
+    fn schema_name() -> Cow<'static, str> {
+        "Hidden".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "description": "What a person typed as an answer."})
+    }
+}
+
 /// What a viewer says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FromClient {
     /// The first message, once.
@@ -173,6 +195,11 @@ pub enum FromClient {
         /// They take it.
         take: bool,
     },
+    /// Puts the person's own unsent line aside for an agent's command, or wants it back.
+    Park {
+        /// It is put aside.
+        aside: bool,
+    },
     /// Chooses who may write. A person's.
     Control {
         /// `common`, `human-first`, `human-only` or `agent-only`.
@@ -215,7 +242,7 @@ pub enum FromClient {
 }
 
 /// Whether the terminal showed a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Echo {
     /// It did.
@@ -227,7 +254,7 @@ pub enum Echo {
 }
 
 /// What the daemon says. A viewer ignores what it does not know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromServer {
     /// The answer to `join`.

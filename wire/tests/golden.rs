@@ -53,6 +53,7 @@ fn what_a_viewer_says() {
         FromClient::Seen { offset: "1:48300".to_owned() },
         FromClient::Mouse { button: 0, col: 12, row: 3, up: false },
         FromClient::Pen { take: true },
+        FromClient::Park { aside: true },
         FromClient::Control { mode: "human-only".to_owned() },
         FromClient::Open {
             order: Box::new(Connect {
@@ -107,6 +108,7 @@ fn what_the_daemon_says() {
             holds: Holds {
                 run: Some("c7".to_owned()),
                 run_by: Some(Who { role: "agent".to_owned(), label: "codex".to_owned() }),
+                awaited_by: Some(Who { role: "agent".to_owned(), label: "claude".to_owned() }),
                 taken: Some(Taken {
                     who: Who { role: "operator".to_owned(), label: "browser b1".to_owned() },
                     left_ms: 60_000,

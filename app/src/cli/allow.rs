@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use cotty_core::refusal::Refusal;
 use cotty_core::target::host_port;
-use cotty_engine::hosts::device::{Device, SecretFrom};
+use cotty_engine::hosts::device::{Device, NewKeys, SecretFrom};
 use cotty_wire::api::{AllowOrder, Allowed, Failure};
 
 use crate::cli::client::Client;
@@ -74,13 +74,18 @@ fn told(name: &str, device: &Device) -> Vec<String> {
     let host = device.port.map_or_else(|| host.to_owned(), |port| host_port(host, port));
     let user = device.user.as_ref().map(|it| format!("{it}@")).unwrap_or_default();
     let mut lines = vec![format!("  device {name}: {user}{host}")];
+    let starts = device.defaults.startup.as_ref().map(|it| format!("    runs {it} in every new shell"));
+    let takes = (device.new_keys == Some(NewKeys::Taken)).then_some("    takes a key that no file knows");
+    let lends = device.forward_agent.then_some("    lends your ssh-agent to the sessions there");
+    let old = device.legacy.then_some("    takes algorithms that are too old to be safe");
+    let more = starts.into_iter().chain([takes, lends, old].into_iter().flatten().map(str::to_owned));
     let options = device.options.iter().map(|(word, value)| format!("    {word} {value}"));
     let secrets = device.auth.iter().flat_map(|it| [&it.password, &it.passphrase]).flatten();
     let programs = secrets.filter_map(|it| match it {
         SecretFrom::Command(argv) => Some(format!("    asks {} for a secret", argv.join(" "))),
         _ => None,
     });
-    lines.extend(options.chain(programs));
+    lines.extend(more.chain(options).chain(programs));
     lines
 }
 

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cotty_core::names::Offset;
+use cotty_wire::address;
 use cotty_wire::api::Failure;
 use cotty_wire::socket::{Bytes, Echo, Frame, FromClient, FromServer, KEY_BYTES_MAX, Kind, close};
 use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::cli::client::{Client, escaped, internal};
+use crate::cli::client::{Client, internal};
 use crate::cli::last_row::LastRow;
 use crate::cli::notice::Notice;
 use crate::cli::pasting::{Input, Pasting, Read};
@@ -124,7 +125,7 @@ async fn write_all(terminal: &Raw, mut bytes: &[u8]) -> io::Result<()> {
 }
 
 async fn open(client: &Client, session: &str) -> Result<Socket, Failure> {
-    socket::open(client, &format!("/api/v1/socket?session={}", escaped(session))).await
+    socket::open(client, &format!("/api/v1/socket?session={}", address::escaped(session))).await
 }
 
 impl Attached {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cotty_core::refusal::Refusal;
+use cotty_wire::address::escaped;
 use cotty_wire::api::{Failed, Failure, Query};
 use cotty_wire::hello::{self, Hello, PROTOCOL, Terminal};
 use http_body_util::{BodyExt, Full};
@@ -172,12 +173,6 @@ fn query_string(query: &Query) -> String {
         .map(|(name, value)| format!("{name}={}", escaped(value.as_str().unwrap_or(&value.to_string()))))
         .collect();
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
-}
-
-/// Escapes all but what a URL may hold anywhere.
-pub(crate) fn escaped(text: &str) -> String {
-    let plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.~".contains(&it);
-    text.bytes().map(|it| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") }).collect()
 }
 
 /// Makes a failure of what was refused before the daemon was asked.

@@ -43,6 +43,10 @@ impl Config {
                 line("config", self.ssh_config.as_ref().map(|it| it.display().to_string()).as_ref()),
                 line("path", Some(&self.ssh_path))
             ),
+            self.ssh_program
+                .iter()
+                .map(|it| format!("\n[programs]\nssh = {}\n", quoted(&it.display().to_string())))
+                .collect(),
             self.groups.iter().map(|it| format!("\n[groups.{}]\n", quoted(it))).collect(),
             self.devices.iter().map(|(name, it)| device(name, it)).collect(),
         ]

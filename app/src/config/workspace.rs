@@ -2,17 +2,14 @@
 //! until a person has allowed them.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cotty_engine::hosts::device::Targets;
 use cotty_engine::hosts::workspace::{Hide, Workspace};
-use rustix::fs::{Mode, OFlags};
 use sha2::{Digest, Sha256};
 
-use super::owned;
+use super::owned::{self, Links, Untaken};
 use super::written::Written;
 use super::written::project::Project;
 
@@ -58,25 +55,18 @@ pub(crate) fn find(directory: &Path) -> Option<Found> {
     Some(Found { path, text })
 }
 
-/// Looked at is what was opened, and no link is followed.
+/// Reads what is this account's own. No link is followed.
 fn read(path: &Path) -> Result<String, String> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(path, flags, Mode::empty());
-    let file = File::from(opened.map_err(|error| match error {
-        rustix::io::Errno::LOOP => "it is a link".to_owned(),
-        error => format!("it cannot be read: {error}"),
-    })?);
-    let unread = |error: std::io::Error| format!("it cannot be read: {error}");
-    let about = file.metadata().map_err(unread)?;
-    if !about.is_file() || about.len() > BYTES_MAX {
-        return Err("it is no file of at most 64 KiB".to_owned());
-    }
-    if let Some(why) = owned::not_ours(&about) {
-        return Err(format!("it {why}"));
-    }
-    let mut text = String::new();
-    file.take(BYTES_MAX).read_to_string(&mut text).map_err(unread)?;
-    Ok(text)
+    let taken = owned::take(path, BYTES_MAX, Links::Refused, owned::not_ours);
+    let taken = taken.map_err(|untaken| match untaken {
+        Untaken::Link => "it is a link".to_owned(),
+        Untaken::NotThere => "it is gone".to_owned(),
+        Untaken::Failed(error) => format!("it cannot be read: {error}"),
+        Untaken::NoFile => "it is no file of at most 64 KiB".to_owned(),
+        Untaken::Others(why) => format!("it {why}"),
+    })?;
+    let text = std::str::from_utf8(&taken.bytes).map_err(|_| "it is not UTF-8".to_owned())?;
+    Ok(text.to_owned())
 }
 
 /// Makes of a file what holds: all of it where a person has allowed it as it is, else what narrows.

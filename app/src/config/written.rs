@@ -16,7 +16,8 @@ mod values;
 
 use draft::Draft;
 use values::{
-    Fault, duration, engine, fault, inner, known, line, names, number, path, patience, search_path, text,
+    Fault, PROGRAMS, duration, engine, fault, inner, known, line, names, number, path, patience, search_path,
+    text,
 };
 
 /// What the file says.
@@ -64,6 +65,8 @@ pub struct Written {
     pub engine: Option<Choice>,
     /// `ssh.path`
     pub ssh_path: Option<String>,
+    /// `programs.ssh`
+    pub ssh_program: Option<PathBuf>,
     /// `include`
     pub include: Vec<PathBuf>,
     /// `defaults`
@@ -96,6 +99,7 @@ const TOP: &[&str] = &[
     "limits",
     "timeouts",
     "ssh",
+    "programs",
     "defaults",
     "groups",
     "devices",
@@ -184,6 +188,7 @@ impl Written {
                 "session" => self.session(inner(key, item)?)?,
                 "timeouts" => self.timeouts(inner(key, item)?)?,
                 "ssh" => self.ssh(inner(key, item)?)?,
+                "programs" => self.programs(inner(key, item)?)?,
                 "include" => self.include = files(key, item)?,
                 "defaults" => self.defaults = device::defaults(inner(key, item)?)?,
                 "groups" => self.groups = device::groups(inner(key, item)?)?,
@@ -215,6 +220,13 @@ impl Written {
                 "config" => self.ssh_config = Some(path(key, item)?),
                 _ => self.ssh_path = Some(search_path(key, item)?),
             }
+        }
+        Ok(())
+    }
+
+    fn programs(&mut self, table: &dyn TableLike) -> Result<(), Fault> {
+        for (key, item) in known(table, PROGRAMS, &["ssh"])? {
+            self.ssh_program = Some(path(key, item)?);
         }
         Ok(())
     }

@@ -6,8 +6,9 @@ use std::sync::{Arc, OnceLock};
 use cotty_core::refusal::Refusal;
 use cotty_engine::hub::Hub;
 use cotty_engine::report::Caller;
+use cotty_mcp::call::Address;
 use cotty_mcp::http::{Pass, Talks};
-use cotty_mcp::server::{Address, Server};
+use cotty_mcp::server::Server;
 use cotty_web::door::Door;
 use cotty_web::house::{AgentAsks, Answering, Body, Ending, House, Judged, Peer, Stream, Work};
 use cotty_wire::api;
@@ -149,7 +150,7 @@ impl House for Family {
 }
 
 /// Makes the card of this process.
-pub(crate) fn own_card(instance: &Instance) -> Card {
+pub(crate) fn own_card(instance: &Instance, config: &Config) -> Card {
     let pid = std::process::id();
     Card {
         pid,
@@ -158,5 +159,6 @@ pub(crate) fn own_card(instance: &Instance) -> Card {
         socket: instance.state.file(SOCKET),
         config: instance.config.clone(),
         instance: instance.name.clone(),
+        variables: config.variables(),
     }
 }

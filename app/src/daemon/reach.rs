@@ -11,6 +11,7 @@ use cotty_host::local::limits;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
+use crate::config;
 use crate::instance::{Instance, SOCKET, storage};
 
 /// Held by whoever starts a daemon, until it listens.
@@ -66,6 +67,22 @@ pub fn reach(instance: &Instance) -> Result<UnixStream, Refusal> {
     start(instance)?;
     connect(instance)?
         .ok_or_else(|| Refusal::Internal { what: "the daemon said it listens, and does not".to_owned() })
+}
+
+/// The names of the variables that a caller says to the daemon, and what is wrong with the config where it cannot be used:
+/// a daemon that runs goes on with what it said before, and so does whoever calls it.
+///
+/// # Errors
+///
+/// Says what is wrong where no daemon runs.
+pub fn variables(instance: &Instance) -> Result<(Vec<String>, Option<Refusal>), Refusal> {
+    match config::read(&instance.config) {
+        Ok(config) => Ok((config.variables(), None)),
+        Err(refusal) => match (connect(instance)?, instance.card()) {
+            (Some(_), Some(card)) => Ok((card.variables, Some(refusal))),
+            _ => Err(refusal),
+        },
+    }
 }
 
 /// A config that a flag names is the one that the daemon reads, or nothing is done.

@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cotty_engine::hosts::{Look, Looked};
 
+use crate::config;
 use crate::config::environment::Surroundings;
-use crate::config::{self, Config};
-use crate::instance::expanded;
 
 /// A file at one moment; nothing where there is none.
 type Seen = Option<Traits>;
@@ -38,7 +37,7 @@ struct Known {
 /// change at once, and what agents may name where that becomes less; all else is for the next start.
 pub(crate) fn look(path: PathBuf, surroundings: Surroundings) -> Look {
     let last = seen(&path);
-    let included = config::read(&path).map_or_else(|_| Vec::new(), |it| included(&it));
+    let included = named(&path, &[]);
     let known = Mutex::new(Known { last, included, said: says(last) });
     Look(Arc::new(move || {
         let now = seen(&path);
@@ -47,39 +46,33 @@ pub(crate) fn look(path: PathBuf, surroundings: Surroundings) -> Look {
         if known.last == now && same {
             return None;
         }
-        let before: Vec<_> = known.included.iter().map(|(file, _)| (file.clone(), seen(file))).collect();
-        let (looked, included) = match read(&path, known.said, &surroundings) {
-            Ok((looked, included)) => (looked, included),
-            Err(looked) => (looked, before),
-        };
+        // As they are before they are read: what is changed in between is noticed.
+        let included = named(&path, &known.included);
+        let looked = read(&path, known.said, &surroundings);
         *known = Known { last: now, included, said: known.said || says(now) };
         Some(looked)
     }))
 }
 
-/// The files that a config includes, as they are now.
-fn included(config: &Config) -> Vec<(PathBuf, Seen)> {
-    let files = config.include.iter().filter_map(|it| expanded(it).ok());
-    files.map(|it| (it.clone(), seen(&it))).collect()
+/// The files that a config includes, as they are now, also where one of them is not there yet. A config that cannot be
+/// understood may still include those of before.
+fn named(path: &Path, before: &[(PathBuf, Seen)]) -> Vec<(PathBuf, Seen)> {
+    let files = config::named(path).unwrap_or_else(|| before.iter().map(|it| it.0.clone()).collect());
+    files.into_iter().map(|it| (it.clone(), seen(&it))).collect()
 }
 
-fn read(
-    path: &Path,
-    said: bool,
-    surroundings: &Surroundings,
-) -> Result<(Looked, Vec<(PathBuf, Seen)>), Looked> {
+fn read(path: &Path, said: bool, surroundings: &Surroundings) -> Looked {
     let read = if said { config::read_again(path) } else { config::read(path) };
     let read = read.and_then(|mut config| surroundings.add_to(&mut config).map(|()| config));
     match read {
         Ok(config) => {
             tracing::info!(config = %path.display(), devices = config.devices.len(), "the config was read again");
-            let included = included(&config);
-            Ok((Looked { devices: Some(config.devices), targets: config.targets, wrong: None }, included))
+            Looked { devices: Some(config.devices), targets: config.targets, wrong: None }
         }
         Err(refusal) => {
             tracing::warn!(%refusal, "the config cannot be used; what it said before holds");
             let wrong = format!("the config is wrong, and what it said before holds: {refusal}");
-            Err(Looked { devices: None, targets: Default::default(), wrong: Some(wrong) })
+            Looked { devices: None, targets: Default::default(), wrong: Some(wrong) }
         }
     }
 }
@@ -103,6 +96,29 @@ mod tests {
     use cotty_engine::hosts::device::Targets;
 
     use super::*;
+
+    #[test]
+    fn a_file_that_is_to_be_included_and_comes_later_is_noticed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (path, more) = (scratch.path().join("config.toml"), scratch.path().join("more.toml"));
+        fs::write(&path, "[devices.web1]\n").unwrap();
+        let Look(look) = look(path.clone(), Surroundings::default());
+        fs::write(&path, format!("include = [\"{}\"]\n[devices.web1]\n", more.display())).unwrap();
+        assert!(look().unwrap().wrong.unwrap().contains("more.toml"));
+        assert!(look().is_none());
+        fs::write(&more, "[devices.web2]\n").unwrap();
+        let looked = look().expect("it is there now");
+        assert!(looked.wrong.is_none() && looked.devices.unwrap().contains_key("web2"));
+        fs::write(&more, "[devices.\n").unwrap();
+        assert!(look().unwrap().wrong.unwrap().contains("more.toml"));
+        fs::write(&more, "[devices.web3]\n").unwrap();
+        assert!(look().unwrap().devices.unwrap().contains_key("web3"));
+        // One that is included no more is no longer looked at.
+        fs::write(&path, "[devices.web1]\n").unwrap();
+        assert!(look().unwrap().wrong.is_none());
+        fs::remove_file(&more).unwrap();
+        assert!(look().is_none());
+    }
 
     #[test]
     fn a_file_that_said_something_and_is_gone_or_empty_is_wrong() {

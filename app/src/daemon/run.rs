@@ -192,7 +192,7 @@ async fn live(
     let listener = instance.state.bind(SOCKET).map_err(|error| storage(&error))?;
     listener.set_nonblocking(true).map_err(internal)?;
     let listener = UnixListener::from_std(listener).map_err(internal)?;
-    let card = own_card(instance);
+    let card = own_card(instance, config);
     let json =
         serde_json::to_vec_pretty(&card).map_err(|error| Refusal::Internal { what: error.to_string() })?;
     instance.state.write(CARD, &json).map_err(|error| storage(&error))?;
@@ -328,9 +328,13 @@ fn hosts(instance: &Instance, config: &Config) -> HostsSettings {
         }
         None => (home, ssh_config),
     };
+    let program = config
+        .ssh_program
+        .as_ref()
+        .map(|it| it.strip_prefix("~").map_or_else(|_| it.clone(), |rest| home.join(rest)));
     let Timeouts { connect, handshake, authentication } = config.timeouts;
     let ssh = OpenSsh {
-        program: OpenSsh::found(&config.ssh_path, "ssh"),
+        program: program.or_else(|| OpenSsh::found(&config.ssh_path, "ssh")),
         shell: account.map_or_else(|| "/bin/sh".into(), |it| it.shell),
         path: config.ssh_path.clone(),
         ..OpenSsh::of(&home, user.as_deref().unwrap_or_default(), ssh_config)

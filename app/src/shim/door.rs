@@ -11,9 +11,8 @@ use cotty_mcp::render;
 use cotty_wire::hello::{HEADER, Hello, PROTOCOL, UPGRADE_MCP, to_header};
 use serde::Deserialize;
 
-use crate::config;
 use crate::config::environment::is_expanded;
-use crate::daemon::reach::reach;
+use crate::daemon::reach::{reach, variables};
 use crate::instance::{Flags, Instance};
 
 /// A daemon that does not answer the first request within this time is not well.
@@ -69,7 +68,8 @@ fn is_cut(error: &io::Error) -> bool {
 /// Returns a connection, and the names of the variables that the config passes on.
 fn reached(flags: &Flags) -> Result<(UnixStream, Vec<String>), Refusal> {
     let instance = Instance::find(flags)?;
-    let mut passed = config::read(&instance.config)?.variables();
+    // What is wrong with it stands in the replies.
+    let (mut passed, _) = variables(&instance)?;
     passed.extend(PASSED_ALWAYS.map(str::to_owned));
     Ok((reach(&instance)?, passed))
 }

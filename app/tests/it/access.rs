@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use cotty_testkit::home::Home;
 use cotty_testkit::wait::until;
@@ -94,7 +93,7 @@ fn a_daemon_proves_that_it_knows_a_login_and_another_program_cannot() {
 }
 
 #[test]
-fn a_revoked_token_ends_what_is_under_way_within_a_second() {
+fn a_revoked_token_ends_what_is_under_way() {
     let door = Door::open();
     let token = door.token(&[]);
     let headers = format!(
@@ -104,19 +103,18 @@ fn a_revoked_token_ends_what_is_under_way_within_a_second() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             let order = r#"{"session":"web1","command":"sleep 60","wait_ms":60000}"#;
-            let answer = door.ask("POST", "/api/v1/run", &headers, order);
-            (answer, Instant::now())
+            door.ask("POST", "/api/v1/run", &headers, order)
         });
         until("it runs", || {
             let list = door.home.run(&["ls", "--json"]);
             String::from_utf8_lossy(&list.stdout).contains("\"state\":\"running\"").then_some(())
         });
         door.person(&["token", "revoke", "t1"]);
-        let revoked = Instant::now();
-        let (answer, ended) = waiting.join().unwrap();
+        let answer = waiting.join().unwrap();
         assert_eq!(answer.status, 401, "{}", answer.text);
-        // It may end before the command that revoked it does.
-        assert!(ended.saturating_duration_since(revoked) < Duration::from_secs(1));
+        // The answer has waited for nothing else.
+        let list = door.home.run(&["ls", "--json"]);
+        assert!(String::from_utf8_lossy(&list.stdout).contains("\"state\":\"running\""), "{list:?}");
     });
 }
 

@@ -108,7 +108,9 @@ fn a_connection_that_is_cut_or_falls_silent_ends_its_sessions_as_lost_with_what_
     relay.freeze();
     until("it is doubtful", || {
         let said = desk.tool("ssh_status", json!({"session": "web2"}));
-        said.text.contains("degraded: ").then_some(())
+        let status = desk.home.run(&["status", "web2", "--json"]);
+        let is_told = String::from_utf8_lossy(&status.stdout).contains("\"silent_ms\":");
+        (said.text.contains("degraded: ") && is_told).then_some(())
     });
     let said = desk.tool("ssh_wait", json!({"command": said.handle(), "wait_s": 50}));
     assert!(said.state().starts_with("lost: "), "{said:?}");

@@ -85,6 +85,23 @@ fn an_agents_connection_waits_for_the_password_that_a_person_gives_elsewhere() {
     let said = desk.run("127.0.0.1", "id -un");
     assert_eq!((said.exit(), said.output()), (Some(0), account.name().to_owned()), "{said:?}");
     assert!(open(&desk.home).is_empty());
+    // The history tells who was asked for what, who answered, what was used, and who is in; and no answer.
+    let history = desk.tool("ssh_read", json!({"session": "127.0.0.1", "view": "history"})).output();
+    let password = format!("the password of {}@127.0.0.1", account.name());
+    let mut left = history.as_str();
+    for words in [
+        &format!("q1 asks a person for {password}"),
+        "operator answer pts/",
+        &format!("answered q1, which asked for {password}"),
+        &format!("q2 asks a person for {password}"),
+        &format!("answered q2, which asked for {password}"),
+        &format!("the password that a person gave is used for {target}"),
+        &format!("logged in to {target}"),
+    ] {
+        let at = left.find(words).unwrap_or_else(|| panic!("{words}: {history}"));
+        left = &left[at + words.len()..];
+    }
+    assert!(!history.contains(SECRET) && !history.contains("wrong"), "{history}");
 }
 
 #[test]
@@ -326,7 +343,7 @@ fn a_client_that_can_show_an_address_is_asked_to_and_is_never_asked_for_the_secr
     let shows = |asked: &serde_json::Value, card: &str| {
         let (url, message) = (asked["url"].as_str().unwrap(), asked["message"].as_str().unwrap());
         assert_eq!(asked["mode"], "url", "{asked}");
-        assert!(url.contains(".localhost:") && url.ends_with(&format!("/?card={card}")), "{asked}");
+        assert!(url.contains(".localhost:") && url.ends_with(&format!("/s/127.0.0.1#{card}")), "{asked}");
         assert!(message.contains(&format!("cotty answer {card}")), "{asked}");
         assert!(asked.get("requestedSchema").is_none(), "{asked}");
     };

@@ -16,6 +16,32 @@ fn an_unknown_key_stops_the_daemon_and_names_line_and_remedy() {
 }
 
 #[test]
+fn a_config_that_breaks_under_a_daemon_stops_nobody_and_is_told() {
+    let home = Home::new();
+    home.write_config("pass_env = [\"COLOUR\"]\n");
+    assert!(home.run(&["up", "web1"]).status.success());
+    home.write_config("pass_env = [\"COLOUR\"]\ncolour = 3\n");
+    let mut up = home.cotty(&["up", "web2"]);
+    let output = up.env("COLOUR", "blue").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("what it said before holds") && text.contains("config.toml:2"), "{text}");
+    let output = home.run(&["run", "web2", "--", "echo $COLOUR"]);
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "blue");
+    // An agent that comes now is as little stopped.
+    let mut agent = home.mcp();
+    agent.initialize();
+    let said = agent.call("ssh_run", serde_json::json!({"session": "web1", "command": "exit 3"}));
+    assert!(!said.is_error, "{}", said.text);
+    // A look at the file itself says that it is wrong, and no daemon begins with it.
+    assert_eq!(home.run(&["config", "check"]).status.code(), Some(78));
+    assert_eq!(home.run_as_person(&["stop"]).0, Some(0));
+    let output = home.run(&["up", "web3"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(78) && text.matches("config.toml:2").count() == 1, "{text}");
+}
+
+#[test]
 fn what_it_says_holds() {
     let home = Home::new();
     home.write_config("[session]\ncols = 99\nrows = 33\nlabel = \"mine\"\n");

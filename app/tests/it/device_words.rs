@@ -69,13 +69,19 @@ fn options_of_a_device_count_before_ssh_configuration_with_ssh_and_without() {
 #[test]
 fn a_device_has_known_hosts_of_its_own_and_takes_a_new_key_only_where_a_person_wrote_so() {
     let story = "a_device_has_known_hosts_of_its_own";
-    let Some(sshd) = Sshd::start(story) else { return };
-    let home = stranger(&sshd);
+    for engine in ["native", "openssh"] {
+        let Some(sshd) = Sshd::start(story) else { return };
+        takes_a_new_key(&sshd, engine);
+    }
+}
+
+fn takes_a_new_key(sshd: &Sshd, engine: &str) {
+    let home = stranger(sshd);
     let file = home.work().join("known");
     let device = |name: &str, strict: &str| {
         let (user, port) = (sshd.user(), sshd.port());
         format!(
-            "[devices.{name}]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\nknown_hosts = \"{}\"\n{strict}\n",
+            "[devices.{name}]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\nengine = \"{engine}\"\nknown_hosts = \"{}\"\n{strict}\n",
             file.display()
         )
     };

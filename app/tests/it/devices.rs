@@ -84,11 +84,13 @@ fn a_config_that_is_broken_meanwhile_changes_nothing_and_is_told() {
 }
 
 #[test]
-fn no_detour_from_inside_a_session_changes_the_devices() {
+fn no_detour_from_inside_a_session_changes_the_devices_or_trusts_a_host() {
     let mut desk = Desk::at(Home::new());
     desk.tool("ssh_connect", json!({"target": "local"}));
     let out = desk.home.work().join("out");
-    for order in ["device add web1 me@10.0.0.1", "device remove web1", "device default web1"] {
+    for order in
+        ["device add web1 me@10.0.0.1", "device remove web1", "device default web1", "trust me@127.0.0.1"]
+    {
         let call = format!("{} {order}", binary().display());
         for way in [
             format!("setsid -w sh -c '{call} >out 2>&1'"),
@@ -161,4 +163,42 @@ fn a_tag_finds_the_devices_that_have_it_and_their_sessions() {
             said.text.lines().filter(|it| it.starts_with("till:") || it.starts_with("local:")).count();
         assert_eq!(found, count, "{filter}: {said:?}");
     }
+}
+
+#[test]
+fn an_agent_is_told_the_hosts_that_it_may_open_and_of_a_hidden_one_its_name_alone() {
+    let Some(sshd) = Sshd::start("an_agent_is_told_the_hosts_that_it_may_open") else { return };
+    let home = remote::home(&[&sshd]);
+    let names = "Host web9 web8\n  HostName 127.0.0.1\nHost *.lan\nHost hidden.example\n";
+    fs::write(crate::trust::own(&home, "config"), names).unwrap();
+    let (user, port) = (sshd.user(), sshd.port());
+    let devices = format!(
+        "[devices.shop]\nhost = \"127.0.0.1\"\nport = {port}\nuser = \"{user}\"\nlabel = \"the shop\"\ntags = [\"eu\"]\n\
+         [devices.vault]\nhost = \"hidden.example\"\nuser = \"secret-user\"\nhide = true\n"
+    );
+    home.write_config(&devices);
+    let mut desk = Desk::at(home);
+    desk.tool("ssh_connect", json!({"target": "shop", "name": "till"}));
+    let said = desk.tool("ssh_list", json!({"kind": "hosts"}));
+    let all: Vec<&str> = said.text.lines().collect();
+    assert_eq!(all[0], "4 hosts. Next: ssh_connect target=NAME", "{said:?}");
+    let place = format!("shop: device, {user}@127.0.0.1:{port}, the shop, tags eu, open: till");
+    assert_eq!(
+        all[1..],
+        [&place, "vault: device", "web8: Host of ssh's configuration", "web9: Host of ssh's configuration"]
+    );
+    for (filter, name) in [("tag:eu", "shop"), ("web9", "web9"), ("state:open", "shop")] {
+        let said = desk.tool("ssh_list", json!({"kind": "hosts", "filter": filter}));
+        assert!(said.text.starts_with("1 host.") && said.text.contains(&format!("\n{name}: ")), "{said:?}");
+    }
+    // No filter finds what is hidden.
+    for filter in ["hidden.example", "secret-user"] {
+        let said = desk.tool("ssh_list", json!({"kind": "hosts", "filter": filter}));
+        assert!(said.text.starts_with("no host"), "{said:?}");
+    }
+    // What may not be opened is not named.
+    assert_eq!(desk.home.run_as_person(&["stop"]).0, Some(0));
+    desk.home.write_config(&format!("targets = \"configured\"\n{devices}"));
+    let said = desk.tool("ssh_list", json!({"kind": "hosts"}));
+    assert!(said.text.starts_with("2 hosts.") && !said.text.contains("web9"), "{said:?}");
 }

@@ -215,3 +215,32 @@ fn a_key_in_a_token_logs_in_by_the_users_ssh_and_its_pin_is_a_card() {
     let kept = crate::fork::holds(&desk.home.state(), PIN);
     assert!(kept.is_empty(), "{kept:?}");
 }
+
+#[test]
+fn the_ssh_that_the_config_names_is_the_one_that_is_asked_and_that_connects() {
+    let story = "the_ssh_that_the_config_names_is_the_one";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let mut named = desk(&sshd, "");
+    let (own, asked) = (named.home.work().join("my ssh"), named.home.work().join("asked"));
+    // Beside it there is none: the one of the system is not in the path.
+    let empty = folder(&sshd, "empty", 0o700);
+    let real = std::env::split_paths(&std::env::var_os("PATH").unwrap())
+        .map(|it| it.join("ssh"))
+        .find(|it| it.is_file())
+        .unwrap();
+    let script = format!("#!/bin/sh\necho \"$1\" >>{}\nexec {} \"$@\"\n", asked.display(), real.display());
+    fs::write(&own, script).unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).unwrap();
+    named.home.write_config(&format!(
+        "[ssh]\nengine = \"openssh\"\npath = \"{}\"\n[programs]\nssh = \"{}\"\n",
+        empty.display(),
+        own.display()
+    ));
+    let said = connect(&mut named);
+    assert!(said.head().contains("ready"), "{said:?}");
+    let asked = fs::read_to_string(asked).unwrap();
+    assert!(asked.lines().any(|it| it == "-G"), "{asked}");
+    assert!(asked.lines().any(|it| it != "-G"), "it connects, too: {asked}");
+    let (_, text) = named.home.run_as_person(&["config", "show"]);
+    assert!(text.contains("[programs]") && text.contains("my ssh"), "{text}");
+}

@@ -235,3 +235,34 @@ fn strangers_that_hang_about_keep_nobody_out() {
     drop(hanging);
     assert_eq!(door.get("/livez", "").status, 200);
 }
+
+#[test]
+fn a_path_that_nobody_means_costs_a_status_and_nothing_else() {
+    let door = Door::open();
+    let pid = crate::daemon::pid(&door.home);
+    let token = door.token(&["--role", "operator"]);
+    let host = door.host();
+    let headers = format!(
+        "Host: {host}\r\nOrigin: http://{host}\r\nContent-Type: application/json\r\nAuthorization: Bearer {token}\r\n"
+    );
+    for row in table().into_iter().filter(|it| it.tcp.is_some() && it.path != "/api/v1/logout") {
+        for part in ["%ff", "%00", "%2e%2e%2f", "%", "%zz", "%f0%9f%92%a9"] {
+            let path = match row.path.find('{') {
+                Some(_) => ["{*name}", "{build}", "{file}", "{card}"]
+                    .iter()
+                    .fold(row.path.to_owned(), |path, it| path.replace(it, part)),
+                None => format!("{}?session={part}&command={part}", row.path),
+            };
+            let answer = door.ask(row.method.as_str(), &path, &headers, "{}");
+            assert!((200..500).contains(&answer.status), "{} {path}: {}", row.method, answer.text);
+        }
+    }
+    let long = "x".repeat(1024 * 1024);
+    for path in [format!("/{long}"), format!("/s/{long}"), format!("/api/v1/status?session={long}")] {
+        let status = door.ask("GET", &path, &headers, "").status;
+        // Who is still talking when the answer comes may not hear it.
+        assert!([0, 414, 431].contains(&status), "{status}");
+    }
+    assert_eq!(crate::daemon::pid(&door.home), pid);
+    assert!(door.home.run(&["run", "web1", "--", "true"]).status.success());
+}

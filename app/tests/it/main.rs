@@ -44,6 +44,7 @@ mod hosts;
 mod trust;
 mod cards;
 mod secrets;
+mod canaries;
 mod device_test;
 mod device_words;
 mod projects;

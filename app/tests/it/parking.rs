@@ -35,6 +35,10 @@ fn story(mut desk: Desk) {
         person.line("ft-\"4\"2");
         person.wait_text("draft-42");
         drop(person);
+        until("the person's command has ended", || {
+            let status = desk.tool("ssh_status", json!({"session": shell}));
+            status.text.contains("] ready").then_some(())
+        });
         desk.is_exact(shell);
     }
 }

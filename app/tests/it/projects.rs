@@ -106,6 +106,14 @@ fn a_hostile_clone_starts_nothing_widens_nothing_and_names_nothing_until_a_perso
     assert_eq!(code, Some(0), "{text}");
     desk.tool("ssh_connect", json!({"target": "lab", "name": "three"}))
         .refuses("policy-blocked", &["no device"]);
+    // Whoever allows it is told what it starts and what it takes.
+    let more = "startup = \"true\"\nforward_agent = true\nstrict_host_keys = \"accept-new\"\n";
+    write(&repository, &device("lab", more));
+    let (code, text) = person(&desk.home, &repository, &["config", "allow"]);
+    assert_eq!(code, Some(0), "{text}");
+    for told in ["runs true in every new shell", "lends your ssh-agent", "takes a key that no file knows"] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
     assert!(!canary.exists());
 }
 

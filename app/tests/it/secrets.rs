@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use cotty_testkit::home::{Home, binary};
-use cotty_testkit::mcp::Mcp;
 use cotty_testkit::not_run::{have, not_run};
 use cotty_testkit::tty::Tty;
 use cotty_testkit::{Account, Relay, Sshd, until};
@@ -13,7 +12,6 @@ use serde_json::json;
 use crate::desk::Desk;
 use crate::remote;
 use crate::trust::own;
-use crate::up_host::is_nowhere;
 
 pub(crate) const SECRET: &str = "secret-canary-1234";
 
@@ -259,94 +257,4 @@ fn no_detour_from_inside_a_session_lists_gives_or_forgets_a_secret() {
             assert!(text.contains("a person's to do"), "{way}\n{text}");
         }
     }
-}
-
-#[test]
-fn a_secret_of_any_route_is_found_nowhere_afterwards() {
-    let story = "a_secret_of_any_route_is_found_nowhere";
-    let Some(sshd) = Sshd::start(story) else { return };
-    let mut seen = String::new();
-    for (number, route) in ["env", "file", "command", "keyring", "answer", "typed", "kept"].iter().enumerate()
-    {
-        let word = format!("canary-{route}-{number}-4711");
-        let Some((home, account)) = scene(story, &sshd, sshd.port()) else { return };
-        account.set_password(&word);
-        // Beside the home's state, where all that is ours is looked through.
-        let vault = tempfile::tempdir().unwrap();
-        let file = vault.path().join("file");
-        fs::write(&file, &word).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        let cat = format!("[\"/bin/cat\", \"{}\"]", file.display());
-        let tool = vault.path().join("tool");
-        fs::write(&tool, format!("#!/bin/sh\ncat {}\n", file.display())).unwrap();
-        fs::set_permissions(&tool, fs::Permissions::from_mode(0o700)).unwrap();
-        let auth = match *route {
-            "env" => "password_env = \"SHOP_PASSWORD\"".to_owned(),
-            "file" => format!("password_file = \"{}\"", file.display()),
-            "command" => format!("password_command = {cat}"),
-            "keyring" => format!("password_keyring = \"{}\"", tool.display()),
-            _ => String::new(),
-        };
-        device(&home, &account, sshd.port(), &auth);
-        let mut command = home.cotty(&["mcp"]);
-        if *route == "env" {
-            // Whoever starts the daemon has more in its environment than is anybody's business.
-            command.env("SHOP_PASSWORD", &word).env("COTTY_SHOP_PASSWORD", &word).env("OTHER", &word);
-        }
-        let mut agent = Mcp::start(command);
-        agent.initialize();
-        let mut desk = Desk::of(agent, home);
-        let mut replies = Vec::new();
-        match *route {
-            "kept" => drop(piped(&desk.home, &word, "secret set shop")),
-            "answer" | "typed" => {
-                replies.push(desk.tool("ssh_connect", json!({"target": "shop"})));
-                if *route == "answer" {
-                    seen += &piped(&desk.home, &word, "answer q1").1;
-                } else {
-                    let mut tty = desk.home.tty(&["answer"]);
-                    tty.wait_text("Password of");
-                    tty.line(&word);
-                    tty.wait_exit();
-                    seen += &tty.rest();
-                }
-            }
-            _ => {}
-        }
-        let said = desk.tool("ssh_connect", json!({"target": "shop"}));
-        assert!(said.head().contains("ready"), "{route}: {said:?}");
-        replies.push(said);
-        replies.push(desk.run("shop", "env; true"));
-        replies.push(desk.tool("ssh_list", json!({"detail": true})));
-        replies.push(desk.tool("ssh_status", json!({"target": "shop"})));
-        replies.push(desk.tool("ssh_connect", json!({"target": "local", "name": "near"})));
-        replies.push(desk.run("near", "env; cat /proc/*/cmdline 2>/dev/null | tr '\\0' ' '; true"));
-        for said in &replies {
-            assert!(!said.text.contains(&word), "{route}: {said:?}");
-        }
-        is_nowhere(&desk.home.state(), &word);
-        for (pid, environ, line) in processes(&desk.home) {
-            let is_client = *route == "env" && line.contains(" mcp");
-            assert!(is_client || !environ.contains(&word), "{route}: the environment of {pid} ({line})");
-            assert!(!line.contains(&word), "{route}: the arguments of {pid}");
-        }
-        assert!(!seen.contains(&word), "{seen}");
-        assert!(desk.home.run(&["ls"]).status.success());
-    }
-}
-
-/// Every process that names this home, with its environment and its arguments.
-fn processes(home: &Home) -> Vec<(String, String, String)> {
-    let name = home.path().display().to_string();
-    let entries = fs::read_dir("/proc").unwrap().flatten();
-    let read = |pid: &str, file: &str| {
-        let bytes = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).replace('\0', " ")
-    };
-    let all = entries.filter_map(|it| it.file_name().into_string().ok());
-    let pids = all.filter(|it| it.bytes().all(|it| it.is_ascii_digit()));
-    let found: Vec<_> = pids.map(|pid| (pid.clone(), read(&pid, "environ"), read(&pid, "cmdline"))).collect();
-    let ours: Vec<_> = found.into_iter().filter(|(_, environ, _)| environ.contains(&name)).collect();
-    assert!(ours.len() >= 3, "daemon, holder and client at least: {ours:?}");
-    ours
 }

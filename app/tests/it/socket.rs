@@ -1,14 +1,15 @@
 //! The daemon's socket, spoken to by hand: every row of the route table, and frames that nobody should send.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use cotty_testkit::home::Home;
+use cotty_testkit::until;
 use cotty_web::grant::Grant;
 use cotty_web::routes::{Greeting, Route, table};
 use cotty_wire::hello::{Hello, PROTOCOL, to_header};
-use cotty_wire::socket::close;
+use cotty_wire::socket::{MESSAGE_BYTES_MAX, close};
 
 fn started() -> Home {
     let home = Home::new();
@@ -153,11 +154,17 @@ impl Raw {
         raw
     }
 
-    /// Reads until the connection is closed and returns the close code.
+    /// Reads until the connection is closed and returns the close code, where it came with one.
     fn closed(&mut self) -> Option<u16> {
         loop {
             let mut head = [0; 2];
-            self.0.read_exact(&mut head).ok()?;
+            match self.0.read_exact(&mut head) {
+                Ok(()) => {}
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                    panic!("it was not closed");
+                }
+                Err(_) => return None,
+            }
             let length = match head[1] & 127 {
                 126 => {
                     let mut long = [0; 2];
@@ -186,11 +193,12 @@ fn a_frame_that_nobody_should_send_gets_a_close_code_and_hurts_nobody() {
     let pid = crate::daemon::pid(&home);
     let key = |bytes: usize| format!(r#"{{"type":"key","seq":1,"bytes":"{}"}}"#, "\\u0000".repeat(bytes));
     let paste = format!(r#"{{"type":"paste","seq":1,"last":false,"part":"{}"}}"#, "p".repeat(60 * 1024));
-    let malformed: [(u8, Vec<u8>); 7] = [
+    let malformed: [(u8, Vec<u8>); 8] = [
         (1, b"garbage".to_vec()),
         (1, b"{}".to_vec()),
         (1, br#"{"type":"fly"}"#.to_vec()),
         (1, br#"{"type":"resize","cols":-1,"rows":70000}"#.to_vec()),
+        (1, br#"{"type":"resize","cols":2000000000,"rows":2000000000}"#.to_vec()),
         (1, b"\xff\xfe".to_vec()),
         (1, br#"{"type":"join"}"#.to_vec()),
         (2, b"\x01binary".to_vec()),
@@ -204,7 +212,7 @@ fn a_frame_that_nobody_should_send_gets_a_close_code_and_hurts_nobody() {
     early.send(1, key(1).as_bytes());
     assert_eq!(early.closed(), Some(close::MALFORMED));
     let mut large = Raw::join(&home);
-    large.send(1, &vec![b' '; 70 * 1024]);
+    large.send(1, &vec![b' '; MESSAGE_BYTES_MAX + 1]);
     assert!(matches!(large.closed(), Some(close::TOO_LARGE) | None));
     let mut keys = Raw::join(&home);
     keys.send(1, key(5000).as_bytes());
@@ -214,7 +222,7 @@ fn a_frame_that_nobody_should_send_gets_a_close_code_and_hurts_nobody() {
     assert!(matches!(pasted.closed(), Some(close::TOO_LARGE) | None));
     let mut unmasked = Raw::join(&home);
     unmasked.0.write_all(&[0x81, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]).unwrap();
-    assert!(matches!(unmasked.closed(), Some(_) | None));
+    assert!(matches!(unmasked.closed(), Some(close::TOO_LARGE | close::MALFORMED) | None));
     assert_eq!(crate::daemon::pid(&home), pid);
     assert!(home.run(&["run", "web1", "--", "true"]).status.success());
 }
@@ -228,4 +236,32 @@ fn an_agents_viewer_may_watch() {
     assert!(raw.closed().is_some());
     let output = home.run(&["status", "web1", "--json"]);
     assert!(String::from_utf8_lossy(&output.stdout).contains("\"mode\":\"human-first\""), "{output:?}");
+}
+
+#[test]
+fn a_hundred_viewers_that_come_at_once_and_vanish_in_the_middle_leave_nobody_and_nothing_behind() {
+    let home = started();
+    std::thread::scope(|scope| {
+        for number in 0..100_u8 {
+            let home = &home;
+            scope.spawn(move || {
+                let mut raw = if number % 4 == 0 { Raw::open(home) } else { Raw::join(home) };
+                match number % 4 {
+                    1 => raw.send(1, br#"{"type":"paste","seq":1,"last":false,"part":"touch half-pasted"}"#),
+                    // The head of a frame and half of what it promises.
+                    2 => drop(raw.0.write_all(&[0x81, 0x80 | 100, 0, 0, 0, 0, b'{', b'"'])),
+                    _ => {}
+                }
+            });
+        }
+    });
+    until("nobody watches any more", || {
+        let output = home.run(&["status", "web1", "--json"]);
+        String::from_utf8_lossy(&output.stdout).contains(r#""viewers":[]"#).then_some(())
+    });
+    let output = home.run(&["run", "web1", "--", "ls half-pasted 2>&1 | tail -c 26"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("No such file or directory"), "{output:?}");
+    let screen = home.run(&["read", "web1", "--view", "history"]);
+    assert!(!String::from_utf8_lossy(&screen.stdout).contains("touch half-pasted"), "{screen:?}");
 }

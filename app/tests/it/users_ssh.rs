@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use cotty_testkit::mcp::Mcp;
 use cotty_testkit::{Account, Home, Relay, Sshd, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -315,4 +316,50 @@ fn a_word_that_only_a_model_said_starts_no_ssh() {
         assert!(said.is_error, "{target}: {said:?}");
     }
     assert!(masters(&desk.home).is_empty());
+}
+
+#[test]
+fn what_a_device_sets_holds_by_the_users_ssh_too() {
+    let story = "what_a_device_sets_holds_by_the_users_ssh_too";
+    let lines = "Ciphers aes128-cbc\nAcceptEnv CANARY_*\n";
+    let Some(sshd) = Sshd::start_with(story, lines) else { return };
+    let home = remote::home(&[&sshd]);
+    // A configuration that is shared with another system, and one that would have a program say which keys are known.
+    let ran = home.work().join("ran");
+    let shared = format!(
+        "IgnoreUnknown UseKeychain\nHost *\nUseKeychain yes\nKnownHostsCommand /usr/bin/touch {}\n",
+        ran.display()
+    );
+    fs::write(own(&home, "config"), shared).unwrap();
+    let device = format!("host = \"127.0.0.1\"\nport = {}\nuser = \"{}\"\n", sshd.port(), sshd.user());
+    home.write_config(&format!(
+        "{DRIVEN}[devices.new]\n{device}[devices.old]\n{device}legacy = true\npass_env = [\"CANARY_WORD\"]\n\
+         [devices.far]\n{device}legacy = true\noptions = {{ ProxyJump = \"127.0.0.1:1\" }}\n"
+    ));
+    let mut command = home.cotty(&["mcp"]);
+    command.env("CANARY_WORD", "sent");
+    let mut agent = Mcp::start(command);
+    agent.initialize();
+    let mut desk = Desk::of(agent, home);
+    let said = desk.tool("ssh_connect", json!({"target": "new"}));
+    assert!(said.is_error && said.text.contains("no matching cipher"), "{said:?}");
+    let said = desk.tool("ssh_connect", json!({"target": "old"}));
+    assert!(said.head().contains("[old] opened: ready"), "{said:?}");
+    assert!(said.text.contains("KnownHostsCommand (it is not run)"), "{said:?}");
+    assert_eq!(desk.run("old", "echo $CANARY_WORD").output(), "sent");
+    // There is nobody at the host on the way: what lies behind it is not reached without it.
+    let said = desk.tool("ssh_connect", json!({"target": "far"}));
+    assert!(said.is_error && !said.text.contains("ready"), "{said:?}");
+    assert!(!ran.exists(), "the program was run");
+}
+
+#[test]
+fn a_server_that_gives_no_terminal_is_said_so_and_still_runs_commands() {
+    let story = "a_server_that_gives_no_terminal_is_said_so_and_still_runs_commands";
+    let Some(sshd) = Sshd::start_with(story, "PermitTTY no\n") else { return };
+    let mut desk = desk(&sshd);
+    let target = desk.target.clone();
+    let said = desk.tool("ssh_connect", json!({"target": target}));
+    assert!(said.text.contains("the server gives no terminal to this account"), "{said:?}");
+    assert_eq!(alone(&mut desk, "echo all the same").output(), "all the same");
 }

@@ -48,7 +48,7 @@ impl Scene {
         Some(scene)
     }
 
-    fn enter(&mut self, arguments: &[&str]) {
+    pub(crate) fn enter(&mut self, arguments: &[&str]) {
         let arguments: Vec<&str> = ["web1"].iter().chain(arguments).copied().collect();
         let link = self.link(&arguments);
         self.browser.go(&link);
@@ -207,7 +207,7 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     relay.freeze();
     let mut agent = scene.agent();
     drop(agent.call("ssh_run", command("seq 1000 1100")));
-    scene.pen_says("Reconnecting. Not live since");
+    scene.pen_says("Not live since");
     scene.browser.shot("reconnecting");
     relay.thaw();
     relay.reset();
@@ -219,8 +219,13 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     scene.browser.press("Shift+End");
     scene.is_live();
 
+    // The next daemon has a newer page: it is offered, and nothing is loaded by itself.
+    scene.browser.eval(
+        "const plain = fetch; globalThis.fetch = async (at, it) => { const said = await plain(at, it); \
+         return at === '/api/v1/me' ? new Response(JSON.stringify({...await said.json(), build: 'another'})) : said; }; 0",
+    );
     scene.kill_daemon();
-    scene.pen_says("Reconnecting. Not live since");
+    scene.pen_says("Not live since");
     scene.pen_says("Your keys go nowhere");
     scene.browser.type_text("lost");
     assert!(scene.door.home.run(&["ls"]).status.success());
@@ -229,6 +234,8 @@ fn after_a_cut_and_after_the_daemon_was_killed_the_same_page_is_live_again() {
     );
     scene.browser.type_text("echo still-$kept\n");
     scene.shows("still-value");
+    scene.browser.wait("!!document.querySelector('.pen button[data-act=reload]')");
+    scene.browser.shot("newer-page");
     assert_eq!(scene.browser.eval("globalThis.same"), "page", "it was never loaded again");
     assert!(
         !scene

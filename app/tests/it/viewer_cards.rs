@@ -201,3 +201,26 @@ fn on_a_phone_a_card_is_answered_in_the_place_of_the_keys() {
     });
     scene.knows_nothing_of(SECRET);
 }
+
+#[test]
+fn a_page_that_nobody_looks_at_marks_its_title_and_tells_its_person_in_our_words_alone() {
+    let story = "a_page_that_nobody_looks_at";
+    let Some(sshd) = Sshd::start(story) else { return };
+    let Some((home, _account, target)) = keyless(story, &sshd) else { return };
+    let order = json!({"target": target, "name": "shop"});
+    let Some((mut scene, _agent)) = waits(story, || Door::of(home), &order, "secret-needed") else { return };
+    scene.at_card("shop", "q1");
+    scene.browser.eval(
+        "globalThis.told = []; localStorage.setItem('cotty.notify', 'yes'); \
+         globalThis.Notification = class { static permission = 'granted'; constructor(title, more) { told.push([title, more.body]); } }; \
+         Object.defineProperty(document, 'hidden', { get: () => true }); document.dispatchEvent(new Event('visibilitychange')); 0",
+    );
+    // A wrong answer from elsewhere: it is asked again, as a new card.
+    let bearer = scene.door.log_in(&["--role", "operator"])["bearer"].as_str().unwrap().to_owned();
+    let path = "/api/v1/cards/q1/answer?session=shop";
+    assert_eq!(scene.door.post(path, &bearer, "{\"answer_hex\":\"77\"}").status, 204);
+    scene.browser.wait("globalThis.told.length === 1");
+    assert_eq!(scene.browser.eval("told[0]"), json!(["Password wanted on shop", "cotty answer q2"]));
+    assert_eq!(scene.browser.eval("document.title"), "(1) Password wanted · shop · cotty");
+    scene.browser.is_content();
+}

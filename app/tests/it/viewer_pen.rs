@@ -1,9 +1,10 @@
 //! The pen in a person's hand: it is one person's, all are told, another person may take it over, and it is never forgotten.
 
-use cotty_testkit::{Mcp, Said};
+use cotty_testkit::{Home, Mcp, Said};
 use serde_json::json;
 
 use crate::desk::client;
+use crate::http::Door;
 use crate::viewer::Scene;
 
 fn run(agent: &mut Mcp) -> Said {
@@ -64,4 +65,48 @@ fn a_pen_outlives_the_daemon_that_knew_of_it() {
     scene.pen_says("You have the pen, ");
     let mut agent = client(&scene.door.home);
     run(&mut agent).refuses("input-locked", &["has taken the pen"]);
+}
+
+#[test]
+fn a_person_parks_their_line_for_an_agent_and_it_comes_back_unsent() {
+    let story = "a_person_parks_their_line";
+    let door = || Door::with(Home::new(), "[session]\npark_drafts = \"off\"\n");
+    let Some(mut scene) = Scene::of(story, door) else { return };
+    scene.enter(&["--role", "operator"]);
+    scene.is_live();
+    let mut agent = client(&scene.door.home);
+    let mut is_refused_for = |scene: &mut Scene, line: &str| {
+        scene.browser.type_text(line);
+        scene.shows(line);
+        scene.pen_says("You are typing");
+        run(&mut agent).refuses("input-locked", &["unsent line"]);
+        scene.pen_says("testkit 1 waits for your unsent line");
+    };
+    is_refused_for(&mut scene, "echo again");
+    scene.browser.shot("waits-for-draft");
+    scene.browser.click(".pen button[data-act=park]");
+    scene.pen_says("Your line is put aside");
+    scene.browser.shot("put-aside");
+    scene.browser.click(".pen button[data-act=put_back]");
+    scene.pen_says("You are typing");
+    scene.browser.type_text("-$((40 + 2))\n");
+    // What is typed ahead of the next prompt is a story of its own.
+    scene.browser.wait(
+        "/again-42\\s*\\n[^\\n]*[#$%>]$/.test(document.querySelector('.xterm-rows').innerText.trimEnd())",
+    );
+    is_refused_for(&mut scene, "echo dra");
+    scene.browser.click(".pen button[data-act=park]");
+    scene.pen_says("Your line is put aside");
+    let order = json!({"session": "web1", "command": "sleep 600", "wait_s": 40});
+    let ticket = agent.start_call("ssh_run", order);
+    scene.pen_says("Your line waits for c");
+    scene.browser.shot("parked");
+    scene.browser.click(".pen button[data-act=interrupt]");
+    let said: Said = agent.await_reply(ticket).into();
+    assert!(said.state().starts_with("interrupted"), "{said:?}");
+    assert!(said.notes().join(" ").contains("was put aside for this and is put back"), "{said:?}");
+    scene.pen_says("You are typing");
+    scene.browser.type_text("ft-$((40 + 2))\n");
+    scene.shows("draft-42");
+    scene.browser.is_content();
 }

@@ -50,22 +50,29 @@ fn the_side_says_how_a_command_was_judged_and_closing_names_what_it_ends() {
     scene.browser.click("button[aria-label=More]");
     scene.browser.wait_text(".side", "Round trip");
     scene.browser.wait_text(".side", "How c2 was judged");
-    scene.browser.click(".labelled input");
+    scene.browser.click(".labelled.label input");
     scene.browser.type_text("the shop");
-    scene.browser.click(".labelled button");
-    scene.browser.shot("side");
+    scene.browser.click(".labelled.label button");
     cotty_testkit::wait::until("the label is told", || {
         scene.door.person(&["status", "web1"])["label"].as_str().filter(|it| *it == "the shop").map(|_| ())
     });
+    scene.browser.is_content();
+    // Another name is the page's from then on, and its address follows.
+    scene.browser.click(".labelled.name input");
+    scene.browser.press("Control+a");
+    scene.browser.type_text("build");
+    scene.browser.press("Enter");
+    scene.browser.wait_text("h1", "build");
+    scene.browser.wait("location.pathname === '/s/build'");
+    scene.browser.shot("side");
     scene.browser.click(".ways-out button:text-is('Close')");
-    scene.pen_says("Close web1? c2 still runs and will be ended");
+    scene.pen_says("Close build? c2 still runs and will be ended");
     scene.browser.click(".pen button:text-is('Keep it open')");
     scene.pen_says("waits for you");
     scene.browser.click(".ways-out button:text-is('Close')");
     scene.browser.click(".pen button:text-is('Close')");
     scene.pen_says("Closed: ");
     drop(agent.await_reply(ticket));
-    scene.browser.is_content();
 }
 
 #[test]
@@ -125,5 +132,54 @@ fn the_card_draws_where_it_is_wanted_and_the_page_does_without() {
     });
     assert_eq!(scene.browser.eval("!!document.querySelector('.xterm-screen canvas')"), has);
     scene.browser.shot("webgl");
+    scene.browser.is_content();
+}
+
+#[test]
+fn what_a_person_prefers_is_kept_by_their_browser_and_a_screen_reader_finds_the_rows() {
+    let Some(mut scene) = Scene::at_session("what_a_person_prefers") else { return };
+    scene.browser.type_text("echo read-$((40 + 2)) aloud\n");
+    scene.shows("read-42 aloud");
+    scene.browser.click("button[aria-label=More]");
+    scene.browser.click(".side .choice:text-is('Light')");
+    scene.browser.click(".side .choice:text-is('Screen reader')");
+    scene.browser.wait("document.documentElement.dataset.theme === 'light'");
+    scene.browser.wait("[...document.querySelectorAll('.xterm-accessibility [role=listitem]')].some(it => it.innerText.includes('read-42 aloud'))");
+    scene.browser.shot("light");
+    let address = scene.browser.eval("location.href");
+    scene.browser.go(address.as_str().unwrap());
+    scene.browser.wait("document.documentElement.dataset.theme === 'light'");
+    scene.browser.wait("[...document.querySelectorAll('.xterm-accessibility [role=listitem]')].some(it => it.innerText.includes('read-42 aloud'))");
+    // Everything that stands around the terminal says what it is.
+    for place in
+        ["header", "main[aria-label='Terminal, web1']", "footer[aria-label=Pen]", "[role=status][aria-live]"]
+    {
+        scene.browser.wait(&format!("!!document.querySelector({})", json!(place)));
+    }
+    let nameless = "[...document.querySelectorAll('button, a, input')].filter(it => !(it.innerText || it.ariaLabel || it.placeholder)).length";
+    assert_eq!(scene.browser.eval(nameless), 0, "a button without a name");
+    scene.browser.is_content();
+}
+
+#[test]
+fn of_a_host_that_gives_no_sign_of_life_the_page_says_so_and_no_key_goes_there() {
+    let Some(mut scene) = Scene::at_session("of_a_host_that_gives_no_sign_of_life") else { return };
+    let mut agent = client(&scene.door.home);
+    scene.browser.eval(
+        "const plain = fetch; globalThis.is_silent = true; globalThis.fetch = async (at, it) => { const said = await plain(at, it); \
+         return is_silent && at.startsWith('/api/v1/status') ? new Response(JSON.stringify({...await said.json(), account: 'me@web1', silent_ms: 6000})) : said; }; 0",
+    );
+    drop(agent.call("ssh_run", order("echo one-$((40 + 2))")));
+    scene.pen_says("me@web1 has not answered for");
+    scene.pen_says("Your keys go nowhere");
+    scene.browser.shot("silent");
+    scene.browser.type_text("echo never\n");
+    scene.browser.eval("globalThis.is_silent = false; 0");
+    drop(agent.call("ssh_run", order("echo two-$((40 + 2))")));
+    scene.pen_says("Free");
+    scene.browser.type_text("echo three-$((40 + 2))\n");
+    scene.shows("three-42");
+    let rows = scene.browser.eval("document.querySelector('.xterm-rows').innerText");
+    assert!(!rows.as_str().unwrap().contains("never"), "{rows}");
     scene.browser.is_content();
 }

@@ -111,6 +111,8 @@ pub enum Effect {
     Opened(RunId),
     /// A command is settled; [`Session::run`] has it.
     Settled(RunId),
+    /// A line was begun, or is gone, or somebody waits for it: who may write is another, and nothing else.
+    DraftChanged,
     /// Something else changed that a waiting call or a viewer may care about.
     Changed,
 }
@@ -552,6 +554,7 @@ impl Session {
         let mut run = Run::new(id, who.clone(), text, expected, self.end, now);
         run.blank = blank;
         run.beside = self.parked().map(|draft| draft.who.label.clone());
+        self.stand_aside_for_this();
         if let Some(after) = kill_after {
             run.end_at(now + after);
         }

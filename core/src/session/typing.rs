@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Accepted, Doubt, Session, Stage};
+use super::{Accepted, Doubt, Effect, Session, Stage};
 use crate::evidence::{Kind, Step};
 use crate::gate;
 use crate::names::{InputKind, Principal, Role};
@@ -42,7 +42,11 @@ impl Session {
         let sends_line = gate::sends_line(&keys);
         let is_taken = self.a_program_takes(&keys);
         self.typed_ahead = !at_prompt && !gate::leaves_nothing(&keys) && !is_taken;
+        let had_draft = self.gate.draft().is_some();
         self.gate.note_keys(now, who, &real);
+        if had_draft != self.gate.draft().is_some() {
+            self.effects.push_back(Effect::DraftChanged);
+        }
         self.last_typist = Some(who.clone());
         if sends_line {
             self.kept.at_prompt = false;

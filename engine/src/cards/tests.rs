@@ -1,6 +1,7 @@
 use cotty_core::names::Role;
 
 use super::*;
+use crate::diary::Diary;
 
 fn cards() -> (tempfile::TempDir, Cards) {
     let folder = tempfile::tempdir().unwrap();
@@ -200,7 +201,7 @@ async fn a_shared_card_is_of_each_that_waits_for_it() {
 async fn an_attempt_is_tried_again_with_what_is_new_only_and_by_no_agent_where_a_person_began_it() {
     let (_folder, cards) = cards();
     let agent = attempt("a", Role::Agent);
-    let began = cards.begin(&agent, Brought::from([1, 2]));
+    let began = cards.begin(&agent, Brought::from([1, 2]), Diary::none());
     let takes = |who: &Principal, brought: &[u64]| {
         cards.takes("web1", who, &brought.iter().copied().collect::<Brought>())
     };
@@ -211,6 +212,6 @@ async fn an_attempt_is_tried_again_with_what_is_new_only_and_by_no_agent_where_a
     assert!(!takes(&me(), &[1, 2, 3]) && takes(&me(), &[4]));
     drop(began);
     assert!(!takes(&me(), &[5]));
-    let _began = cards.begin(&attempt("pts/3", Role::Operator), Brought::from([1]));
+    let _began = cards.begin(&attempt("pts/3", Role::Operator), Brought::from([1]), Diary::none());
     assert!(!takes(&agent.who, &[2]) && takes(&me(), &[2]));
 }

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::{Attempt, Cards};
+use crate::diary::Diary;
 use crate::report::Caller;
 
 /// Whoever calls again has it tried again so often at most: each time is a login.
@@ -35,6 +36,8 @@ pub(super) struct Trying {
     who: Principal,
     tried: Brought,
     last: Option<Instant>,
+    /// Where what becomes of its cards is written down.
+    pub(super) diary: Diary,
 }
 
 /// An attempt that is under way, for as long as this lives.
@@ -66,9 +69,9 @@ fn number(file: &Path) -> Option<u64> {
 
 impl Cards {
     /// Says that an attempt to open a session has begun, and with what.
-    pub(crate) fn begin(&self, attempt: &Attempt, tried: Brought) -> UnderWay {
+    pub(crate) fn begin(&self, attempt: &Attempt, tried: Brought, diary: Diary) -> UnderWay {
         let again = Arc::new(Notify::new());
-        let trying = Trying { again: again.clone(), who: attempt.who.clone(), tried, last: None };
+        let trying = Trying { again: again.clone(), who: attempt.who.clone(), tried, last: None, diary };
         self.state().attempts.insert(attempt.session.clone(), trying);
         UnderWay { cards: self.clone(), session: attempt.session.clone(), again }
     }

@@ -18,6 +18,7 @@ use crate::asking::Person;
 use crate::attempt::Asks;
 use crate::cards::{self, Attempt};
 use crate::clock;
+use crate::diary::Diary;
 use crate::handle::{Identity, SessionHandle};
 use crate::hosts::Resolved;
 use crate::hosts::workspace::shorter;
@@ -354,6 +355,8 @@ impl Hub {
         let settings = resolved.settings.clone();
         let settings =
             person.map_or_else(|| settings.clone(), |it| it.hears(&resolved.typed, settings.clone()));
+        let diary = Diary::of(Arc::clone(&self.0.store), planned.row.id.clone(), caller.principal.clone());
+        let settings = diary.follows(settings);
         let lease = Arc::new(self.0.pools.lease(&resolved.identity, settings));
         let attempt = Attempt {
             session: planned.row.name.clone(),
@@ -361,7 +364,7 @@ impl Hub {
             who: caller.principal.clone(),
         };
         let brought = cards::brought(caller, &resolved.settings);
-        let asks = Asks::new(self.0.cards.clone(), self.0.safe.clone(), attempt, brought);
+        let asks = Asks::new(self.0.cards.clone(), self.0.safe.clone(), attempt, brought, diary);
         let coming =
             remote::coming(Arc::clone(&lease), resolved.clone(), planned.open, person.cloned(), asks);
         let session = Session::connecting(opening::plan_of(&planned.row), clock::now());

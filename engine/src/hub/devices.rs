@@ -1,5 +1,6 @@
 //! The hosts that the configuration names, and what is open on them. No packet is sent for it, and no program started.
 
+use cotty_core::refusal::Refusal;
 use cotty_core::target::Target;
 
 use super::Hub;
@@ -40,6 +41,17 @@ impl Hub {
             device,
         };
         self.0.hosts.devices(caller).into_iter().map(status).collect()
+    }
+
+    /// Returns the other names that a caller may open, as ssh's configuration spells them out, each with its sessions.
+    ///
+    /// # Errors
+    ///
+    /// Says why that configuration cannot be read.
+    pub async fn names(&self, caller: &Caller) -> Result<Vec<(String, Vec<String>)>, Refusal> {
+        let open = self.open_on_devices();
+        let on = |name: &str| open.iter().filter(|it| it.0 == name).map(|it| it.1.clone()).collect();
+        Ok(self.0.hosts.spelled_out(caller).await?.into_iter().map(|it| (it.clone(), on(&it))).collect())
     }
 
     /// The names that sessions on hosts were opened by, each with its session.

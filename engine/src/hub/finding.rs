@@ -11,7 +11,7 @@ use cotty_core::veil::Veil;
 use super::Hub;
 use super::connecting::Wanted;
 use crate::handle::SessionHandle;
-use crate::report::{Caller, Connect, RunReport, SessionStatus, Stretch, Waited, Which};
+use crate::report::{Caller, Connect, RunReport, RunState, SessionStatus, Stretch, Waited, Which};
 use crate::reports;
 use crate::request::Request;
 use crate::store::{RunRow, SessionRow};
@@ -237,6 +237,29 @@ impl Hub {
             (None, None) => self.row_by_id(session_id)?.map(|it| it.target),
         };
         Ok(target.as_deref().and_then(veils::of_target))
+    }
+
+    /// Returns what is said of a command as it may be said where its host is hidden. What it was is the caller's own word.
+    ///
+    /// # Errors
+    ///
+    /// Says that the store could not be read.
+    pub fn veiled(&self, report: RunReport) -> Result<RunReport, Refusal> {
+        let Some(veil) = self.veil_of(&report.output.session_id)? else { return Ok(report) };
+        let say = |text: String| veil.all_in(&text);
+        let state = match report.state {
+            RunState::Lost { reason } => RunState::Lost { reason: say(reason) },
+            RunState::Unknown { why } => RunState::Unknown { why: say(why) },
+            state => state,
+        };
+        Ok(RunReport {
+            state,
+            cwd: report.cwd.map(say),
+            asks: report.asks.map(say),
+            notes: report.notes.into_iter().map(say).collect(),
+            survivors: report.survivors.into_iter().map(say).collect(),
+            ..report
+        })
     }
 
     pub(super) async fn id_of(&self, which: &Which) -> Result<String, Refusal> {

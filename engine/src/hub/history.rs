@@ -4,6 +4,7 @@ use cotty_core::refusal::Refusal;
 
 use super::Hub;
 use crate::report::{Caller, HistoryEntry, HistoryKind, Which};
+use crate::veils;
 
 impl Hub {
     /// Returns who did what in a session, the newest entries, oldest first.
@@ -30,7 +31,8 @@ impl Hub {
                 what: if event.kind == "typed" {
                     HistoryKind::Typed(event.text)
                 } else {
-                    HistoryKind::Noted(event.text)
+                    // Our own words, in which a host may be named.
+                    HistoryKind::Noted(veils::own(&event.text).into_owned())
                 },
             })
             .collect();

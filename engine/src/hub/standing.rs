@@ -9,6 +9,7 @@ use crate::pools::stage_words;
 use crate::pools::{Attempt, Outcome};
 use crate::report::{Caller, HostStatus, SessionState, Standing, Which};
 use crate::request::Request;
+use crate::veils;
 
 impl Hub {
     /// Returns how a session stands or, for a host that is named, how that does. No host is asked.
@@ -35,6 +36,7 @@ impl Hub {
         {
             status.fixes.extend(hosts::fix_of_attempt(&status.address, *stage));
         }
+        let veil = veils::of_target(&status.target);
         status.attempt = attempt.map(|attempt| {
             let stage = stage_words(attempt.stage);
             let words = match attempt.outcome {
@@ -42,9 +44,13 @@ impl Hub {
                 Outcome::Connected => "connected".to_owned(),
                 Outcome::Failed(why) => format!("failed while {stage}: {why}"),
             };
-            (words, attempt.at)
+            // In its own words a failure names the account.
+            (veil.as_ref().map_or(words.clone(), |it| it.all_in(&words)), attempt.at)
         });
-        Ok(status)
+        Ok(match &veil {
+            Some(veil) => status.said(|it| veil.host_in(it)),
+            None => status,
+        })
     }
 
     async fn sessions_at(&self, identity: &String) -> Vec<(String, SessionState)> {

@@ -15,7 +15,8 @@ use super::Hub;
 use crate::attempt;
 use crate::hosts::{self, Resolved};
 use crate::pools::stage_words;
-use crate::report::{Caller, TestStep, Tested};
+use crate::report::{Caller, HostStatus, TestStep, Tested};
+use crate::veils;
 
 /// How far to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +64,12 @@ impl Hub {
         fixes.retain(|it| seen.insert(it.clone()));
         let failure = error.map(|it| refused(&resolved, &it));
         let logged_in = (depth == Depth::Login).then_some(failure.is_none());
+        let status = HostStatus { fixes, ..status };
+        let status = match veils::of_target(&resolved.typed) {
+            Some(veil) => status.said(|it| veil.host_in(it)),
+            None => status,
+        };
+        let fixes = status.fixes.clone();
         Ok(Tested { status, steps, logged_in, failure, fixes })
     }
 }

@@ -11,6 +11,8 @@ pub struct Holds {
     pub run: Option<(RunId, Principal)>,
     /// Whose unsent line stands at the prompt.
     pub draft: Option<Principal>,
+    /// The agent that was refused for that line.
+    pub awaited_by: Option<Principal>,
     /// Whose line is put aside.
     pub parked: Option<Principal>,
     /// The person who has taken the pen, and how long they still have it.

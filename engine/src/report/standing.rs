@@ -37,6 +37,22 @@ pub struct HostStatus {
     pub fixes: Vec<String>,
 }
 
+impl HostStatus {
+    /// Returns the same, with the words that name the host as they may be said.
+    pub(crate) fn said(self, say: impl Fn(&str) -> String) -> Self {
+        let all = |texts: Vec<String>| texts.iter().map(|it| say(it)).collect();
+        Self {
+            account: say(&self.account),
+            address: say(&self.address),
+            engine: say(&self.engine),
+            known_hosts: all(self.known_hosts),
+            notes: all(self.notes),
+            fixes: all(self.fixes),
+            ..self
+        }
+    }
+}
+
 /// The answer to a question about a target.
 #[derive(Clone, Debug)]
 pub enum Standing {

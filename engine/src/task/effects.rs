@@ -10,7 +10,6 @@ use super::pen::Exactly;
 use super::{IN_FLIGHT_BYTES_MAX, Owner};
 use crate::clock;
 use crate::opening::{PEN_FELL, random_hex};
-use crate::report::SessionState;
 use crate::seats::ViewEvent;
 use crate::store::RunRow;
 
@@ -82,6 +81,7 @@ impl Owner {
                 self.warn(format!("the unsent line of {whose} is gone with the shell that it stood in"));
             }
             Effect::Settled(id) => self.keep_settled(id),
+            Effect::DraftChanged => self.viewers.tell(&self.present_gate()),
             Effect::Changed => self.tell_change(),
         }
     }
@@ -158,11 +158,11 @@ impl Owner {
 
     /// Returns what a viewer must know beside the screen.
     pub(super) fn present_state(&self) -> [ViewEvent; 2] {
-        let state: SessionState = self.state();
-        [
-            ViewEvent::Gate { mode: self.row.mode, pen: self.pen(), holds: self.holds() },
-            ViewEvent::State { state },
-        ]
+        [self.present_gate(), ViewEvent::State { state: self.state() }]
+    }
+
+    fn present_gate(&self) -> ViewEvent {
+        ViewEvent::Gate { mode: self.row.mode, pen: self.pen(), holds: self.holds() }
     }
 
     /// Hands inputs to the holder, no more than it takes without refusing.

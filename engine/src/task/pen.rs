@@ -31,6 +31,14 @@ impl Owner {
         let said = match order {
             PenOrder::Release if self.session.release_pen(who) => "released the pen".to_owned(),
             PenOrder::Release => return Ok(()),
+            PenOrder::PutAside => {
+                self.session.put_aside(now, who)?;
+                "put their unsent line aside".to_owned()
+            }
+            PenOrder::PutBack => {
+                self.session.want_back(now, who)?;
+                "wants their unsent line back".to_owned()
+            }
             PenOrder::Take | PenOrder::TakeOver => {
                 if order == PenOrder::Take {
                     self.session.gate().admit_human(now, who, b" ", &self.row.name)?;

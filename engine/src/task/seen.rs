@@ -165,6 +165,7 @@ impl Owner {
         Holds {
             run: gate.pen().and_then(|id| Some((id, self.session.run(id)?.who.clone()))),
             draft: gate.draft().map(|it| it.who.clone()),
+            awaited_by: gate.draft().and_then(|it| it.awaited_by.clone()),
             parked: self.session.parked().map(|it| it.who.clone()),
             taken: gate.taken().map(|it| (it.who.clone(), left(it))),
         }
@@ -178,6 +179,7 @@ impl Owner {
             target: row.target.clone(),
             account: row.account.clone(),
             health: self.health(),
+            silent: self.silent_since().map(clock::since),
             label: row.label.clone(),
             is_default: row.is_default,
             state: self.state(),
@@ -201,16 +203,20 @@ impl Owner {
         }
     }
 
+    /// Returns since when its host gives no sign of life, while one is due.
+    fn silent_since(&self) -> Option<std::time::Instant> {
+        self.way.as_ref()?.pulse.as_ref()?.silent_since()
+    }
+
     /// Tells how well the session can be reached.
     pub(super) fn health(&self) -> Health {
         let (way, account) = (self.way.as_ref(), self.row.account.as_deref().unwrap_or("its host"));
-        let silent = way.and_then(|way| way.pulse.as_ref()).and_then(|pulse| pulse.silent_since());
         let underway = way.filter(|way| way.pulse.is_none()).and_then(|way| way.lease.attempt());
         match crate::reports::health(&self.state()) {
             Health::Healthy => {}
             ended => return ended,
         }
-        if let Some(since) = silent {
+        if let Some(since) = self.silent_since() {
             let seconds = clock::since(since).as_secs();
             return Health::Degraded(format!("{account} has not answered for {seconds} s"));
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use cotty_core::names::{Principal, RunId};
+use cotty_core::names::{Principal, Role, RunId};
 use cotty_core::refusal::Refusal;
 use cotty_core::run::RunState;
 use regex::Regex;
@@ -276,6 +276,9 @@ impl Owner {
     /// Answers all whose time has come.
     pub(super) fn serve_waiters(&mut self, now: Instant) {
         let mut place = 0;
+        if self.session.is_draft_wanted() {
+            self.session.put_draft_back(now);
+        }
         while place < self.waiters.len() {
             if self.waiters[place].is_gone() {
                 self.waiters.remove(place);
@@ -411,7 +414,11 @@ impl Owner {
             Ok(run) => self.wait_on(Waiter::run(run, asked + order.wait, false, reply)),
             Err(refusal) => {
                 let deadline = asked + patience(&order, &refusal);
-                let parks = matches!(refusal, Refusal::DraftOnTheLine { .. }) && self.session.park_draft(now);
+                let is_draft = matches!(refusal, Refusal::DraftOnTheLine { .. });
+                if is_draft && who.role == Role::Agent {
+                    self.session.note_awaited(&who);
+                }
+                let parks = is_draft && self.session.park_draft(now);
                 if deadline <= now || !(parks || self.may_pass(&refusal)) {
                     return drop(reply.send(Err(refusal)));
                 }

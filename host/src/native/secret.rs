@@ -1,14 +1,15 @@
 //! Secrets, and how a person is asked for one.
 
 use std::fmt;
-use std::fs;
+use std::fs::File;
 use std::future::Future;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 
+use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
 pub mod command;
@@ -90,8 +91,11 @@ impl Secret {
     pub fn of_file(file: &Path) -> Result<Self, String> {
         let shown = file.display();
         let unreadable = |error: io::Error| format!("{shown} cannot be read: {error}");
-        // A pipe would be waited for, and so is not even opened.
-        let about = fs::metadata(file).map_err(unreadable)?;
+        // Looked at is what is read, and no pipe is waited for.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(file, flags, Mode::empty());
+        let mut opened = File::from(opened.map_err(|error| unreadable(error.into()))?);
+        let about = opened.metadata().map_err(unreadable)?;
         if !about.is_file() || about.len() > FILE_BYTES_MAX {
             return Err(format!("{shown} is no file of at most 64 KiB"));
         }
@@ -99,7 +103,10 @@ impl Secret {
         if about.mode() & 0o077 != 0 && about.uid() == rustix::process::geteuid().as_raw() {
             return Err(format!("{shown} may be read by others; chmod 600 it"));
         }
-        let bytes = Zeroizing::new(fs::read(file).map_err(unreadable)?);
+        // It has its size from the start, and one byte more: one that grew would leave copies behind.
+        let size = usize::try_from(about.len()).unwrap_or_default();
+        let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
+        opened.by_ref().take(FILE_BYTES_MAX).read_to_end(&mut bytes).map_err(unreadable)?;
         let line = bytes.split(|it| *it == b'\n').next().unwrap_or_default();
         let line = std::str::from_utf8(line).map_err(|_| format!("{shown} is not UTF-8"))?;
         match line.trim_end_matches('\r') {
@@ -143,6 +150,8 @@ fn is_direction(it: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
@@ -169,6 +178,10 @@ mod tests {
             assert!(words.contains(why) && !words.contains("hunter2"), "{words}");
         }
         assert!(Secret::of_file(scratch.path()).unwrap_err().contains("no file"));
+        // Nobody writes to it: whoever waited for that would wait for ever.
+        let pipe = scratch.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        assert!(Secret::of_file(&pipe).unwrap_err().contains("no file"));
         assert!(Secret::of_file(&scratch.path().join("none")).unwrap_err().contains("cannot be read"));
     }
 

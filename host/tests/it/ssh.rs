@@ -20,6 +20,8 @@ mod isolated;
 
 mod hostile;
 
+mod unasked;
+
 mod asked;
 
 use std::sync::Arc;

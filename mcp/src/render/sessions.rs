@@ -5,10 +5,11 @@ use std::time::SystemTime;
 use cotty_engine::report::{
     ClosedSession, Connected, GivenUp, Health, How, RunSummary, SessionState, SessionStatus,
 };
+use cotty_engine::veils;
 use rmcp::model::CallToolResult;
 use serde_json::{Map, Value, json};
 
-use super::{Reply, finish, state, with_facts, words};
+use super::{Reply, finish, state, veiled, with_facts, words};
 use crate::arguments::CHARS_DEFAULT;
 
 /// How many characters of a command's text stand in a list.
@@ -22,7 +23,7 @@ const FRAME_CHARS: usize = 300;
 
 /// Replies to a session that was opened or found.
 #[must_use]
-pub fn connected(connected: &Connected) -> CallToolResult {
+pub fn connected(connected: &Connected, page: Option<String>) -> CallToolResult {
     let status = &connected.status;
     let session = words::name(&status.name);
     let how = match &connected.how {
@@ -48,7 +49,8 @@ pub fn connected(connected: &Connected) -> CallToolResult {
             format!(". Next: ssh_connect target={} name={session}", words::name(&status.target))
         }
     });
-    let foot = vec![format!("a person follows it with: {}", status.follow)];
+    let page = page.map(|it| format!(", or in a browser at {it} (show the person this address)"));
+    let foot = vec![format!("a person follows it with: {}{}", status.follow, page.unwrap_or_default())];
     let unwell = matches!(status.health, Health::Degraded(_)).then(|| plain(&health(status)));
     let told = connected.instead.iter().chain(&connected.notes).chain(&status.warnings);
     let notes = told.cloned().chain(unwell).collect();
@@ -154,7 +156,7 @@ pub fn no_commands() -> CallToolResult {
 }
 
 /// Lays a list out until its text and its data together fill a reply, and says how many are left.
-fn list(
+pub(super) fn list(
     key: &str,
     first: String,
     entries: impl Iterator<Item = (String, Value)>,
@@ -238,7 +240,14 @@ fn facts(status: &SessionStatus, detail: bool, now: SystemTime) -> Map<String, V
         put("follow", json!(status.follow));
         put("next_offset", json!(status.next_offset.to_string()));
     }
-    facts
+    // Each by its own name: a list has sessions on several hosts.
+    match veils::of_target(&status.target) {
+        Some(veil) => {
+            let said = |it| veiled::strings(it, &|text| veil.all_in(text));
+            facts.into_iter().map(|(name, value)| (name, said(value))).collect()
+        }
+        None => facts,
+    }
 }
 
 fn health(status: &SessionStatus) -> Value {

@@ -39,7 +39,8 @@ fn session(text: &str) -> Option<&str> {
     head.split([' ', ']']).next()
 }
 
-fn strings(value: Value, say: &impl Fn(&str) -> String) -> Value {
+/// Replaces the texts in a value; its names stay.
+pub(super) fn strings(value: Value, say: &impl Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => Value::String(say(&text)),
         Value::Array(list) => list.into_iter().map(|it| strings(it, say)).collect(),

@@ -56,7 +56,8 @@ pub async fn call(call: &Call, mut arguments: Arguments) -> Result<CallToolResul
         wait: arguments.wait(),
     };
     let connected = call.hub.connect(&call.caller, order).await?;
-    Ok(sessions::connected(&connected))
+    let page = call.page(&connected.status.name);
+    Ok(sessions::connected(&connected, page))
 }
 
 /// A size too large for the type is as good as the largest: the engine clamps it and says so.

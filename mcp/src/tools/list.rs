@@ -2,12 +2,14 @@
 
 use cotty_core::refusal::Refusal;
 use cotty_core::sieve::{Field, Sieve};
+use cotty_engine::hub::devices::DeviceStatus;
 use cotty_engine::report::Which;
 use rmcp::model::CallToolResult;
 
 use super::Definition;
 use crate::arguments::{Arguments, Kind, Param};
 use crate::call::Call;
+use crate::render::named::{self, Host};
 use crate::render::{self, sessions};
 
 /// How many commands are listed.
@@ -20,8 +22,8 @@ pub static DEFINITION: Definition = Definition {
     name: "ssh_list",
     title: "List sessions",
     description: "List SSH and local terminal sessions with state, directory and people there, closed ones \
-                  whose output is kept, or commands that ran with their handles. Finds work again after a \
-                  restart.",
+                  whose output is kept, hosts that may be opened, or commands that ran with their handles. \
+                  Finds work again after a restart.",
     read_only: true,
     destructive: false,
     idempotent: true,
@@ -29,7 +31,7 @@ pub static DEFINITION: Definition = Definition {
     always_load: false,
     long_results: false,
     params: &[
-        Param::optional("kind", Kind::Choice(&["sessions", "commands"]), "Default sessions"),
+        Param::optional("kind", Kind::Choice(&["sessions", "hosts", "commands"]), "Default sessions"),
         Param::optional("filter", Kind::Text, "Words in it, as state:lost tag:eu"),
         Param::optional("detail", Kind::Boolean, "All facts"),
     ],
@@ -48,8 +50,12 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
             runs.into_iter().filter(|it| has(&filter, &[&it.session, &it.command, &it.run.to_string()]));
         return Ok(sessions::commands(&runs.take(COMMANDS_MAX).collect::<Vec<_>>()));
     }
-    let mut all = call.hub.list(&call.caller).await?;
     let (devices, sieve) = (call.hub.devices(&call.caller), Sieve::of(&filter));
+    if arguments.text("kind") == Some("hosts") {
+        let hosts = all_hosts(devices, call.hub.names(&call.caller).await?);
+        return Ok(named::listed(hosts.iter().filter(|it| sieve.admits(&it.facts()))));
+    }
+    let mut all = call.hub.list(&call.caller).await?;
     all.retain(|it| {
         let state = render::state::session(&it.state);
         let mut facts = vec![
@@ -65,6 +71,12 @@ pub async fn call(call: &Call, arguments: Arguments) -> Result<CallToolResult, R
         sieve.admits(&facts)
     });
     Ok(sessions::listed(&all, arguments.boolean("detail").unwrap_or(false)))
+}
+
+/// The devices, and then what only ssh's configuration names.
+fn all_hosts(devices: Vec<DeviceStatus>, names: Vec<(String, Vec<String>)>) -> Vec<Host> {
+    let named = names.into_iter().map(|(name, sessions)| Host { name, sessions, ..Host::default() });
+    devices.into_iter().map(Host::from).chain(named).collect()
 }
 
 fn has(filter: &str, texts: &[&str]) -> bool {

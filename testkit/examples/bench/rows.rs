@@ -68,7 +68,7 @@ const fn row(
 }
 
 /// All rows. BENCHMARKS.md says in words what floor and ours are.
-pub const ROWS: [Row; 26] = [
+pub const ROWS: [Row; 27] = [
     row("start", "cotty mcp: initialize", Seconds, Difference(0.001), time::start),
     row("first", "the first ssh_run true, with daemon start", Seconds, Figure(0.050), time::first),
     row("call", "ssh_list, no sessions", Seconds, Nothing, time::call),
@@ -83,6 +83,7 @@ pub const ROWS: [Row; 26] = [
     row("idle", "daemon and holder, one session", Bytes, Figure(15e6), memory::idle),
     row("sessions", "one of 50 sessions with 1,000 lines", Bytes, Figure(0.25 * MIB), memory::sessions),
     row("ssh-first", "ssh_run true, no connection open", Seconds, Ratio(0.75), ssh::connect),
+    row("ssh-connect", "ssh_run isolated true, no connection open", Seconds, Ratio(1.15), ssh::connect_alone),
     row("ssh-command", "ssh_run true over SSH", Seconds, Difference(0.000_25), ssh::command),
     row("ssh-flood", "ssh_run cat 72MB over SSH", Seconds, Ratio(1.15), ssh::flood),
     row("ssh-growth", "the same: memory at its peak", Bytes, Figure(16.0 * MIB), ssh::growth),

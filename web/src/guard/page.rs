@@ -153,7 +153,9 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 /// A loopback name or literal, with any port.
 fn is_ours(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[').and_then(|it| it.split_once(']')) {
-        Some((inner, rest)) => (inner, rest.strip_prefix(':')),
+        Some((inner, "")) => (inner, None),
+        // What stands behind an address is its port and nothing else.
+        Some((inner, rest)) => (inner, Some(rest.strip_prefix(':').unwrap_or_default())),
         None => host.rsplit_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
     };
     if port.is_some_and(|it| it.parse::<u16>().is_err()) {
@@ -219,6 +221,9 @@ mod tests {
             "localhost:99999",
             "0.0.0.0:80",
             "[::]:80",
+            "[::1].evil.example",
+            "[::1]80",
+            "[::1]evil.example:80",
             "10.0.0.1",
         ] {
             assert!(!is_ours(bad), "{bad}");

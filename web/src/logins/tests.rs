@@ -167,3 +167,35 @@ fn wrong_credentials_are_told_of_once_in_a_while_with_their_number() {
     logins.table().wrong.0 = Instant::now().checked_sub(WRONG_TOLD_EVERY);
     assert_eq!(logins.shown_wrong(), Some(11));
 }
+
+#[test]
+fn what_the_disk_would_not_take_is_no_login_that_nobody_can_use() {
+    let house = Arc::new(Paper::default());
+    let logins = Logins::open(house.clone());
+    house.1.store(true, Ordering::Relaxed);
+    assert!(logins.make(Kind::Program, wanted(Grant::Agent)).is_err());
+    assert!(logins.list().is_empty());
+    house.1.store(false, Ordering::Relaxed);
+    assert_eq!(logins.make(Kind::Program, wanted(Grant::Agent)).unwrap().1.id, "t2");
+}
+
+#[test]
+fn a_clock_that_jumps_lets_nobody_in_for_longer_than_they_were_let_in() {
+    let logins = Logins::open(Arc::new(Paper::default()));
+    let now = SystemTime::now();
+    let hour = Duration::from_secs(3600);
+    let token = Wanted { expires_at: Some(now + hour), ..wanted(Grant::Agent) };
+    let (_, token) = logins.make(Kind::Program, token).unwrap();
+    let (_, browser) = logins.make(Kind::Browser, wanted(Grant::Operator)).unwrap();
+    for (at, token_left, browser_left) in [
+        (now - hour * 24 * 365, true, true),
+        (now + hour - Duration::from_secs(60), true, true),
+        (now + hour, false, true),
+        (now + IDLE_MAX + hour, false, false),
+        (UNIX_EPOCH, true, true),
+        (now + hour * 24 * 365 * 200, false, false),
+    ] {
+        assert_eq!(token.left(at).is_some(), token_left, "{at:?}");
+        assert_eq!(browser.left(at).is_some(), browser_left, "{at:?}");
+    }
+}

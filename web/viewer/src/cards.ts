@@ -25,7 +25,8 @@ interface Drawn {
 
 /** What the cards ask of their page. */
 export interface Table {
-  readonly session: string;
+  /** Its name, which may be another later. */
+  readonly session: () => string;
   readonly role: string;
   speak(said: string, at_once: boolean): void;
   /** Another card is open, or none is. */
@@ -43,6 +44,7 @@ export class Cards {
   private ended: EndedCard[] = [];
   private swallowed = 0;
   private told: string | undefined;
+  private readonly noted = new Set<string>();
 
   constructor(private readonly table: Table) {
     // Before any of ours or of the browser's: what was meant for the terminal a moment ago does nothing here.
@@ -71,9 +73,14 @@ export class Cards {
   /** Takes what the daemon tells. */
   heard(cards: Card[], ended: EndedCard[]): void {
     const got_at = performance.now();
-    this.mine = cards.filter((it) => it.session === this.table.session).map((it) => ({ ...it, ends: got_at + it.left_ms }));
+    this.mine = cards.filter((it) => it.session === this.table.session()).map((it) => ({ ...it, ends: got_at + it.left_ms }));
     this.others = cards.length - this.mine.length;
     this.ended = ended;
+    // Also of one that waits behind what the person has before them.
+    for (const it of this.mine) {
+      if (!this.noted.has(it.id)) notify(it, this.table.session());
+      this.noted.add(it.id);
+    }
     this.draw();
   }
 
@@ -112,8 +119,7 @@ export class Cards {
     this.element.replaceChildren(...(this.drawn ? [this.drawn.element, this.more] : []));
     if (!card || this.told === card.id) return;
     this.told = card.id;
-    this.table.speak(say("spoken_card", { title: title(card), name: this.table.session }), true);
-    notify(card, this.table.session);
+    this.table.speak(say("spoken_card", { title: title(card), name: this.table.session() }), true);
   }
 
   private outcome(card: Card): string {
@@ -242,7 +248,7 @@ export class Cards {
   }
 
   private async send(drawn: Drawn, answer: string | undefined): Promise<void> {
-    const sent = settle(drawn.card.id, this.table.session, answer);
+    const sent = settle(drawn.card.id, this.table.session(), answer);
     wipe(drawn);
     try {
       await sent;

@@ -13,7 +13,7 @@ const NAMES_MAX = 5;
 
 const ACTS = {
   take: "take_the_pen", take_over: "take_over", release: "release", interrupt: "interrupt", try_now: "try_now", back: "back_to_now", new_shell: "open_new_shell",
-  answer: "answer", compare: "compare", stop_opening: "stop_opening",
+  answer: "answer", compare: "compare", stop_opening: "stop_opening", park: "park_it", put_back: "put_it_back", reload: "reload",
 } as const;
 
 /** Draws the bar: its sentence, or the message that has its place. */
@@ -25,7 +25,8 @@ export function draw_pen(pen: HTMLElement, said: Bar, message: Message | undefin
     class: it.primary ? "primary" : "", ...(it.hint ? { title: it.hint } : {}), "data-act": it.act, onclick: () => does(it.act),
   }, say(ACTS[it.act])));
   const soft = said.soft ? h("span", { class: "soft" }, said.soft) : null;
-  put(pen, said.actor, said.attention, [h("b", {}, said.said), soft], to, buttons);
+  const aside = said.aside ? [h("span", { class: "aside quiet" }, said.aside)] : [];
+  put(pen, said.actor, said.attention, [h("b", {}, said.said), soft], to, [...aside, ...buttons]);
 }
 
 /** Draws what has the place of the sentence. */

@@ -24,6 +24,9 @@ export class HomePage {
   private readonly trouble = h("p", { class: "trouble", role: "alert" });
   /** What was asked for and not done; it stays, unlike a trouble that goes by. */
   private readonly undone = h("p", { class: "trouble", role: "alert" });
+  private readonly finder = h("input", { class: "field", type: "text", placeholder: say("find"), "aria-label": say("find"), autocomplete: "off", spellcheck: "false" });
+  private readonly target = h("input", { class: "field", type: "text", placeholder: say("device_or_host"), "aria-label": say("device_or_host"), autocomplete: "off", autocapitalize: "none", spellcheck: "false" });
+  private readonly offered = h("div");
   private readonly lines = new Map<string, string>();
   private sessions: Session[] = [];
   private cards: Card[] = [];
@@ -34,9 +37,15 @@ export class HomePage {
 
   constructor(private readonly me: Me) {
     document.body.replaceChildren(h("div", { class: `home${governs(me.role) ? "" : " no-openers"}` },
-      h("header", { class: "top" }, h("span", { class: "word" }, "cotty"), h("span", { class: "soft" }, me.instance), h("span", { class: "grow" }),
+      h("header", { class: "top" }, h("span", { class: "word" }, "cotty"), h("span", { class: "soft" }, me.instance), h("span", { class: "rule" }), this.finder, h("span", { class: "grow" }),
         h("button", { class: "bare", onclick: () => void log_out(false).then((why) => why && fill(this.undone, why)) }, say("log_out"))),
       this.list, governs(me.role) ? this.openers : null));
+    this.openers.append(h("h2", {}, say("open_a_session")), this.target, this.offered);
+    this.finder.addEventListener("input", () => this.draw());
+    this.target.addEventListener("keydown", (event) => {
+      const target = this.target.value.trim();
+      if (event.key === "Enter" && target) void this.open(target);
+    });
     addEventListener("keydown", (event) => {
       if (event.key === "Enter" && event.target === document.body && governs(me.role)) void this.open("local");
     });
@@ -87,15 +96,17 @@ export class HomePage {
 
   private draw(): void {
     const asking = this.sessions.filter((it) => !over(it) && waits(it));
-    const open = this.sessions.filter((it) => !over(it));
-    const closed = this.sessions.filter(over).reverse().slice(0, 20);
+    const wanted = this.finder.value.trim().toLowerCase();
+    const found = this.sessions.filter((it) => [it.name, it.target, it.account, it.label, it.cwd, it.running?.command].some((said) => said?.toLowerCase().includes(wanted)));
+    const open = found.filter((it) => !over(it));
+    const closed = found.filter(over).reverse().slice(0, 20);
     const waiting = asking.length + this.cards.length;
     document.title = waiting ? `(${waiting}) cotty` : "cotty";
     const section = (word: string, ...rows: HTMLElement[]) => rows.length ? h("section", {}, h("h2", {}, word), ...rows) : null;
-    const empty = say(governs(this.me.role) ? "home_empty" : "home_empty_watching");
+    const empty = wanted ? say("find_none", { what: wanted.slice(0, 40) }) : say(governs(this.me.role) ? "home_empty" : "home_empty_watching");
     fill(this.list, this.undone, this.trouble,
       waiting ? h("section", {}, h("h2", {}, say("waiting_for_you")), h("div", { class: "asks" }, ...this.cards.map((it) => this.card(it)), ...asking.map((it) => this.asks(it)))) : null,
-      section(say("open_now"), ...open.map((it) => this.row(it))), open.length ? null : h("p", { class: "empty" }, empty),
+      section(say("open_now"), ...open.map((it) => this.row(it))), open.length || (wanted && closed.length) ? null : h("p", { class: "empty" }, empty),
       section(say("closed"), ...closed.map((it) => this.row(it))));
     this.draw_openers();
   }
@@ -154,8 +165,7 @@ export class HomePage {
   private draw_openers(): void {
     const entry = (kind: "shell" | "device", name: string, sub: string, target: string, key?: string) => h("li", {},
       h("button", { class: "opener", onclick: () => void this.open(target) }, icon(kind), h("div", {}, remote(name, ""), h("small", { class: "mono" }, remote(sub))), key ? h("kbd", {}, key) : null));
-    fill(this.openers, h("h2", {}, say("open_a_session")),
-      h("ul", {}, entry("shell", say("local_shell"), "", "local", "Enter")),
+    fill(this.offered, h("ul", {}, entry("shell", say("local_shell"), "", "local", "Enter")),
       this.devices.length ? h("h3", {}, say("devices")) : null,
       h("ul", {}, ...this.devices.map((it) => entry("device", it.name, `${it.user ? `${it.user}@` : ""}${it.host}`, it.name))),
       this.opening ? h("p", { class: "opening-note", role: "status" }, remote(this.opening, "")) : null);

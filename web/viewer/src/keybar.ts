@@ -27,6 +27,7 @@ export class KeyBar {
   constructor(
     private readonly type: (keys: string) => void,
     private readonly paste: (text: string) => void,
+    private readonly search: () => void,
     private readonly field: () => HTMLElement | undefined,
   ) {
     const upper = h("div", { class: "keys-row" });
@@ -53,8 +54,9 @@ export class KeyBar {
     this.kind = kind;
     const keys = BY_KIND[kind] ?? (kind === "running" ? RUNNING : PLAIN);
     const paste = h("button", { "aria-label": say("paste"), onclick: () => void navigator.clipboard.readText().then(this.paste) }, icon("paste"));
-    const keyboard = h("button", { "aria-label": "Keyboard", onclick: () => this.field()?.focus() }, icon("keyboard"));
-    this.lower.replaceChildren(...keys.map(([word, typed]) => this.key(word, typed)), paste, keyboard);
+    const search = h("button", { "aria-label": say("search"), onclick: () => this.search() }, icon("search"));
+    const keyboard = h("button", { "aria-label": say("keyboard"), onclick: () => this.field()?.focus() }, icon("keyboard"));
+    this.lower.replaceChildren(...keys.map(([word, typed]) => this.key(word, typed)), paste, search, keyboard);
   }
 
   private key(word: string, keys: string): HTMLElement {

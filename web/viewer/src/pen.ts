@@ -2,6 +2,7 @@
 
 import { clock } from "./dom";
 import type { Actor } from "./dom";
+import { UNSEEN_MS } from "./cut";
 import { governs, writes } from "./wire";
 import type { Holds, Who } from "./wire";
 import { needs, say } from "./words";
@@ -23,13 +24,17 @@ export interface Known {
   tries: number;
   next_try: number;
   lines_up: number;
+  /** Its host gives no sign of life since then, on this page's clock. */
+  silent: { host: string; since: number } | undefined;
   /** The card that waits for a person here: who asks, what it is, and whether it is before their eyes. */
   card: { who: string; title: string; key: boolean; open: boolean; focus: boolean } | undefined;
+  /** The daemon has a newer page than this one. */
+  is_old?: boolean;
   /** Its terminal is still to come. */
   coming: boolean;
 }
 
-export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell" | "answer" | "compare" | "stop_opening";
+export type Act = "take" | "take_over" | "release" | "interrupt" | "try_now" | "back" | "new_shell" | "answer" | "compare" | "stop_opening" | "park" | "put_back" | "reload";
 
 /** What the bar says. */
 export interface Bar {
@@ -38,13 +43,16 @@ export interface Bar {
   said: string;
   soft?: string | undefined;
   keys: string;
+  /** What stands beside the buttons. */
+  aside?: string;
   acts: { act: Act; primary?: boolean; hint?: string }[];
 }
 
 const NOWHERE = () => say("keys_none");
 
 export function bar(known: Known, now: number): Bar {
-  return over(known) ?? away(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
+  const made = over(known) ?? away(known, now) ?? silent(known, now) ?? reading(known) ?? asked(known) ?? waits(known, now) ?? held(known, now);
+  return known.is_old ? { ...made, aside: made.aside ?? say("new_build"), acts: [{ act: "reload", hint: say("new_build") }, ...made.acts] } : made;
 }
 
 function over(known: Known): Bar | undefined {
@@ -58,11 +66,18 @@ function over(known: Known): Bar | undefined {
 }
 
 function away(known: Known, now: number): Bar | undefined {
-  if (known.lost_at === undefined || known.live || now - known.lost_at < 2000) return undefined;
-  const time = new Date(known.lost_at).toLocaleTimeString();
-  const left = Math.max(0, Math.ceil((known.next_try - now) / 1000));
-  const soft = say("net_try", { n: known.tries, t: `${left} s` });
-  return { actor: "system", attention: false, said: say("reconnecting", { time }), soft, keys: NOWHERE(), acts: [{ act: "try_now" }] };
+  if (known.lost_at === undefined || known.live || now - known.lost_at < UNSEEN_MS) return undefined;
+  const soft = say("not_live_since", { time: new Date(known.lost_at).toLocaleTimeString([], { hour12: false }) });
+  const left = Math.ceil((known.next_try - now) / 1000);
+  const aside = left > 0 ? say("net_try", { n: known.tries, t: `${left} s` }) : say("net_trying");
+  return { actor: "system", attention: false, said: say("reconnecting"), soft, keys: NOWHERE(), aside, acts: [{ act: "try_now" }] };
+}
+
+/** The host of the session does not answer: nobody knows what becomes of a key. */
+function silent(known: Known, now: number): Bar | undefined {
+  if (!known.silent) return undefined;
+  const t = `${Math.max(0, Math.round((now - known.silent.since) / 1000))} s`;
+  return { actor: "system", attention: false, said: say("degraded", { host: known.silent.host, t }), keys: NOWHERE(), acts: [] };
 }
 
 function reading(known: Known): Bar | undefined {
@@ -85,7 +100,8 @@ function program(known: Known): string {
   return known.run?.id ?? known.shell;
 }
 
-function keys(known: Known): string {
+/** Where the keys of this window go. */
+export function keys(known: Known): string {
   if (!writes(known.role) || !known.live) return NOWHERE();
   if (known.mode === "agent-only") return say("keys_only_interrupt");
   const hidden = known.run?.state === "needs_input" && known.run.input === "secret";
@@ -138,11 +154,14 @@ function running(known: Known, now: number): Bar | undefined {
   if (!id || !by) return undefined;
   const made = (actor: Actor, said: string, soft: string | undefined, acts: Bar["acts"]): Bar => ({ actor, attention: false, said, soft, keys: keys(known), acts });
   if (by.role === "agent") {
+    if (parked && mine(known, parked)) {
+      const soft = say("pen_parked", { id });
+      return made("agent", say("pen_person", { who: by.label }), soft, [interrupt(id), { act: "put_back" }]);
+    }
     const acts = [interrupt(id), known.mode === "human-only"
       ? { act: "release" as const, primary: true }
       : { act: "take_over" as const, primary: true, hint: say("take_over_hint", { id }) }];
-    const said = parked && mine(known, parked) ? say("pen_parked", { who: by.label, id }) : say("pen_person", { who: by.label });
-    return made("agent", said, run_time(known, id, now), acts);
+    return made("agent", say("pen_person", { who: by.label }), run_time(known, id, now), acts);
   }
   if (mine(known, by)) return made("you", say("pen_your_run", { id, t: known.run ? clock(now - known.run.since) : "" }), undefined, [interrupt(id)]);
   return made("person", say("pen_person", { who: by.label }), run_time(known, id, now), [interrupt(id)]);
@@ -155,8 +174,16 @@ function closed(known: Known): Bar | undefined {
 }
 
 function drafted(known: Known): Bar | undefined {
-  const by = known.holds.draft;
+  const { draft: by, awaited_by, parked } = known.holds;
+  if (!by && parked && mine(known, parked)) {
+    const said = say("pen_parked_free");
+    return { actor: "you", attention: false, said, soft: say("agents_may_run"), keys: keys(known), acts: [{ act: "put_back" }] };
+  }
   if (!by) return undefined;
+  if (awaited_by && mine(known, by)) {
+    const said = say("pen_waits_draft", { who: awaited_by.label });
+    return { actor: "you", attention: false, said, keys: keys(known), acts: [{ act: "park", hint: say("park_hint") }] };
+  }
   if (by.role === "agent") return { actor: "agent", attention: false, said: say("pen_typing_other", { who: by.label }), keys: say("keys_same_line"), acts: [] };
   const own = mine(known, by);
   const said = own ? say("pen_typing") : say("pen_typing_other", { who: by.label });

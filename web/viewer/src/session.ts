@@ -5,10 +5,11 @@ import { fill, h, icon, remote } from "./dom";
 import { title } from "./asked";
 import { Cards } from "./cards";
 import { Chords } from "./chords";
+import { Cut, UNSEEN_MS } from "./cut";
 import { draw_pen, draw_presence } from "./frame";
-import type { Message } from "./frame";
 import { KeyBar } from "./keybar";
-import { bar } from "./pen";
+import { draw_opening, page_title } from "./opening";
+import { bar, keys as where_keys_go } from "./pen";
 import { draw_with_card } from "./renderer";
 import { Search } from "./search";
 import type { Act, Known } from "./pen";
@@ -18,77 +19,77 @@ import { is_phone, is_wide } from "./settings";
 import { Side } from "./side";
 import type { Seen } from "./side";
 import { Socket } from "./socket";
+import { Standing } from "./standing";
 import { Screen } from "./terminal";
+import { Told } from "./told";
+import { Typing } from "./typing";
 import { writes } from "./wire";
-import type { Evidence, Frame, FromServer, Holds, Me, Session } from "./wire";
-import { say, say_with } from "./words";
-
-/** A message takes the bar's place for this long. */
-const SAID_MS = 4000;
+import type { Frame, FromServer, Holds, Me, Session } from "./wire";
+import { say } from "./words";
 
 export class SessionPage {
-  private readonly known: Known;
-  private readonly screen: Screen;
-  private readonly socket: Socket;
+  readonly known: Known;
+  readonly screen: Screen;
+  readonly socket: Socket;
   private readonly side: Side;
   private readonly keybar: KeyBar;
   private readonly cards: Cards;
-  private readonly predicting: Predicting;
+  readonly predicting: Predicting;
+  private readonly typing = new Typing(this);
   private readonly search: Search;
   private readonly chords: Chords;
   private readonly opening = h("div", { class: "opening" });
   /** The card that the address names. */
   private wanted = /^#(q\d+)$/.exec(location.hash)?.[1];
   private readonly frame_element: HTMLElement;
+  private readonly heading = h("h1");
   private readonly address = h("span", { class: "addr mono" });
   private readonly presence = h("ul", { class: "presence", "aria-label": say("here_now") });
   private readonly pen = h("footer", { class: "pen", "aria-label": say("pen") });
-  private readonly spoken = h("div", { class: "spoken", role: "status", "aria-live": "polite" });
-  private message: Message | undefined;
-  private message_timer = 0;
+  readonly told = new Told(() => this.draw());
+  private readonly cut: Cut;
+  private readonly standing: Standing;
   private viewers: string[] = [];
-  private status: Session | undefined;
-  private looking = 0;
-  private was_live = false;
-  private skipped: string | undefined;
   private rung = false;
+  private has_gate = false;
   private renderer = "";
-  private evidence: Evidence | undefined;
   private is_over = false;
 
-  constructor(private readonly name: string, private readonly me: Me) {
+  constructor(private name: string, private readonly me: Me) {
     this.known = {
       role: me.role, me: me.label, mode: "human-first", holds: {}, taken_until: 0, state: "opening", detail: null, run: undefined, shell: name,
-      live: false, lost_at: undefined, tries: 0, next_try: 0, lines_up: 0, card: undefined, coming: false,
+      live: false, lost_at: undefined, tries: 0, next_try: 0, lines_up: 0, silent: undefined, card: undefined, coming: false,
     };
+    this.cut = new Cut(this.known);
+    this.standing = new Standing(() => this.name, () => !me.session && !this.frame_element.classList.contains("no-side"), (it) => this.stands(it));
     const stage = h("div", { class: "term" });
     const more = h("button", { class: "bare", "aria-label": say("more"), "aria-pressed": "false", onclick: () => this.toggle_side() }, icon("more"));
     const back = me.session ? null : h("a", { class: "button bare", href: "/" }, icon("back"), h("span", { class: "wide-only" }, say("sessions")));
     const look_for = h("button", { class: "bare", "aria-label": say("search"), onclick: () => void this.search.open() }, icon("search"));
     this.side = new Side(this, more);
     this.cards = new Cards({
-      session: name,
+      session: () => this.name,
       role: me.role,
-      speak: (said, at_once) => this.speak(said, at_once),
+      speak: (said, at_once) => this.told.speak(said, at_once),
       changed: () => this.cards && this.card_changed(),
       leave: (dropped, did) => this.leave_card(dropped, did),
     });
-    this.keybar = new KeyBar((keys) => this.type(keys), (text) => this.paste(text), () => this.screen.xterm.textarea);
+    this.keybar = new KeyBar((keys) => this.typing.type(keys), (text) => this.typing.paste(text), () => void this.search.open(), () => this.screen.xterm.textarea);
     this.frame_element = h("div", { class: "frame no-side" },
-      h("header", { class: "top" }, back, back && h("span", { class: "rule" }), h("h1", {}, remote(name, "")), this.address,
+      h("header", { class: "top" }, back, back && h("span", { class: "rule" }), this.heading, this.address,
         h("span", { class: "grow" }), this.presence, h("span", { class: "rule wide-only" }), look_for, more),
       h("main", { class: "stage", "aria-label": say("terminal", { name }) }, h("div", { class: "gutter", "aria-hidden": "true" }), stage, this.opening),
-      this.pen, this.keybar.element, this.side.element, this.spoken);
+      this.pen, this.keybar.element, this.side.element, this.told.spoken);
     document.body.replaceChildren(this.frame_element);
     this.place_cards();
     matchMedia("(max-width: 767px)").addEventListener("change", () => this.place_cards());
-    document.title = `${name} · cotty`;
+    fill(this.heading, remote(name, ""));
     this.chords = new Chords(stage, {
-      strip: (shown) => shown ? this.tell({ said: say("strip") }, 0) : this.untell(),
-      type: (keys) => this.type(keys),
+      strip: (shown) => shown ? this.told.tell({ said: say("strip") }, 0) : this.told.untell(),
+      type: (keys) => this.typing.type(keys),
       act: (act) => this.act(act),
       pen: () => this.act(bar(this.known, Date.now()).acts.map((it) => it.act).find((it) => it === "release" || it === "take" || it === "take_over")),
-      copy: () => this.copy(),
+      copy: () => this.typing.copy(),
       search: () => void this.search.open(),
       sessions: () => me.session ? undefined : location.assign("/"),
       side: () => this.toggle_side(),
@@ -96,9 +97,9 @@ export class SessionPage {
       scroll: (key) => this.screen.scroll(key),
     });
     this.screen = new Screen(stage, {
-      key: (keys) => this.type(this.keybar.with_held(keys)),
-      mouse: (event) => this.may_type() && this.socket.mouse(event),
-      paste: (text) => this.paste(text),
+      key: (keys) => this.typing.type(this.keybar.with_held(keys)),
+      mouse: (event) => this.typing.is_allowed && this.socket.mouse(event),
+      paste: (text) => this.typing.paste(text),
       chord: (event) => this.chords.takes(event),
       scrolled: (up) => this.scrolled(up),
       points_at: (url) => this.point_at(url),
@@ -124,7 +125,7 @@ export class SessionPage {
     });
     setInterval(() => { this.cards.tick(); this.draw(); }, 1000);
     void this.socket.open();
-    void this.look();
+    void this.standing.look();
     this.draw();
     if (!this.wanted) this.screen.xterm.focus();
   }
@@ -135,14 +136,14 @@ export class SessionPage {
   get role(): string { return this.known.role; }
   get is_bound(): boolean { return !!this.me.session; }
   get seen(): Seen {
-    const { status, viewers, known, evidence, renderer } = this;
+    const { viewers, known, renderer, standing: { status, evidence } } = this;
     return { status, viewers, known, evidence, renderer, instance: this.me.instance, round_trip_ms: this.predicting.it.round_trip_ms };
   }
 
-  /** Gives the session other words for people. */
-  async label(words: string): Promise<void> {
-    const order = { name: this.name, target: this.status?.target ?? "local", label: words, wait_ms: 0 };
-    await get("/api/v1/sessions", order).then(() => this.look(), (error: Error) => this.tell({ said: error.message }));
+  /** Gives the session another name, or other words for people. */
+  async rename(to: { name: string } | { label: string }): Promise<void> {
+    const order = { session: this.name, ...to };
+    await get<Session>("/api/v1/rename", order).then((it) => this.is_renamed(it.name), (error: Error) => this.told.tell({ said: error.message }));
   }
 
   dress(): void {
@@ -155,17 +156,17 @@ export class SessionPage {
   }
 
   ask_close(): void {
-    this.tell({
+    this.told.tell({
       said: this.known.run ? say("close_ask_runs", { name: this.name, id: this.known.run.id }) : say("close_ask", { name: this.name }),
       acts: [
         { word: say("close"), primary: true, does: () => void this.close() },
-        { word: say("keep_open"), does: () => this.untell() },
+        { word: say("keep_open"), does: () => this.told.untell() },
       ],
     }, 0);
   }
 
   said(what: string): void {
-    this.tell({ said: what });
+    this.told.tell({ said: what });
   }
 
   focus(): void {
@@ -173,47 +174,11 @@ export class SessionPage {
   }
 
   private async close(): Promise<void> {
-    this.untell();
-    await get("/api/v1/close", { id: this.name, force: true }).catch((error: Error) => this.tell({ said: error.message }));
+    this.told.untell();
+    await get("/api/v1/close", { id: this.name, force: true }).catch((error: Error) => this.told.tell({ said: error.message }));
   }
 
-  // Keys.
-
-  private may_type(): boolean {
-    return !this.known.coming && writes(this.known.role) && !["exited", "lost", "closed"].includes(this.known.state);
-  }
-
-  private type(keys: string): void {
-    if (!this.may_type()) return;
-    this.screen.xterm.scrollToBottom();
-    const seq = this.socket.key(keys);
-    if (seq) this.predicting.typed(seq, keys);
-    if (!this.socket.is_live()) this.draw();
-  }
-
-  private paste(text: string): void {
-    if (!this.may_type() || !text) return;
-    const clean = text.replace(/\r\n?/g, "\n");
-    if (/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/.test(clean)) return this.tell({ said: say("paste_refused") });
-    this.socket.paste(clean.replace(/\n/g, "\r"));
-  }
-
-  /** The daemon knows what the program takes at this moment, and asks where it would take each line at once. */
-  private ask_paste(paste: number, lines: number): void {
-    const answer = (yes: boolean) => () => {
-      this.untell();
-      this.socket.confirm(paste, yes);
-      this.focus();
-    };
-    const said = lines === 1 ? say("paste_ask_one") : say("paste_ask", { n: lines });
-    this.tell({ said, acts: [{ word: say("paste"), does: answer(true) }, { word: say("do_not"), does: answer(false) }] }, 0);
-  }
-
-  private copy(): void {
-    const text = this.screen.xterm.getSelection();
-    if (!text) return;
-    void navigator.clipboard.writeText(text).then(() => this.tell({ said: say("copied", { n: text.split("\n").length }) }));
-  }
+  // What the page does.
 
   private scrolled(up: number): void {
     if (up === this.known.lines_up) return;
@@ -225,7 +190,9 @@ export class SessionPage {
     if (act === "take" || act === "take_over") this.socket.pen(true);
     else if (act === "release" && this.has_pen()) this.socket.pen(false);
     else if (act === "release") this.socket.mode("human-first");
-    else if (act === "interrupt") this.type("\x03");
+    else if (act === "park" || act === "put_back") this.socket.park(act === "park");
+    else if (act === "interrupt") this.typing.type("\x03");
+    else if (act === "reload") return location.reload();
     else if (act === "try_now") this.socket.now();
     else if (act === "back") {
       this.screen.xterm.scrollToBottom();
@@ -244,15 +211,17 @@ export class SessionPage {
   private held(mode: string, holds: Holds): void {
     const { known } = this;
     const before = (known.holds.taken?.who ?? known.holds.run_by)?.label;
+    const is_back = known.holds.parked?.label === known.me && holds.draft?.label === known.me;
     [known.mode, known.holds] = [mode, holds];
     known.taken_until = Date.now() + (holds.taken?.left_ms ?? 0);
     const now = (holds.taken?.who ?? holds.run_by)?.label;
-    if (now && now !== before) this.speak(say("spoken_pen", { who: now === known.me ? say("you") : now }));
+    if (is_back) this.told.tell({ said: say("pen_unparked"), keys: where_keys_go(known) });
+    if (now && now !== before) this.told.speak(say("spoken_pen", { who: now === known.me ? say("you") : now }));
   }
 
   private async again(): Promise<void> {
-    const order = { name: this.name, target: this.status?.target ?? "local", wait_ms: 10_000 };
-    await get("/api/v1/sessions", order).then(() => location.reload(), (error: Error) => this.tell({ said: error.message }));
+    const order = { name: this.name, target: this.standing.status?.target ?? "local", wait_ms: 10_000 };
+    await get("/api/v1/sessions", order).then(() => location.reload(), (error: Error) => this.told.tell({ said: error.message }));
   }
 
   // What the daemon says.
@@ -265,17 +234,15 @@ export class SessionPage {
       this.predicting.it.begin(this.socket.last);
       this.screen.resize(it.cols, it.rows);
     } else if (it.type === "gate") {
-      // A daemon that was killed knows nothing of who had it; nobody else has taken it since.
-      if (this.had_pen && !it.holds.taken) this.socket.pen(true);
-      this.had_pen = false;
+      this.has_gate = true;
       this.held(it.mode, it.holds);
       this.side.draw();
     } else if (it.type === "run") {
       const since = known.run?.id === it.id ? known.run.since : Date.now();
       const open = it.state === "running" || it.state === "needs_input" || it.state === "nested" || it.state === "unknown";
       known.run = open ? { id: it.id, state: it.state, input: it.input, since } : undefined;
-      if (it.state === "completed") this.speak(say("spoken_ended", { id: it.id, exit: 0, n: it.exit ?? "" }));
-      void this.look();
+      if (it.state === "completed") this.told.speak(say("spoken_ended", { id: it.id, exit: 0, n: it.exit ?? "" }));
+      void this.standing.look();
     } else if (it.type === "cards") {
       this.cards.heard(it.cards, it.ended ?? []);
       if (this.wanted && this.cards.open) this.show_card();
@@ -288,6 +255,8 @@ export class SessionPage {
     } else if (it.type === "presence") {
       this.viewers = it.who;
       this.side.draw();
+    } else if (it.type === "renamed") {
+      this.is_renamed(it.session);
     } else if (it.type === "size") {
       this.screen.resize(it.cols, it.rows);
       this.predicting.drop();
@@ -296,13 +265,13 @@ export class SessionPage {
       this.predicting.it.stands(it.session === "ready");
       this.predicting.draw();
       if (it.session === "ready") known.run = undefined;
-      void this.look();
+      void this.standing.look();
     } else if (it.type === "gap") {
-      this.skipped = say("hole", { reason: it.reason });
+      this.cut.lose(it.reason);
     } else if (it.type === "paste_asks") {
-      this.ask_paste(it.seq, it.lines);
+      this.typing.ask_paste(it.seq, it.lines);
     } else if (it.type === "refused") {
-      this.tell({ said: it.failure.what });
+      this.told.tell({ said: it.failure.what });
     }
     this.title();
     this.draw();
@@ -313,10 +282,13 @@ export class SessionPage {
     if (it.repaint) {
       const history = await fetch_printed(this.name, have, it).catch(() => undefined);
       if (history) await this.screen.write(history.bytes);
-      if (have && !history?.whole) this.skipped ??= say("skipped");
+      if (have && !history?.whole) this.cut.skip();
       await this.screen.write(it.bytes);
-      if (this.was_live && have) this.say_resumed();
-      this.was_live = true;
+      const resumed = this.cut.repainted(!!have);
+      if (resumed) {
+        this.told.tell(resumed);
+        this.told.speak(resumed.said);
+      }
     } else {
       await this.screen.write(it.bytes);
     }
@@ -324,84 +296,66 @@ export class SessionPage {
     this.screen.follow_cursor();
   }
 
-  private had_pen = false;
-  private dropped = 0;
-  private is_resumed = false;
-
   private is_back(dropped: number): void {
-    this.known.live = true;
-    this.is_resumed = this.was_live;
-    this.dropped = dropped;
-    this.known.lost_at = undefined;
+    this.cut.back(dropped);
+    this.draw();
+    void this.compare_build();
+  }
+
+  /** A daemon that was started anew may have a newer page: it is offered, and waits for the person. */
+  private async compare_build(): Promise<void> {
+    const now = await get<Me>("/api/v1/me").catch(() => undefined);
+    if (!now || now.build === this.me.build || this.known.is_old) return;
+    this.known.is_old = true;
     this.draw();
   }
 
-  private say_resumed(): void {
-    if (!this.is_resumed) return;
-    this.is_resumed = false;
-    const said = this.skipped ?? say("resumed");
-    this.skipped = undefined;
-    const keys = this.dropped ? say("keys_dropped", { n: this.dropped }) : "";
-    this.tell({ said, keys });
-    this.speak(said);
-  }
-
   private away(tries: number, next_ms: number): void {
-    if (this.known.live) this.had_pen = this.has_pen();
-    this.known.live = false;
+    this.cut.away(tries, next_ms);
     this.predicting.drop();
-    this.known.lost_at ??= Date.now();
-    this.known.tries = tries;
-    this.known.next_try = Date.now() + next_ms;
-    setTimeout(() => this.draw(), 2000 - (Date.now() - this.known.lost_at) + 10);
+    setTimeout(() => this.draw(), UNSEEN_MS - (Date.now() - (this.known.lost_at ?? 0)) + 10);
     this.draw();
   }
 
   private over(why: string, what: string): void {
     this.known.live = false;
     if (why === "ended") {
-      void this.look();
+      void this.standing.look();
       if (!["exited", "lost", "closed"].includes(this.known.state)) [this.known.state, this.known.detail] = ["closed", what];
     } else if (why === "stranger") {
-      this.tell({ said: say("stranger"), keys: say("keys_none") }, 0);
+      this.told.tell({ said: say("stranger"), keys: say("keys_none") }, 0);
       this.known.state = "stranger";
     } else if (why === "access") {
-      this.tell({ said: say("login_ended"), keys: say("keys_none") }, 0);
+      this.told.tell({ said: say("login_ended"), keys: say("keys_none") }, 0);
     } else {
       const home = this.me.session ? [] : [{ word: say("go_to_sessions"), does: () => location.assign("/") }];
-      this.tell({ said: why === "missing" ? say("not_found", { name: this.name }) : what, keys: say("keys_none"), acts: home }, 0);
+      this.told.tell({ said: why === "missing" ? say("not_found", { name: this.name }) : what, keys: say("keys_none"), acts: home }, 0);
     }
     this.is_over = true;
     this.draw();
   }
 
-  /** Looks how the session stands, soon and not too often. */
-  private async look(): Promise<void> {
-    if (this.looking) {
-      this.looking = 2;
-      return;
-    }
-    this.looking = 1;
-    try {
-      const status = await get<Session>(`/api/v1/status?session=${encodeURIComponent(this.name)}`);
-      this.status = status;
-      const { known } = this;
-      this.held(status.mode, status.holds);
-      [known.state, known.detail] = [status.state, status.detail];
-      known.shell = status.shell.split("/").pop() || this.name;
-      const run = status.running;
-      known.run = run ? { id: run.id, state: run.state, input: run.input, since: Date.now() - run.took_ms } : undefined;
-      this.viewers = status.viewers;
-      await this.judge();
-      this.side.draw();
-      this.title();
-      this.draw();
-    } catch {
-      // The socket tells what has become of the daemon.
-    }
-    const again = this.looking === 2;
-    this.looking = 0;
-    if (again) void this.look();
+  /** The session is the same, and so is this page; its address follows, unless it is the one of a device. */
+  private is_renamed(name: string): void {
+    this.name = this.socket.session = name;
+    fill(this.heading, remote(name, ""));
+    if (location.pathname.startsWith("/s/")) history.replaceState(null, "", `/s/${encodeURIComponent(name)}${location.hash}`);
+    void this.standing.look();
+  }
+
+  private stands(status: Session): void {
+    const { known } = this;
+    // What the socket has said of the gate is newer than any answer that was asked for before.
+    if (!this.has_gate) this.held(status.mode, status.holds);
+    [known.state, known.detail] = [status.state, status.detail];
+    known.shell = status.shell.split("/").pop() || this.name;
+    const run = status.running;
+    known.run = run ? { id: run.id, state: run.state, input: run.input, since: Date.now() - run.took_ms } : undefined;
+    known.silent = status.silent_ms === undefined ? undefined : { host: status.account ?? this.name, since: Date.now() - status.silent_ms };
+    this.viewers = status.viewers;
+    this.side.draw();
+    this.title();
+    this.draw();
   }
 
   // Cards.
@@ -423,8 +377,8 @@ export class SessionPage {
 
   private leave_card(dropped: number, did?: string): void {
     if (did || this.cards.is_empty) this.frame_element.classList.remove("sheet");
-    if (did && is_phone()) this.tell({ said: did });
-    if (dropped) this.tell({ said: say("keys_dropped", { n: dropped }) });
+    if (did && is_phone()) this.told.tell({ said: did });
+    if (dropped) this.told.tell({ said: say("keys_dropped", { n: dropped }) });
     this.card_changed();
     this.focus();
   }
@@ -436,13 +390,6 @@ export class SessionPage {
     this.known.card = card && { who: card.asked_by.label, title: title(card), key: card.kind === "host-key", open, focus: this.cards.has_focus };
     this.title();
     this.draw();
-  }
-
-  /** How the command that runs was judged, where somebody looks at it. */
-  private async judge(): Promise<void> {
-    const id = this.known.run?.id;
-    if (!id || this.me.session || this.frame_element.classList.contains("no-side")) return void (this.evidence = undefined);
-    this.evidence = await get<Evidence>(`/api/v1/evidence?command=${id}`).catch(() => undefined);
   }
 
   // The stage.
@@ -462,7 +409,7 @@ export class SessionPage {
   private toggle_side(): void {
     const open = this.frame_element.classList.toggle("no-side");
     this.side.shown(!open);
-    if (!open) void this.look();
+    if (!open) void this.standing.look();
     if (is_wide()) this.fit();
     else this.screen.follow_cursor();
     this.card_changed();
@@ -471,29 +418,11 @@ export class SessionPage {
 
   // What stands around it.
 
-  private tell(message: Message, for_ms = SAID_MS): void {
-    clearTimeout(this.message_timer);
-    this.message = message;
-    if (for_ms) this.message_timer = window.setTimeout(() => this.untell(), for_ms);
-    this.draw();
-  }
-
-  private untell(): void {
-    clearTimeout(this.message_timer);
-    this.message = undefined;
-    this.draw();
-  }
-
-  private speak(said: string, at_once = false): void {
-    this.spoken.setAttribute("aria-live", at_once ? "assertive" : "polite");
-    this.spoken.textContent = said;
-  }
-
   /** The host that a link truly leads to comes first, whatever stands before an @ in it. */
   private point_at(url: string | undefined): void {
-    if (!url || !URL.canParse(url)) return this.untell();
+    if (!url || !URL.canParse(url)) return this.told.untell();
     const { host, href } = new URL(url);
-    this.tell({ said: say("link_hint", { host, url: href.slice(0, 120) }) });
+    this.told.tell({ said: say("link_hint", { host, url: href.slice(0, 120) }) });
   }
 
   private ring(): void {
@@ -503,36 +432,25 @@ export class SessionPage {
 
   private title(): void {
     if (!document.hidden) this.rung = false;
-    const waits = this.known.run?.state === "needs_input" && this.known.run.id.startsWith("c");
-    const { card } = this.known;
-    if (card) {
-      document.title = `(1) ${card.title} · ${this.name} · cotty`;
-      return;
-    }
-    document.title = `${waits ? "(1) " : this.rung ? "• " : ""}${this.name} · cotty`;
+    document.title = page_title(this.name, this.known, this.rung);
   }
 
-  /** Before there is a terminal the stage says what it waits for, on the page's own surface. */
-  private draw_opening(): void {
-    const { known, status } = this;
-    known.coming = known.state === "opening" && !!status?.account;
-    this.frame_element.classList.toggle("coming", known.coming);
-    if (!known.coming) return;
-    const when = known.card ? say(known.card.key ? "opens_when_trusted" : "opens_when_answered") : "";
-    fill(this.opening, h("h2", {}, ...say_with("opening", { name: remote(this.name, "") })), when ? h("p", {}, when) : null, h("p", { class: "quiet" }, remote(status?.health_why ?? "", "")));
-  }
-
-  private draw(): void {
+  draw(): void {
     // A page that cannot be seen draws nothing.
     if (document.hidden || !this.pen) return;
     const now = Date.now();
     const said = bar(this.known, now);
-    const stale = !this.known.live && (this.is_over || (this.known.lost_at !== undefined && now - this.known.lost_at >= 2000));
+    const stale = !this.known.live && (this.is_over || (this.known.lost_at !== undefined && now - this.known.lost_at >= UNSEEN_MS));
     this.frame_element.classList.toggle("stale", stale);
-    this.draw_opening();
-    draw_pen(this.pen, said, this.message, this.known, (act) => this.act(act));
+    // Where keys go nowhere the cursor is hollow.
+    this.frame_element.classList.toggle("hollow", said.keys === say("keys_none"));
+    this.known.coming = this.known.state === "opening" && !!this.standing.status?.account;
+    this.frame_element.classList.toggle("coming", this.known.coming);
+    if (this.known.coming) draw_opening(this.opening, this.name, this.known, this.standing.status?.health_why);
+    draw_pen(this.pen, said, this.told.message, this.known, (act) => this.act(act));
     this.keybar.draw(this.known.run);
-    if (this.status) fill(this.address, remote(this.status.account ?? say("on_this_machine", { shell: this.known.shell }), "remote"));
+    const { status } = this.standing;
+    if (status) fill(this.address, remote(status.account ?? say("on_this_machine", { shell: this.known.shell }), "remote"));
     draw_presence(this.presence, this.viewers, this.known);
   }
 }

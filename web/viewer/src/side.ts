@@ -24,7 +24,7 @@ interface Page {
   /** Its login is of this session alone. */
   readonly is_bound: boolean;
   readonly seen: Seen;
-  label(words: string): Promise<void>;
+  rename(to: { name: string } | { label: string }): Promise<void>;
   choose(mode: string): void;
   ask_close(): void;
   dress(): void;
@@ -97,12 +97,16 @@ export class Side {
     return h("section", {}, h("h2", {}, say("verdict", { id: evidence.run.id })), h("dl", { class: "facts" }, ...steps));
   }
 
-  /** Words for people, which everybody sees. */
+  /** Its name, and words for people: everybody sees them. */
   private labelled(): HTMLElement | null {
     if (!governs(this.page.role) || this.page.is_bound) return null;
-    const label = h("input", { class: "field", type: "text", "aria-label": say("label"), maxlength: "80", value: this.page.seen.status?.label ?? "" });
-    const set = h("button", { onclick: () => void this.page.label(label.value) }, say("set_label"));
-    return h("section", {}, h("h2", {}, say("label")), h("div", { class: "labelled" }, label, set));
+    const line = (word: "name" | "label", is: string, set: (value: string) => void) => {
+      const field = h("input", { class: "field", type: "text", "aria-label": say(word), maxlength: "80", autocomplete: "off", spellcheck: "false", value: is });
+      field.addEventListener("keydown", (event) => event.key === "Enter" && set(field.value));
+      return [h("h2", {}, say(word)), h("div", { class: `labelled ${word}` }, field, h("button", { onclick: () => set(field.value) }, say("set_label")))];
+    };
+    return h("section", {}, ...line("name", this.page.session, (name) => void this.page.rename({ name })),
+      ...line("label", this.page.seen.status?.label ?? "", (label) => void this.page.rename({ label })));
   }
 
   private settings(): HTMLElement {
@@ -122,7 +126,7 @@ export class Side {
     }, say("predict_typing"));
     const notify = h("button", { class: `choice${now.notify ? " on" : ""}`, "aria-pressed": String(now.notify), onclick: () => void this.notify(!now.notify) }, say("notifications"));
     return h("section", {}, h("h2", {}, say("settings")), h("h3", {}, say("theme")), h("div", { class: "choices" }, ...themes),
-      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes, reader, notify, predict));
+      h("h3", {}, say("text_size")), h("div", { class: "choices" }, ...sizes), h("div", { class: "choices apart" }, reader, notify, predict));
   }
 
   private prefer(name: "theme" | "size" | "reader" | "notify" | "predict", value: string): void {

@@ -3,7 +3,7 @@
 import { Away, Refused, Stranger, ask, doubt, is_there, present, prove } from "./access";
 import { CLOSE, frame, latin } from "./wire";
 import type { Mouse } from "./terminal";
-import type { Frame, FromServer } from "./wire";
+import type { Frame, FromClient, FromServer } from "./wire";
 
 /** What the socket tells of. */
 export interface Hears {
@@ -44,7 +44,8 @@ export class Socket {
   private shown: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly session: string,
+    /** The name of the session; it may have another later. */
+    public session: string,
     private readonly hears: Hears,
     private readonly size: () => { cols: number; rows: number } | undefined,
   ) {
@@ -154,7 +155,7 @@ export class Socket {
     this.hears.over(why, what);
   }
 
-  private tell(message: object, socket = this.socket): boolean {
+  private tell(message: FromClient, socket = this.socket): boolean {
     if (socket?.readyState !== WebSocket.OPEN) return false;
     socket.send(JSON.stringify(message));
     return true;
@@ -206,6 +207,11 @@ export class Socket {
   /** Takes the pen, or puts it down. */
   pen(take: boolean): void {
     this.tell({ type: "pen", take });
+  }
+
+  /** Puts one's own unsent line aside for an agent's command, or wants it back. */
+  park(aside: boolean): void {
+    this.tell({ type: "park", aside });
   }
 
   mode(mode: string): void {

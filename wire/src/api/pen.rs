@@ -17,7 +17,10 @@ pub struct Holds {
     /// Whose unsent line stands at the prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub draft: Option<Who>,
-    /// Whose line is put aside until the command has ended.
+    /// The agent that was refused for that line, and waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaited_by: Option<Who>,
+    /// Whose line is put aside until a command has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parked: Option<Who>,
     /// The person who has taken the pen.

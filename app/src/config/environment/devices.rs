@@ -9,12 +9,16 @@ use cotty_engine::hosts::device::{Device, SecretFrom};
 
 use super::{DEVICE, Surroundings, wrong};
 use crate::config::Config;
+use crate::config::owned::{self, Links, Untaken};
 
 /// What may be said of a device, the longer endings first.
 const WORDS: [&str; 7] = ["SUDO_PASSWORD", "ENABLE_PASSWORD", "PASSWORD", "HOST", "PORT", "USER", "KEY"];
 
 /// The ending of a variable that names a file.
 const FILE: &str = "_FILE";
+
+/// No such file is longer.
+const FILE_BYTES_MAX: u64 = 64 * 1024;
 
 /// A variable, taken apart.
 struct Meant {
@@ -142,9 +146,16 @@ fn text(said: &Surroundings, variable: &str, is_file: bool) -> Result<String, Re
         return Ok(said.get(variable).unwrap_or_default().to_owned());
     }
     let file = path(said, variable)?;
-    let content = std::fs::read_to_string(&file).map_err(|error| {
-        wrong(variable, &format!("names a file that cannot be read: {error}"), "Mend the file or the name")
+    let unread =
+        |why: &str| wrong(variable, &format!("names a file that {why}"), "Mend the file or the name");
+    let taken = owned::take(&file, FILE_BYTES_MAX, Links::Followed, owned::by_others);
+    let taken = taken.map_err(|untaken| match untaken {
+        Untaken::NotThere => unread("is not there"),
+        Untaken::Failed(error) => unread(&format!("cannot be read: {error}")),
+        Untaken::NoFile | Untaken::Link => unread("is none of at most 64 KiB"),
+        Untaken::Others(why) => unread(&why),
     })?;
+    let content = std::str::from_utf8(&taken.bytes).map_err(|_| unread("is not UTF-8"))?;
     Ok(content.lines().next().unwrap_or_default().trim().to_owned())
 }
 

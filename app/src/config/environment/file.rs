@@ -1,16 +1,14 @@
 //! The file that `--env-file` names: lines of `NAME=VALUE`, as container programs write them.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use cotty_core::names::is_variable;
 use cotty_core::refusal::Refusal;
 use cotty_host::native::secret::Secret;
-use zeroize::Zeroizing;
 
 use super::{is_about_hosts, is_expanded};
-use crate::config::owned;
+use crate::config::owned::{self, Links, Taken, Untaken};
 
 /// No such file is longer.
 const BYTES_MAX: u64 = 256 * 1024;
@@ -26,22 +24,18 @@ const NOT_HERE: [&str; 3] = ["COTTY_CONFIG", "COTTY_STATE_DIR", "COTTY_INSTANCE"
 pub(super) fn read(path: &Path) -> Result<BTreeMap<String, Secret>, Refusal> {
     let shown = path.display();
     let refused = |why: String, remedy: &str| Refusal::Config { why, remedy: remedy.to_owned() };
-    let about = fs::metadata(path).map_err(|error| {
-        refused(format!("--env-file {shown} cannot be read: {error}"), "Name a file that is there")
+    let taken = owned::take(path, BYTES_MAX, Links::Followed, owned::by_others);
+    let Taken { bytes, about } = taken.map_err(|untaken| match untaken {
+        Untaken::NotThere => refused(format!("--env-file {shown} is not there"), "Name a file that is there"),
+        Untaken::Failed(error) => {
+            refused(format!("--env-file {shown} cannot be read: {error}"), "Mend its permissions")
+        }
+        Untaken::NoFile | Untaken::Link => {
+            refused(format!("{shown} is no file of at most 256 KiB"), "Name another with --env-file")
+        }
+        Untaken::Others(why) => refused(format!("{shown} {why}"), "Make it yours alone: chown, chmod 600"),
     })?;
-    if !about.is_file() || about.len() > BYTES_MAX {
-        return Err(refused(
-            format!("{shown} is no file of at most 256 KiB"),
-            "Name another with --env-file",
-        ));
-    }
-    if let Some(why) = owned::by_others(&about) {
-        return Err(refused(format!("{shown} {why}"), "Make it yours alone: chown, chmod 600"));
-    }
-    let text = fs::read(path).map(Zeroizing::new).map_err(|error| {
-        refused(format!("--env-file {shown} cannot be read: {error}"), "Mend its permissions")
-    })?;
-    let text = std::str::from_utf8(&text)
+    let text = std::str::from_utf8(&bytes)
         .map_err(|_| refused(format!("{shown} is not UTF-8"), "Save it as UTF-8"))?;
     let found = parsed(text).map_err(|(line, why)| {
         refused(format!("{shown}:{line}: {why}"), "Write NAME=VALUE, one a line; # begins a comment")

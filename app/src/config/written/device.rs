@@ -389,6 +389,20 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_nothing_starts_yet_is_refused_and_one_that_is_started_is_taken() {
+        for name in ["scp", "rsync", "tmux"] {
+            let found = wrong(&format!("[programs]\n{name} = \"/usr/bin/{name}\"\n"));
+            assert!(found.line == 2 && found.what.contains("nothing starts"), "{found:?}");
+        }
+        assert!(wrong("[programs]\nshh = \"/x\"\n").remedy.contains("programs.ssh"));
+        assert!(wrong("[programs]\nssh = \"ssh\"\n").what.contains("ssh"));
+        let text = "[programs]\nssh = \"/opt/ssh/bin/ssh\"\n";
+        let config = crate::config::Config::from(Written::parse(text).unwrap());
+        assert_eq!(config.ssh_program, Some("/opt/ssh/bin/ssh".into()));
+        assert_eq!(crate::config::Config::from(Written::parse(&config.to_toml()).unwrap()), config);
+    }
+
+    #[test]
     fn a_secret_may_be_told_by_a_program_or_the_keyring() {
         let text = "[devices.web1.auth]\npassword_command = [\"/usr/bin/pass\", \"show\", \"web 1\"]\n\
                     passphrase_keyring = true\nkeep_for_reconnect = \"never\"\n";

@@ -11,8 +11,14 @@ use toml_edit::{Item, TableLike};
 /// A mistake that knows its bytes and not yet its line: what is wrong, and the remedy.
 pub(super) type Fault = (Range<usize>, String, String);
 
+/// What begins the keys that say where programs are.
+pub(super) const PROGRAMS: &str = "programs.";
+
 /// Words for what is to come. Whoever writes one relies on it, so that it is not passed over.
 const LATER: [&str; 4] = ["policy", "rules", "approvals", "audit"];
+
+/// Programs that nothing starts yet, each at the end of its key.
+const NOT_STARTED: [&str; 3] = ["scp", "rsync", "tmux"];
 
 /// Returns the entries of a table, all of which are known.
 pub(super) fn known<'a>(
@@ -30,6 +36,11 @@ pub(super) fn known<'a>(
                 return Err((span, format!("{prefix}{key} is known and not enforced yet"), remedy));
             }
             let span = table.key(key).and_then(toml_edit::Key::span).or_else(|| item.span()).unwrap_or(0..0);
+            if prefix == PROGRAMS && NOT_STARTED.contains(key) {
+                let remedy =
+                    "Remove it: a path that nobody takes must not look as if it were taken".to_owned();
+                return Err((span, format!("{prefix}{key} is known, and nothing starts {key} yet"), remedy));
+            }
             let remedy = match closest(key, keys) {
                 Some(close) => format!("Write {prefix}{close}, or remove the line"),
                 None => format!("Remove the line; the keys here are {}", keys.join(", ")),

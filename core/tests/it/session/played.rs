@@ -204,6 +204,7 @@ impl Played {
                 | Effect::Hidden { .. }
                 | Effect::Opened(_)
                 | Effect::DraftGone(_)
+                | Effect::DraftChanged
                 | Effect::PenFell(_)
                 | Effect::Changed => {}
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cotty_core::dialect::{COMMAND_BYTES_MAX, Shell};
 use cotty_core::gate::GRACE;
-use cotty_core::names::{InputKind, Mode, RunId, RunKind};
+use cotty_core::names::{InputKind, Mode, Principal, RunId, RunKind};
 use cotty_core::refusal::Refusal;
 use cotty_core::run::RunState;
 
@@ -118,6 +118,77 @@ fn a_person_who_types_meanwhile_finds_the_line_as_it_was() {
     it.types(&person(), "c").unwrap();
     assert_eq!(it.typed(), "abc");
     assert!(draft(it.try_run("ls")) && it.session.parked().is_none());
+}
+
+fn other_person() -> Principal {
+    Principal { label: "attach pts/4".into(), ..person() }
+}
+
+/// A line stands at a prompt, and its person puts it aside at once.
+fn put_aside() -> Played {
+    let mut it = Played::at_prompt(Shell::Bash);
+    it.types(&person(), "rm -r").unwrap();
+    it.prints("rm -r");
+    assert!(it.session.put_aside(it.now, &other_person()).is_err(), "it is not theirs");
+    it.session.put_aside(it.now, &person()).unwrap();
+    it.carry();
+    it.prints("\x08 \x08".repeat(5));
+    it.carried.typed.clear();
+    assert!(it.session.parked().is_some());
+    it
+}
+
+#[test]
+fn a_line_that_its_person_puts_aside_waits_for_a_command_and_comes_back_after_it() {
+    let mut it = put_aside();
+    it.now += Duration::from_secs(3600);
+    it.session.put_draft_back(it.now);
+    it.carry();
+    assert_eq!(it.typed(), "", "no command has come yet");
+    it.run("ls");
+    let typed = it.typed();
+    it.prints(prompt(Shell::Bash, 0, 1, 2));
+    it.session.put_draft_back(it.now);
+    it.carry();
+    assert_eq!(it.typed(), typed + "rm -r");
+    assert!(draft(it.try_run("ls")), "it is a draft again");
+}
+
+#[test]
+fn a_line_that_was_put_aside_is_put_back_when_its_person_says_so_and_not_put_aside_again() {
+    let mut it = put_aside();
+    assert!(it.session.want_back(it.now, &other_person()).is_err());
+    it.session.want_back(it.now, &person()).unwrap();
+    it.carry();
+    assert_eq!(it.typed(), "rm -r");
+    it.prints("rm -r");
+    assert!(it.session.want_back(it.now, &person()).is_err(), "it is back");
+    // During a command it comes back as soon as that has ended, and before whoever waits for that prompt.
+    let quiet = Duration::from_secs(30);
+    let mut it = put_aside();
+    it.session.set_park_after(Some(quiet));
+    it.now += quiet;
+    it.run("ls");
+    it.session.want_back(it.now, &person()).unwrap();
+    assert!(it.session.is_draft_wanted());
+    let typed = it.typed();
+    it.prints(prompt(Shell::Bash, 0, 1, 2));
+    it.session.put_draft_back(it.now);
+    it.carry();
+    assert_eq!(it.typed(), typed + "rm -r");
+    it.prints("rm -r");
+    it.now += quiet / 2;
+    assert!(draft(it.try_run("ls")) && !it.session.park_draft(it.now), "their quiet begins anew");
+}
+
+#[test]
+fn a_line_that_nobody_knows_for_certain_is_not_put_aside_by_its_person_either() {
+    let mut it = Played::at_prompt(Shell::Bash);
+    assert!(it.session.put_aside(it.now, &person()).is_err(), "there is none");
+    it.types(&person(), "ls\x1b[D").unwrap();
+    it.prints("ls\x08");
+    assert!(it.session.put_aside(it.now, &person()).is_err());
+    assert!(draft(it.try_run("ls")));
 }
 
 #[test]

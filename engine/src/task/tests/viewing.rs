@@ -114,3 +114,17 @@ async fn a_viewers_keys_are_acknowledged_when_the_terminal_has_them() {
     assert!(matches!(refused, Err(Refusal::DraftOnTheLine { .. })));
     assert_eq!(it.typed().await, []);
 }
+
+#[tokio::test(start_paused = true)]
+async fn of_viewers_that_leave_all_at_once_none_is_said_to_be_here_still() {
+    let mut it = Played::at_prompt();
+    let mut viewers = Vec::new();
+    for _ in 0..100 {
+        viewers.push(it.views().await);
+    }
+    // The task hears of none before all of them are gone.
+    drop(viewers);
+    quiet().await;
+    let status = it.session.ask(Request::Status).await.unwrap();
+    assert!(status.viewers.is_empty(), "{:?}", status.viewers);
+}

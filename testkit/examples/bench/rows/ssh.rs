@@ -92,6 +92,21 @@ pub fn connect() -> Pairs {
     Pairs::measure(PAIRS_MIN, floor, ours)
 }
 
+/// The same beside the terminal: the library alone connects, logs in and runs it, and the tool in a daemon that knows nobody.
+pub fn connect_alone() -> Pairs {
+    let far = Far::start();
+    let floor = || timed(|| Bare::connect(&far.server).exec("true"));
+    let ours = || {
+        let (mut agent, _home) = agent(&far.server);
+        timed(|| {
+            let order = json!({"target": HOST, "command": "true", "isolated": true});
+            let reply = agent.call("ssh_run", order);
+            assert!(reply.text.contains("exit 0"), "{}", reply.text);
+        })
+    };
+    Pairs::measure(MANY, floor, ours)
+}
+
 /// `true` in a bash there: typed into `ssh -tt`, and by the tool in a shared session.
 pub fn command() -> Pairs {
     let mut far = Far::with_session();
