@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser};
 use cotty_host::local::limits;
 use cotty_web::door::Listen;
 use cotty_wire::api::{
-    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RenameOrder,
-    RunOrder, Runs, Screen, Session, Sessions,
+    self, CloseOrder, Closed, Daemon, Evidence, Failure, Found, History, ModeOrder, Output, Query,
+    RenameOrder, RunOrder, Runs, Screen, Session, Sessions,
 };
 
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
@@ -234,11 +234,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
         Order::Token { what } => access::token(&named("token")?, what, json).await,
         order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
-        Order::Read { name, view, run, offset } => {
-            let query =
-                Query { command: run, offset, raw: (view == View::Raw).then_some(true), ..session(name) };
-            return read(&named("read")?, view, &query, json).await;
-        }
+        order @ Order::Read { .. } => return read(&named("read")?, order, json).await,
         Order::Status { name } => {
             shown(&named("status")?.get::<Session>("status", &session(name)).await?, json, sessions::one)
         }
@@ -252,7 +248,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Rename { name, to, label } => {
             let order = RenameOrder { session: Some(name.clone()), name: to, label };
             let renamed = named("rename")?.post::<Session>("rename", &order).await?;
-            shown(&renamed, json, |it| print_renamed(it, &name))
+            shown(&renamed, json, |it| sessions::renamed(&name, it))
         }
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };
@@ -276,14 +272,6 @@ async fn set_mode(client: &Client, name: String, mode: String, json: bool) -> Re
     let order = ModeOrder { session: Some(name), mode };
     let said = |it: &Session| print::line(&format!("{} is {}", it.name, it.mode));
     shown(&client.post::<Session>("mode", &order).await?, json, said)
-}
-
-fn print_renamed(it: &Session, before: &str) {
-    match it.label.as_ref().filter(|_| it.name == before) {
-        Some(label) => print::line(&format!("{before} is labelled {}", print::clean(label))),
-        None if it.name == before => print::line(&format!("{before} has no label")),
-        None => print::line(&format!("{before} is {} now", it.name)),
-    }
 }
 
 /// Attaches to a session, or joins those who wait for one that is still opening.
@@ -420,14 +408,21 @@ async fn run_command(
     })
 }
 
-async fn read(client: &Client, view: View, query: &Query, json: bool) -> Result<ExitCode, Failure> {
+async fn read(client: &Client, order: Order, json: bool) -> Result<ExitCode, Failure> {
+    let Order::Read { name, view, run, offset, find } = order else { return Ok(ExitCode::SUCCESS) };
+    let raw = (view == View::Raw).then_some(true);
+    let query = Query { command: run, offset, raw, find, ..session(name) };
+    if query.find.is_some() {
+        shown(&client.get::<Found>("search", &query).await?, json, print::found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match view {
-        View::Output | View::Raw => shown(&client.get::<Output>("read", query).await?, json, print::output)?,
+        View::Output | View::Raw => shown(&client.get::<Output>("read", &query).await?, json, print::output)?,
         View::Screen => {
             let lines = |it: &Screen| it.screen.iter().for_each(|row| print::line(row));
-            shown(&client.get::<Screen>("screen", query).await?, json, lines)?;
+            shown(&client.get::<Screen>("screen", &query).await?, json, lines)?;
         }
-        View::History => shown(&client.get::<History>("history", query).await?, json, print::history)?,
+        View::History => shown(&client.get::<History>("history", &query).await?, json, print::history)?,
     }
     Ok(ExitCode::SUCCESS)
 }
