@@ -6,8 +6,8 @@ use clap::{CommandFactory, Parser};
 use cotty_host::local::limits;
 use cotty_web::door::Listen;
 use cotty_wire::api::{
-    self, CloseOrder, Closed, Daemon, Evidence, Failure, History, ModeOrder, Output, Query, RenameOrder,
-    RunOrder, Runs, Screen, Session, Sessions,
+    self, CloseOrder, Closed, Daemon, Evidence, Failure, Found, History, ModeOrder, Output, Query,
+    RenameOrder, RunOrder, Runs, Screen, Session, Sessions,
 };
 
 use crate::cli::arguments::{About, Arguments, Devices, Order, RUN_WAIT_S, View};
@@ -234,11 +234,7 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Viewer { what } => access::viewer(&named("viewer")?, what, json).await,
         Order::Token { what } => access::token(&named("token")?, what, json).await,
         order @ Order::Send { .. } => return send::send(&named("send")?, order, json).await,
-        Order::Read { name, view, run, offset } => {
-            let query =
-                Query { command: run, offset, raw: (view == View::Raw).then_some(true), ..session(name) };
-            return read(&named("read")?, view, &query, json).await;
-        }
+        order @ Order::Read { .. } => return read(&named("read")?, order, json).await,
         Order::Status { name } => {
             shown(&named("status")?.get::<Session>("status", &session(name)).await?, json, sessions::one)
         }
@@ -251,12 +247,8 @@ async fn ask(order: Order, instance: Instance, json: bool) -> Result<ExitCode, F
         Order::Mode { name, mode } => set_mode(&named("mode")?, name, mode, json).await,
         Order::Rename { name, to, label } => {
             let order = RenameOrder { session: Some(name.clone()), name: to, label };
-            let said = |it: &Session| match it.label.as_ref().filter(|_| it.name == name) {
-                Some(label) => print::line(&format!("{name} is labelled {}", print::clean(label))),
-                None if it.name == name => print::line(&format!("{name} has no label")),
-                None => print::line(&format!("{name} is {} now", it.name)),
-            };
-            shown(&named("rename")?.post::<Session>("rename", &order).await?, json, said)
+            let renamed = named("rename")?.post::<Session>("rename", &order).await?;
+            shown(&renamed, json, |it| sessions::renamed(&name, it))
         }
         Order::Why { run } => {
             let query = Query { command: Some(run), ..Query::default() };
@@ -416,14 +408,21 @@ async fn run_command(
     })
 }
 
-async fn read(client: &Client, view: View, query: &Query, json: bool) -> Result<ExitCode, Failure> {
+async fn read(client: &Client, order: Order, json: bool) -> Result<ExitCode, Failure> {
+    let Order::Read { name, view, run, offset, find } = order else { return Ok(ExitCode::SUCCESS) };
+    let raw = (view == View::Raw).then_some(true);
+    let query = Query { command: run, offset, raw, find, ..session(name) };
+    if query.find.is_some() {
+        shown(&client.get::<Found>("search", &query).await?, json, print::found)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match view {
-        View::Output | View::Raw => shown(&client.get::<Output>("read", query).await?, json, print::output)?,
+        View::Output | View::Raw => shown(&client.get::<Output>("read", &query).await?, json, print::output)?,
         View::Screen => {
             let lines = |it: &Screen| it.screen.iter().for_each(|row| print::line(row));
-            shown(&client.get::<Screen>("screen", query).await?, json, lines)?;
+            shown(&client.get::<Screen>("screen", &query).await?, json, lines)?;
         }
-        View::History => shown(&client.get::<History>("history", query).await?, json, print::history)?,
+        View::History => shown(&client.get::<History>("history", &query).await?, json, print::history)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -99,7 +99,7 @@ impl House {
                 let wanted = waits.load(Ordering::Acquire);
                 if wanted != 0 && frame.bytes.contains(&wanted) {
                     waits.store(0, Ordering::Release);
-                    drop(tell.send(Instant::now()));
+                    tell.send(Instant::now()).ok();
                 }
             }
         });
@@ -152,7 +152,8 @@ fn keys(house: &House, agent: &mut Mcp) {
     for (what, noise) in [("quiet", None), ("while `yes` runs in another session", Some("yes"))] {
         if let Some(noise) = noise {
             agent.call("ssh_connect", json!({"target": "local", "name": "noise"}));
-            let began = agent.call("ssh_run", json!({"session": "noise", "command": noise, "wait_s": 1})).text;
+            let began =
+                agent.call("ssh_run", json!({"session": "noise", "command": noise, "wait_s": 1})).text;
             assert!(began.contains("running"), "{began}");
         }
         let (mut theirs, mut ours) = (Vec::new(), Vec::new());
@@ -199,7 +200,7 @@ fn stalled(house: &House, agent: &mut Mcp) {
         assert!(said.text.contains("exit 0"), "{}", said.text);
         began.elapsed()
     };
-    drop(run());
+    run();
     let (mut alone, mut read, mut stalled) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         alone.push(run());
@@ -238,5 +239,8 @@ fn first_screens(house: &House) {
         .collect();
     println!("\n| the first screen of a page | median, most |\n|---|---|");
     let most = times.iter().max().copied().unwrap_or_default();
-    println!("| from the call to the rows, seen by a look of a program from outside | {:.0?}, {most:.0?} |", ranks(times).0);
+    println!(
+        "| from the call to the rows, seen by a look of a program from outside | {:.0?}, {most:.0?} |",
+        ranks(times).0
+    );
 }

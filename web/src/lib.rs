@@ -36,6 +36,8 @@ mod openapi;
 
 mod api;
 
+mod searching;
+
 mod frames;
 mod veiled;
 

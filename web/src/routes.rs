@@ -15,8 +15,8 @@ pub use crate::route::{Described, Gives, Route, Takes};
 pub use crate::rule::{Greeting, Names, Shows};
 use crate::served::Served;
 use crate::{
-    agents, allowing, answering, api, asking, guard, login, metrics, openapi, page, probes, rule, veiled,
-    viewer,
+    agents, allowing, answering, api, asking, guard, login, metrics, openapi, page, probes, rule, searching,
+    veiled, viewer,
 };
 
 const EVERYONE: &[Grant] = &[Grant::Agent, Grant::Operator];
@@ -106,6 +106,7 @@ fn of_sessions() -> Vec<Route> {
         order("/api/v1/wait", WRITERS, post(api::wait)).takes::<wire::WaitOrder>().answers::<wire::Output>(),
         order("/api/v1/send", WRITERS, post(api::send)).takes::<wire::SendOrder>().answers::<wire::Output>(),
         look("/api/v1/read", get(api::read)).answers::<wire::Output>(),
+        look("/api/v1/search", get(searching::search)).answers::<wire::Found>(),
         asked("/api/v1/journal", PERSON, get(api::journal))
             .by_tcp(WATCHERS, InQuery)
             .queried()

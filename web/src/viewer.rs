@@ -250,13 +250,10 @@ impl Seat<'_> {
                     (true, false) => PenOrder::Take,
                     (true, true) => PenOrder::TakeOver,
                 };
-                let passed = self.viewer.pen(&self.caller, order).await;
-                self.refuse(None, passed).await
+                self.pass_pen(order).await
             }
             Some(FromClient::Park { aside }) => {
-                let order = if aside { PenOrder::PutAside } else { PenOrder::PutBack };
-                let passed = self.viewer.pen(&self.caller, order).await;
-                self.refuse(None, passed).await
+                self.pass_pen(if aside { PenOrder::PutAside } else { PenOrder::PutBack }).await
             }
             Some(FromClient::Control { mode }) => {
                 let mode = mode.parse().map_err(|_| (close::MALFORMED, "no such mode"))?;
@@ -271,6 +268,11 @@ impl Seat<'_> {
                 | FromClient::Answer { .. },
             ) => Err((close::MALFORMED, "nothing was asked here")),
         }
+    }
+
+    async fn pass_pen(&mut self, order: PenOrder) -> Result<(), End> {
+        let passed = self.viewer.pen(&self.caller, order).await;
+        self.refuse(None, passed).await
     }
 
     async fn paste(&mut self, seq: u64, part: &[u8], last: bool) -> Result<(), End> {

@@ -328,6 +328,32 @@ pub struct Text {
     pub gone_bytes: u64,
 }
 
+/// Lines of all that is kept of a session's output: `GET /api/v1/search`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Found {
+    /// The session's name.
+    pub session: String,
+    /// The newest lines that hold the text, in order.
+    pub found: Vec<FoundLine>,
+    /// Earlier ones hold it, too.
+    pub more: bool,
+    /// How many lines there are.
+    pub lines: u64,
+    /// Bytes before them that the quota took.
+    pub gone_bytes: u64,
+    /// Up to where was searched, `EPOCH:BYTE`.
+    pub to: String,
+}
+
+/// A line that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FoundLine {
+    /// Its number, from 1.
+    pub line: u64,
+    /// What it says.
+    pub text: String,
+}
+
 /// The visible screen: `GET /api/v1/screen`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Screen {
@@ -524,6 +550,9 @@ pub struct Query {
     /// Up to where, `EPOCH:BYTE`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// A text that is looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub find: Option<String>,
     /// Bytes as they came, escaped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<bool>,

@@ -128,6 +128,9 @@ pub(crate) enum Order {
         /// From this offset on.
         #[arg(long, value_name = "EPOCH:BYTE")]
         offset: Option<String>,
+        /// The newest lines of all that is kept that hold this text, in capitals or not.
+        #[arg(long, value_name = "TEXT", conflicts_with_all = ["view", "run", "offset"])]
+        find: Option<String>,
     },
     /// Show how a session stands, or the daemon and all of them.
     Status {

@@ -99,7 +99,8 @@ impl Predictor {
             self.placed.extend(keys);
         }
         let is_beyond = !self.placed.is_empty() && self.from.0 + self.placed.len() > sight.end();
-        if is_beyond || sight.cursor.0 < sight.free_from || self.placed.len() + self.unplaced.len() > KEYS_MAX {
+        if is_beyond || sight.cursor.0 < sight.free_from || self.placed.len() + self.unplaced.len() > KEYS_MAX
+        {
             self.forget();
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use cotty_core::target::host_port;
-use cotty_wire::api::{Device, Failure, History, Output, Run, Runs, Text};
+use cotty_wire::api::{Device, Failure, Found, History, Output, Run, Runs, Text};
 use serde::Serialize;
 
 use crate::cli::client::internal;
@@ -47,6 +47,18 @@ pub(crate) fn output(output: &Output) {
     text(&output.text);
     if let Some(run) = output.run.as_ref().filter(|it| it.state.state != "completed") {
         aside(&format!("[{}]", stands(run)));
+    }
+}
+
+/// Prints what was found.
+pub(crate) fn found(found: &Found) {
+    for it in &found.found {
+        line(&format!("{}: {}", it.line, it.text));
+    }
+    match (found.found.is_empty(), found.more) {
+        (true, _) => aside(&format!("None of the {} lines that are kept holds it", found.lines)),
+        (false, true) => aside("Earlier lines hold it, too"),
+        (false, false) => {}
     }
 }
 

@@ -103,6 +103,16 @@ pub(crate) fn one(session: &Session) {
     said("follow", &session.follow);
 }
 
+/// Says what a session is called now.
+pub(crate) fn renamed(before: &str, session: &Session) {
+    let name = &session.name;
+    line(&match &session.label {
+        _ if name != before => format!("{before} is {name} now"),
+        Some(label) => format!("{name} is labelled {}", clean(label)),
+        None => format!("{name} has no label"),
+    });
+}
+
 /// What it is opened on, with the account that this is.
 fn target(session: &Session) -> String {
     match session.account.as_ref().filter(|it| **it != session.target) {

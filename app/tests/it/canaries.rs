@@ -338,7 +338,7 @@ impl Field {
     }
 
     /// Looks through all that anybody may ask for afterwards, and through all that is kept.
-    fn is_found_nowhere(&mut self, count: usize) {
+    fn looks_everywhere(mut self, count: usize) {
         self.ask_about_everything();
         self.look("at the end");
         assert_eq!(self.planted.len(), count);
@@ -459,7 +459,7 @@ fn started(home: &Home, account: &Account, vault: &TempDir, relays: &[(&str, Rel
 fn of_seventeen_secrets_that_are_configured_none_is_found_anywhere_afterwards() {
     let Some(mut field) = Field::lay_out("of_seventeen_secrets_that_are_configured") else { return };
     field.by_configuration();
-    field.is_found_nowhere(17);
+    field.looks_everywhere(17);
 }
 
 #[test]
@@ -467,7 +467,7 @@ fn of_eight_secrets_that_a_person_gives_at_a_terminal_none_is_found_anywhere_aft
     let Some(mut field) = Field::lay_out("of_eight_secrets_that_a_person_gives") else { return };
     field.by_a_person();
     field.in_a_session();
-    field.is_found_nowhere(8);
+    field.looks_everywhere(8);
 }
 
 #[test]
@@ -477,5 +477,5 @@ fn of_eleven_secrets_that_are_kept_or_go_to_the_users_ssh_or_come_by_http_none_i
     field.of_keys_and_kept();
     field.by_the_users_ssh();
     field.by_http_and_beside_a_login();
-    field.is_found_nowhere(11);
+    field.looks_everywhere(11);
 }

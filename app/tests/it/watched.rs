@@ -128,3 +128,34 @@ fn a_probe_says_whether_it_lives_and_nothing_more() {
         assert!(unix(&door, "GET", path).ends_with(&format!("{word}\n")));
     }
 }
+
+#[test]
+fn what_was_printed_long_ago_is_found_again() {
+    let door = Door::open();
+    let many = "echo 'A Need''le, early'; seq -f 'line %g of a session that prints many of them' 12000; echo 'the need''le, late'";
+    assert!(door.home.run(&["run", "web1", "--", many]).status.success());
+    let found = door.home.run(&["read", "web1", "--find", "needle"]);
+    let text = String::from_utf8_lossy(&found.stdout).into_owned();
+    let (early, late) = (text.find("A Needle, early"), text.find("the needle, late"));
+    assert!(early.is_some() && early < late, "{found:?}");
+    let line: Option<u64> = text.lines().find_map(|it| it.strip_suffix(": the needle, late")?.parse().ok());
+    assert!(line.is_some_and(|it| it > 12_000), "its line is told: {text}");
+    let none = door.home.run(&["read", "web1", "--find", "nee.le"]);
+    assert!(
+        String::from_utf8_lossy(&none.stderr).contains("None of the 120"),
+        "a text is no pattern: {none:?}"
+    );
+    // By TCP as the page asks: the newest of many, and not without end.
+    let token = door.token(&["--role", "viewer_read"]);
+    let found = door.get("/api/v1/search?session=web1&find=PRINTS%20MANY&limit=3", &token).json();
+    let lines: Vec<_> =
+        found["found"].as_array().unwrap().iter().map(|it| it["text"].as_str().unwrap()).collect();
+    assert_eq!(lines.len(), 3, "{found}");
+    assert!(lines[2].starts_with("line 12000 of"), "{lines:?}");
+    assert_eq!(found["more"], true);
+    let long = "x".repeat(501);
+    for wrong in ["", "a%0Ab", &long] {
+        let answer = door.get(&format!("/api/v1/search?session=web1&find={wrong}"), &token);
+        assert_eq!(answer.status, 400, "{}", answer.text);
+    }
+}

@@ -16,6 +16,7 @@ mod judged;
 mod ending;
 mod frames;
 mod parking;
+mod pen;
 mod typing;
 mod line;
 mod seen;
@@ -471,31 +472,6 @@ impl Session {
         name.clone_into(&mut self.plan.name);
     }
 
-    /// Gives the pen to a person, and returns from whom it was taken.
-    pub fn take_pen(&mut self, now: Instant, who: &Principal) -> Option<Principal> {
-        self.effects.push_back(Effect::Changed);
-        self.gate.take(now, who)
-    }
-
-    /// Puts a person's pen down; says whether they had it.
-    pub fn release_pen(&mut self, who: &Principal) -> bool {
-        let released = self.gate.release(who);
-        if released {
-            self.effects.push_back(Effect::Changed);
-        }
-        released
-    }
-
-    /// Gives back a pen that a person had taken in an earlier life, unless its time is over.
-    pub fn restore_pen(&mut self, now: Instant, aged: &gate::Aged) {
-        self.gate.restore_taken(now, aged);
-    }
-
-    /// Notes whether the person who has taken the pen has a viewer.
-    pub fn note_here(&mut self, now: Instant, is_here: bool) {
-        self.gate.note_here(now, is_here);
-    }
-
     /// Says whether anybody waits: only then are facts asked for while a command runs.
     pub fn set_watched(&mut self, now: Instant, watched: bool) {
         let begins = watched && !self.watched;
@@ -577,8 +553,7 @@ impl Session {
         let expected = self.kept.serial + 1;
         let mut run = Run::new(id, who.clone(), text, expected, self.end, now);
         run.blank = blank;
-        run.beside = self.parked().map(|draft| draft.who.label.clone());
-        self.stand_aside_for_this();
+        run.beside = self.stand_aside();
         if let Some(after) = kill_after {
             run.end_at(now + after);
         }

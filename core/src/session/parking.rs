@@ -147,9 +147,10 @@ impl Session {
         self.write(Bytes::from(backspaces), false);
     }
 
-    /// A command begins: what made room for it comes back after it.
-    pub(super) fn stand_aside_for_this(&mut self) {
+    /// A command begins: whose line has made room for it, and comes back after it.
+    pub(super) fn stand_aside(&mut self) -> Option<String> {
         self.parking.is_due(Due::WhenFree);
+        self.parked().map(|draft| draft.who.label.clone())
     }
 
     /// Notes that something was printed: the line may be empty now.
