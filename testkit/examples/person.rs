@@ -24,7 +24,7 @@ const KEYS: usize = 300;
 /// Between two keys: a fast typist.
 const PAUSE: Duration = Duration::from_millis(15);
 /// What is printed while a viewer stalls, and how often it is measured with one and without.
-const LINES: usize = 400_000;
+const LINES: usize = 200_000;
 const ROUNDS: usize = 5;
 /// Pages that are opened.
 const PAGES: usize = 7;

@@ -174,6 +174,7 @@ fn lines_that_a_shell_would_take_one_by_one_are_pasted_after_a_clear_word_only()
     assert!(!text.contains("alpha") && !text.contains("beta"), "{text}");
     tty.send(CTRL_RIGHT_BRACKET);
     assert!(tty.wait_exit().success());
+    drop(tty.rest()); // All of it is there.
     assert!(
         String::from_utf8_lossy(&tty.bytes()).contains(";2004;"),
         "the terminal's own mode is given back"
