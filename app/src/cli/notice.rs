@@ -45,7 +45,12 @@ impl Notice {
                 };
             }
             FromServer::State { session, .. } => {
-                self.state = (session != "ready" && session != "running").then(|| session.clone());
+                self.state = match session.as_str() {
+                    "ready" | "running" => None,
+                    // Between a command's end and the next prompt, and wherever none comes.
+                    "unknown" => Some("no prompt yet".to_owned()),
+                    _ => Some(session.clone()),
+                };
             }
             FromServer::Presence { who } => self.others = who.len().saturating_sub(1),
             FromServer::Gap { reason, .. } => self.said = Some(format!("output is missing: {reason}")),

@@ -401,6 +401,12 @@ fn on_a_phone_the_keys_that_it_lacks_are_there() {
     };
     assert_eq!(size(&before), size(&scene.door.home.run(&["status", "web1", "--json"])));
     assert_eq!(scene.browser.eval("document.documentElement.scrollWidth <= 390"), true);
+    // What stands in the pen bar first is never cut for what follows it.
+    scene.browser.click(".pen button");
+    scene.pen_says("You have the pen");
+    let is_whole = "(it => it.scrollWidth <= it.clientWidth)(document.querySelector('.pen .said b'))";
+    assert_eq!(scene.browser.eval(is_whole), true);
+    scene.browser.shot("taken");
     scene.browser.is_content();
 }
 

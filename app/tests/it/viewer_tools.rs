@@ -140,6 +140,11 @@ fn what_a_person_prefers_is_kept_by_their_browser_and_a_screen_reader_finds_the_
     let Some(mut scene) = Scene::at_session("what_a_person_prefers") else { return };
     scene.browser.type_text("echo read-$((40 + 2)) aloud\n");
     scene.shows("read-42 aloud");
+    // Until somebody chooses, the page goes with the system.
+    for scheme in ["light", "dark"] {
+        scene.browser.act("page", "media", json!({"scheme": scheme}));
+        scene.browser.wait(&format!("document.documentElement.dataset.theme === '{scheme}'"));
+    }
     scene.browser.click("button[aria-label=More]");
     scene.browser.click(".side .choice:text-is('Light')");
     scene.browser.click(".side .choice:text-is('Screen reader')");

@@ -10,6 +10,7 @@ import { HomePage } from "./home";
 import { note } from "./note";
 import { note_renderer } from "./renderer";
 import { SessionPage } from "./session";
+import { dress } from "./settings";
 import type { Me } from "./wire";
 
 /** An old page says so, and waits for the person to reload. */
@@ -20,6 +21,7 @@ function is_old(me: Me): boolean {
 
 async function begin(): Promise<void> {
   note_renderer();
+  matchMedia("(prefers-color-scheme: light)").addEventListener("change", dress);
   const entered = await enter();
   if (entered !== "in") return note(entered === "used" ? "login_used" : "login_needed");
   const me = await get<Me>("/api/v1/me");

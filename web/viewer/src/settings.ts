@@ -18,6 +18,11 @@ export function settings(): Settings {
 
 export function choose(name: "theme" | "size" | "reader" | "notify" | "predict", value: string): void {
   localStorage.setItem(`cotty.${name}`, value);
+  dress();
+}
+
+/** Light or dark, as was chosen or as the system has it now. */
+export function dress(): void {
   const { theme } = settings();
   const light = theme === "light" || (theme === "system" && matchMedia("(prefers-color-scheme: light)").matches);
   document.documentElement.dataset["theme"] = light ? "light" : "dark";
