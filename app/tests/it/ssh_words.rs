@@ -138,13 +138,23 @@ fn a_jump_in_a_circle_is_found_before_anything_is_sent() {
 
 #[test]
 fn a_host_with_nothing_but_old_algorithms_is_for_a_device_that_says_so() {
-    for (lines, known, words) in [
-        ("KexAlgorithms diffie-hellman-group1-sha1\n", "host_ed25519", "diffie-hellman-group1-sha1"),
-        ("HostKey {folder}/rsa\nHostKeyAlgorithms ssh-rsa\n", "rsa", "ssh-rsa"),
+    for (option, words) in [
+        ("KexAlgorithms", "diffie-hellman-group1-sha1"),
+        ("KexAlgorithms", "diffie-hellman-group14-sha1"),
+        ("KexAlgorithms", "diffie-hellman-group-exchange-sha1"),
+        ("Ciphers", "aes128-cbc"),
+        ("Ciphers", "aes192-cbc"),
+        ("Ciphers", "aes256-cbc"),
+        ("HostKeyAlgorithms", "ssh-rsa"),
     ] {
+        let known = if words == "ssh-rsa" { "rsa" } else { "host_ed25519" };
+        let lines = match known {
+            "rsa" => format!("HostKey {{folder}}/rsa\n{option} {words}\n"),
+            _ => format!("{option} {words}\n"),
+        };
         let test = "a_host_with_nothing_but_old_algorithms_is_for_a_device_that_says_so";
         let rsa = ["-t", "rsa", "-b", "2048"];
-        let Some(sshd) = Sshd::start_prepared(test, lines, |it| key(it, "rsa", &rsa)) else { return };
+        let Some(sshd) = Sshd::start_prepared(test, &lines, |it| key(it, "rsa", &rsa)) else { return };
         let home = Home::new();
         cotty_testkit::sshd::admit(&home, &[&sshd]);
         let public = fs::read_to_string(sshd.file(&format!("{known}.pub"))).unwrap();
