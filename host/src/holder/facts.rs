@@ -8,6 +8,8 @@ use cotty_core::dialect::Shell;
 use cotty_core::facts::{Blocked, Facts, Inner, Member, Program};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process_group};
 use rustix::termios::LocalModes;
 
 pub use crate::holder::blocked::Eyes;
@@ -110,6 +112,12 @@ pub(super) fn pid_number(pid: rustix::process::Pid) -> u32 {
     pid.as_raw_nonzero().get().unsigned_abs()
 }
 
+/// Returns whether a group lives that this account is not shown (hidepid): then it may not be signalled either.
+fn is_hidden(group: u32) -> bool {
+    let group = i32::try_from(group).ok().and_then(Pid::from_raw);
+    group.is_some_and(|it| test_kill_process_group(it) == Err(Errno::PERM))
+}
+
 /// The processes among which members are found, and how they are looked at.
 struct Scene<'tree> {
     tree: &'tree [Stat],
@@ -140,6 +148,8 @@ impl Scene<'_> {
         if sides.1.is_some_and(holds_input) {
             told.iter_mut().for_each(|it| it.blocked = Blocked::Elsewhere);
         }
+        // A group whose programs have ended, and in whose place the shell puts itself just now, is nobody's.
+        let foreground = if members.is_empty() && !is_hidden(foreground) { 0 } else { foreground };
         Facts {
             shell,
             foreground,
@@ -262,6 +272,25 @@ mod tests {
 
     fn read(mut slave: &File) -> usize {
         std::io::Read::read(&mut slave, &mut [0; 64]).unwrap()
+    }
+
+    /// The shell's group is put in front by itself only after that of a command has ended.
+    #[test]
+    fn a_group_that_has_ended_is_nobodys_and_is_not_taken_for_one_that_is_hidden() {
+        let mut ended = std::process::Command::new("true");
+        let mut ended = std::os::unix::process::CommandExt::process_group(&mut ended, 0).spawn().unwrap();
+        let group = ended.id();
+        let (master, slave) = terminal();
+        let looked = || {
+            let scene = Scene { tree: &[], user: None, eyes: Eyes::default() };
+            let shell = Program { pid: 1, executable: None, comm: "sh".to_owned() };
+            scene.facts(shell, 0, group, (&master, Some(&slave)), 0)
+        };
+        // Whether it is a zombie yet or not: this account might signal it.
+        assert_eq!(looked().foreground, 0);
+        ended.wait().unwrap();
+        assert_eq!(looked().foreground, 0);
+        assert!(!is_hidden(0) && !is_hidden(u32::MAX));
     }
 
     #[test]
