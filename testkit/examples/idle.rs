@@ -15,13 +15,16 @@ const SPAN: Duration = Duration::from_secs(10);
 /// So long everything is left alone before.
 const REST: Duration = Duration::from_secs(3);
 
+/// The name of the server in ssh's configuration.
+const HOST: &str = "idle";
+
 fn main() {
     println!("| where | meanwhile | switches in {} s |\n|---|---|---|", SPAN.as_secs());
     let home = Home::new();
     count_in(&home, "here", "local", &[]);
     drop(home);
-    let server = Sshd::start("idle").expect("openssh-server");
-    count_in(&server.home(), "over SSH", &server.target(), &[server.pid()]);
+    let server = Sshd::start(HOST).expect("openssh-server");
+    count_in(&server.home_with(HOST, server.port()), "over SSH", HOST, &[server.pid()]);
 }
 
 fn count_in(home: &Home, place: &str, target: &str, roots: &[u32]) {

@@ -21,11 +21,14 @@ struct Left {
     began: Instant,
 }
 
+/// The name of the server in ssh's configuration.
+const HOST: &str = "long";
+
 fn main() -> ExitCode {
     let length = length();
-    let server = Sshd::start("long").expect("openssh-server");
+    let server = Sshd::start(HOST).expect("openssh-server");
     let here = leave(Home::new(), "here", "local", length, 42);
-    let there = leave(server.home(), "over SSH", &server.target(), length, 43);
+    let there = leave(server.home_with(HOST, server.port()), "over SSH", HOST, length, 43);
     std::thread::sleep(length / 2);
     let before = here.home.daemon_pid();
     let (code, text) = here.home.run_as_person(&["restart"]);
