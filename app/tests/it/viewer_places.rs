@@ -1,6 +1,6 @@
 //! Where things are on the page: the stable address of a device and of its connections, and what opens them.
 
-use cotty_testkit::Sshd;
+use cotty_testkit::{Sshd, until};
 use serde_json::json;
 
 use crate::cards::{SECRET, keyless};
@@ -53,6 +53,12 @@ fn the_address_of_a_device_offers_to_open_it_and_is_the_page_of_what_lives_there
     scene.browser.type_text(SECRET);
     scene.browser.click(".card button.primary");
     scene.is_live();
+    // What the host says before its shell's first prompt may look like one.
+    until("the shell stands at its prompt", || {
+        let list = scene.door.home.run(&["status", "shop", "--json"]);
+        String::from_utf8_lossy(&list.stdout).contains(r#""state":"ready""#).then_some(())
+    });
+    scene.pen_says("Free");
     scene.browser.type_text("echo here-$((40 + 2))\n");
     scene.shows("here-42");
     // The address is as it was, and whoever comes by it finds the same.
