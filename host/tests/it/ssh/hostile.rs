@@ -16,6 +16,7 @@ use cotty_host::native::settings::{Limits, Settings};
 use russh::keys::PrivateKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Response, Session};
 use russh::{Channel, ChannelOpenFailure, MethodKind, MethodSet};
+use tokio::time::timeout;
 
 use super::open_shell;
 use crate::world::block_on;
@@ -265,7 +266,10 @@ fn a_banner_that_never_comes_or_never_ends_is_given_up_in_time() {
         });
         let mut settings = target(&folder, address, "known");
         settings.limits = Limits { handshake: Duration::from_millis(500), ..Limits::default() };
-        let refused = block_on(Connection::open(&settings, &ask_nobody())).unwrap_err();
+        let asked = ask_nobody();
+        // A hundred times its own limit: who is still there then has none.
+        let opening = async { timeout(Duration::from_secs(50), Connection::open(&settings, &asked)).await };
+        let refused = block_on(opening).expect("it is given up").unwrap_err();
         assert_eq!(refused.stage(), Stage::Handshake, "{refused}");
     }
 }
